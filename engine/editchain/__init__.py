@@ -1,0 +1,3 @@
+"""editchain: declarative pipelines of prompted picture edits."""
+
+__version__ = "0.1.0"
