@@ -1,0 +1,207 @@
+"""Bytes to pictures and back: bounded, upright, in sRGB, without metadata, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import Any
+
+from PIL import Image, ImageCms, ImageOps, features
+
+from editchain.errors import ImageError
+from editchain.imaging.limits import MAX_FRAMES, length_problem, size_problem
+from editchain.imaging.probe import Probe, check, probe
+
+JPEG_QUALITY = 92
+WEBP_QUALITY = 90
+AVIF_QUALITY = 80
+
+_DECODERS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "gif": "GIF"}
+_PILLOW = re.compile(r"PIL\.")
+_TO_8_BIT = [round(value / 257) for value in range(65536)]
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab "}
+
+
+def decode(data: bytes) -> Image.Image:
+    """The picture in these bytes: 8 bit sRGB, mode L, RGB or RGBA, upright, the first frame, no metadata.
+
+    Raises ImageError for what is no image, is beyond the limits, is damaged or cut short, or makes the decoder warn.
+    """
+    found = _found(data)
+    _warnings_are_errors()
+    try:
+        with Image.open(io.BytesIO(data), formats=[_DECODERS[found.format]]) as image:
+            return _decoded(image, found)
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"There is not enough memory to decode this {found.format.upper()} image.") from None
+    except Exception as error:  # decoders raise whatever they like on damaged bytes
+        raise ImageError(
+            f"This {found.format.upper()} image is damaged or cut short: {_first_line(error)}."
+        ) from error
+
+
+def encode(
+    image: Image.Image,
+    format: str,
+    *,
+    quality: int | None = None,
+    lossless: bool = False,
+    compact: bool = False,
+) -> bytes:
+    """The picture as a file: png, jpeg, webp, avif, tiff or gif, without metadata or time stamps.
+
+    `quality` is 1 to 100 and counts for jpeg, webp and avif; `compact` spends time on smaller PNGs.
+    Raises ImageError for another format, or one that this build of Pillow or this picture's size rules out.
+    """
+    if quality is not None and not 1 <= quality <= 100:
+        raise ImageError(f"A quality of {quality} is not between 1 and 100.")
+    image, options = _prepared(image, format, quality, lossless, compact)
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, format, **options)
+    except Exception as error:  # an encoder's limits have no common error
+        width, height = image.size
+        raise ImageError(
+            f"{width}×{height} cannot be written as {format.upper()}: {_first_line(error)}."
+        ) from error
+    return buffer.getvalue()
+
+
+def has_transparency(image: Image.Image) -> bool:
+    """Whether any pixel of the picture is not fully opaque."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255)
+
+
+def flatten(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """The picture without alpha, laid on a colour; one without alpha as it is."""
+    if image.mode != "RGBA":
+        return image
+    canvas = Image.new("RGB", image.size, background)
+    canvas.paste(image, mask=image.getchannel("A"))
+    return canvas
+
+
+def _found(data: bytes) -> Probe:
+    found = probe(data)
+    if found is not None and found.format == "gif":  # refused at the door, but our own steps may write it
+        problem = length_problem(len(data)) or size_problem(found.width, found.height)
+        if problem:
+            raise ImageError(f"This GIF image is not accepted: {problem}.")
+        return found
+    return check(data, len(data))
+
+
+def _warnings_are_errors() -> None:
+    """For Pillow's own modules only; `catch_warnings` would change the filters of every other thread."""
+    if not any(module == _PILLOW for _, _, _, module, _ in warnings.filters[:1]):
+        warnings.filterwarnings("error", module=_PILLOW.pattern)
+
+
+def _decoded(image: Image.Image, found: Probe) -> Image.Image:
+    problem = size_problem(*image.size)
+    if problem:
+        raise ImageError(f"This {found.format.upper()} image is not accepted: {problem}.")
+    frames = getattr(image, "n_frames", 1)
+    if frames > MAX_FRAMES:
+        raise ImageError(f"This {found.format.upper()} image has {frames} frames, more than {MAX_FRAMES}.")
+    image.load()
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    plain = _in_srgb(_eight_bit(upright), profile)
+    plain.info = {}
+    return plain
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """The same picture in one of L, RGB, RGBA, CMYK and LAB."""
+    if image.mode.startswith("I"):
+        wide = image.convert("I")
+        low, high = wide.getextrema()
+        if not (isinstance(low, int) and isinstance(high, int) and low >= 0 and high <= 65535):
+            raise ImageError(f"This image has grey values from {low} to {high}; 0 to 65535 can be read.")
+        return wide.point(_TO_8_BIT, "L")
+    if image.mode == "F":
+        raise ImageError("This image has floating-point pixels; save it with 8 or 16 bits a channel.")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("LA", "PA", "La", "RGBa") or image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image
+    return image.convert("RGB")
+
+
+def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colour = image.convert("RGB") if alpha else image
+    if isinstance(profile, bytes) and profile:
+        colour = _converted(colour, profile)
+    elif colour.mode == "LAB":
+        colour = ImageCms.applyTransform(  # type: ignore[assignment]  # None only for inPlace
+            colour, ImageCms.buildTransform(ImageCms.createProfile("LAB"), _srgb(), "LAB", "RGB")
+        )
+    if colour.mode not in ("L", "RGB"):
+        colour = colour.convert("RGB")
+    if alpha:
+        colour.putalpha(alpha)
+    return colour
+
+
+def _srgb() -> Any:
+    return ImageCms.createProfile("sRGB")
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image:
+    """Through the picture's own profile; one made for another kind of picture says nothing and is passed over."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if source.profile.xcolor_space.strip() != _COLOUR_SPACES[image.mode].strip():
+            return image
+        if image.mode == "RGB" and (source.profile.profile_description or "").startswith("sRGB"):
+            return image  # another round would only shift values by one
+        made = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ImageError(
+            f"This image has a colour profile that cannot be read: {_first_line(error)}."
+        ) from error
+    if made is None:
+        raise ImageError("This image has a colour profile that cannot be applied.")
+    return made.convert("L") if image.mode == "L" else made
+
+
+def _prepared(
+    image: Image.Image, format: str, quality: int | None, lossless: bool, compact: bool
+) -> tuple[Image.Image, dict[str, Any]]:
+    """The picture in a mode that the format has, without metadata, and the options to save it with."""
+    image = image.copy() if image.info else image
+    image.info = {}
+    if lossless and format in ("jpeg", "avif"):
+        raise ImageError(f"{format.upper()} is never lossless here; png, webp and tiff can be.")
+    match format:
+        case "png":
+            return image, {"compress_level": 6 if compact else 1}
+        case "jpeg":
+            chosen = quality or JPEG_QUALITY
+            return flatten(image), {"quality": chosen, "subsampling": 0 if chosen >= 90 else 2}
+        case "webp":
+            if lossless:
+                return image, {"lossless": True, "quality": 50, "method": 3, "exact": True}
+            return image, {"quality": quality or WEBP_QUALITY, "method": 4}
+        case "avif":
+            if not features.check("avif"):
+                raise ImageError("This build of Pillow has no AVIF; install Pillow 11.3 or newer from PyPI.")
+            # pixels differ between one thread and several
+            return image, {"quality": quality or AVIF_QUALITY, "speed": 6, "max_threads": 1}
+        case "tiff":
+            return image, {"compression": "tiff_adobe_deflate"}
+        case "gif":
+            return image, {}
+        case _:
+            raise ImageError(f"No format {format!r} can be written; png, jpeg, webp, avif, tiff and gif can.")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
