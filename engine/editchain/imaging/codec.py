@@ -26,7 +26,7 @@ _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab "}
 def decode(data: bytes) -> Image.Image:
     """The picture in these bytes: 8 bit sRGB, mode L, RGB or RGBA, upright, the first frame, no metadata.
 
-    Raises ImageError for what is no image, is beyond the limits, is damaged or cut short, or makes the decoder warn.
+    Raises ImageError for what is no image, is beyond the limits, is damaged, or makes the decoder warn.
     """
     found = _found(data)
     _warnings_are_errors()
@@ -45,7 +45,7 @@ def decode(data: bytes) -> Image.Image:
 
 def encode(
     image: Image.Image,
-    format: str,
+    format: str,  # noqa: A002 - the word for it everywhere else
     *,
     quality: int | None = None,
     lossless: bool = False,
@@ -155,7 +155,7 @@ def _srgb() -> Any:
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """Through the picture's own profile; one made for another kind of picture says nothing and is passed over."""
+    """Through the picture's own profile; one for another kind of picture is passed over."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space.strip() != _COLOUR_SPACES[image.mode].strip():
@@ -173,7 +173,11 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _prepared(
-    image: Image.Image, format: str, quality: int | None, lossless: bool, compact: bool
+    image: Image.Image,
+    format: str,  # noqa: A002
+    quality: int | None,
+    lossless: bool,
+    compact: bool,
 ) -> tuple[Image.Image, dict[str, Any]]:
     """The picture in a mode that the format has, without metadata, and the options to save it with."""
     image = image.copy() if image.info else image

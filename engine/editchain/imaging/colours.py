@@ -1,4 +1,4 @@
-"""Colours as people write them, CSS names and hex; without Pillow, so that checking a prompt loads nothing."""
+"""Colours as people write them, CSS names and hex; without Pillow, as checking a prompt needs none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEX = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 
 
 def colour(text: str) -> Colour | None:
-    """The colour that a CSS name, `transparent` or hex text (#rgb, #rgba, #rrggbb, #rrggbbaa) names, or None."""
+    """What a CSS name, `transparent` or hex text (#rgb, #rgba, #rrggbb, #rrggbbaa) names, or None."""
     text = text.strip().lower()
     if text == "transparent":
         return (0, 0, 0, 0)

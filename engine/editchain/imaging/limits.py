@@ -15,7 +15,8 @@ def size_problem(width: int, height: int) -> str | None:
     if max(width, height) > MAX_SIDE:
         return f"{width}×{height} pixels is more than {MAX_SIDE} on a side"
     if width * height > MAX_PIXELS:
-        return f"{width}×{height} is {width * height / 1048576:.0f} megapixels, more than {MAX_PIXELS // 1048576}"
+        megapixels = width * height / 1048576
+        return f"{width}×{height} is {megapixels:.0f} megapixels, more than {MAX_PIXELS // 1048576}"
     return None
 
 

@@ -48,7 +48,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Probe:
-    """Format, and width and height in pixels as stored (before any EXIF rotation); 0 where they are not read."""
+    """Format, and width and height in pixels as stored (before EXIF rotation); 0 where unread."""
 
     format: str
     width: int
@@ -79,7 +79,7 @@ def check(head: bytes, length_bytes: int) -> Probe:
 
 
 def read_probe(path: Path) -> Probe:
-    """The probe of the file at `path`; raises ImageError where it is no image that may come in, OSError as usual."""
+    """The probe of a file; raises ImageError where it is no image that may come in, OSError as usual."""
     with path.open("rb", buffering=0) as file:
         length_bytes = file.seek(0, 2)
         file.seek(0)
@@ -213,7 +213,7 @@ def _heif(head: bytes) -> Probe | None:
 
 
 def _extents(head: bytes, start: int) -> tuple[int, int]:
-    """The largest `ispe` in meta/iprp/ipco: alpha planes, tiles and thumbnails have their own, never larger."""
+    """The largest `ispe` in meta/iprp/ipco: alpha planes, tiles and thumbnails have their own."""
     ipco = _find_box(head, (b"meta", b"iprp", b"ipco"), start, len(head))
     if ipco is None:
         return 0, 0
