@@ -1,0 +1,66 @@
+"""Text on pictures, in the font that comes with Pillow."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from editchain.errors import OperationError
+from editchain.imaging.colours import Colour
+
+
+@lru_cache(maxsize=32)
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The built-in sans serif at a size in pixels; raises OperationError without FreeType."""
+    found = ImageFont.load_default(size=size)
+    if not isinstance(found, ImageFont.FreeTypeFont):
+        raise OperationError("This build of Pillow cannot draw text: it lacks FreeType.")
+    # the other engine is not in every build, and places letters a little differently
+    return found.font_variant(layout_engine=ImageFont.Layout.BASIC)
+
+
+def check_text(text: str) -> str:
+    """The text itself; raises OperationError for a character that the font does not have."""
+    face = font(32)
+    missing = _drawn(face, "\uffff")
+    for character in dict.fromkeys(text):
+        if not character.isspace() and _drawn(face, character) == missing:
+            raise OperationError(
+                f'The built-in font has no "{character}": it has plain Latin letters, digits and signs.'
+            )
+    return text
+
+
+def text_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height in pixels of one line of text, with room for every letter above and below."""
+    face = font(size)
+    ascent, descent = face.getmetrics()
+    return round(face.getlength(text)), ascent + descent
+
+
+def shortened(text: str, size: int, width: int) -> str:
+    """As much of one line as fits the width, with an ellipsis where it was cut."""
+    if text_size(text, size)[0] <= width:
+        return text
+    while text and text_size(text + "…", size)[0] > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def write(image: Image.Image, text: str, corner: tuple[int, int], size: int, colour: Colour) -> None:
+    """Draws one line into the picture itself, its top left at the corner."""
+    draw = ImageDraw.Draw(image)
+    draw.text(corner, text, font=font(size), fill=colour if image.mode == "RGBA" else colour[:3])
+
+
+def readable_on(colour: Colour) -> Colour:
+    """Black or white, whichever is easier to read on the colour."""
+    red, green, blue, alpha = colour
+    light = (red * 299 + green * 587 + blue * 114) / 1000 * alpha / 255 + (255 - alpha)
+    return (0, 0, 0, 255) if light > 140 else (255, 255, 255, 255)
+
+
+def _drawn(face: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
+    mask = face.getmask(character)
+    return mask.size, bytes(mask)

@@ -1,0 +1,168 @@
+"""Size, place and orientation of pictures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from PIL import Image, ImageOps
+
+from editchain.errors import OperationError
+from editchain.imaging.limits import size_problem
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
+
+Fit = Literal["inside", "cover", "exact"]
+
+SAMPLINGS: dict[str, Image.Resampling] = {
+    "lanczos": Image.Resampling.LANCZOS,
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "box": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
+}
+
+_ANCHORS: dict[str, tuple[float, float]] = {
+    "centre": (0.5, 0.5),
+    "top": (0.5, 0.0),
+    "bottom": (0.5, 1.0),
+    "left": (0.0, 0.5),
+    "right": (1.0, 0.5),
+    "top_left": (0.0, 0.0),
+    "top_right": (1.0, 0.0),
+    "bottom_left": (0.0, 1.0),
+    "bottom_right": (1.0, 1.0),
+}
+
+
+_QUARTERS: dict[float, Image.Transpose] = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+
+
+def rounded(value: Fraction | float) -> int:
+    """To the nearest whole number, halves upwards."""
+    return int((Fraction(value) + Fraction(1, 2)).__floor__())
+
+
+def check_size(size: Size) -> Size:
+    """The size itself; raises OperationError where no picture may be that large or small."""
+    problem = size_problem(*size)
+    if problem:
+        raise OperationError(f"The result would be too large or too small: {problem}.")
+    return size
+
+
+def fitting_size(size: Size, width: int | None, height: int | None, *, cover: bool = False) -> Size:
+    """The size of the same shape that fits inside width × height, or with `cover` the one that fills it."""
+    across = Fraction(width, size[0]) if width else None
+    down = Fraction(height, size[1]) if height else None
+    scales = [scale for scale in (across, down) if scale is not None]
+    scale = max(scales) if cover else min(scales)
+    return max(1, rounded(size[0] * scale)), max(1, rounded(size[1] * scale))
+
+
+def scaled(image: Image.Image, size: Size, sampling: str = "lanczos") -> Image.Image:
+    """The picture at exactly this size; alpha is weighed in, so that no hidden colour bleeds into edges."""
+    if size == image.size:
+        return image
+    check_size(size)
+    return image.resize(size, SAMPLINGS[sampling], reducing_gap=3.0 if sampling != "nearest" else None)
+
+
+def place(outer: Size, inner: Size, anchor: str) -> tuple[int, int]:
+    """Where the top left corner of the inner lies when it is held to an anchor of the outer."""
+    across, down = _ANCHORS[anchor]
+    return rounded((outer[0] - inner[0]) * across), rounded((outer[1] - inner[1]) * down)
+
+
+def anchored_box(size: Size, piece: Size, anchor: str = "centre") -> Box:
+    """The box of a piece of a picture, held to an anchor."""
+    left, top = place(size, piece, anchor)
+    return left, top, left + piece[0], top + piece[1]
+
+
+def largest_of_ratio(size: Size, ratio: Fraction) -> Size:
+    """The largest size within `size` whose width to height comes nearest to the ratio."""
+    if Fraction(*size) > ratio:
+        return max(1, rounded(size[1] * ratio)), size[1]
+    return size[0], max(1, rounded(size[0] / ratio))
+
+
+def smallest_of_ratio(size: Size, ratio: Fraction) -> Size:
+    """The smallest size around `size` whose width to height comes nearest to the ratio."""
+    if Fraction(*size) > ratio:
+        return size[0], max(size[1], rounded(size[0] / ratio))
+    return max(size[0], rounded(size[1] * ratio)), size[1]
+
+
+def ratio(text: str) -> Fraction:
+    """Width to height, of text such as 16:9."""
+    width, _, height = text.partition(":")
+    return Fraction(width) / Fraction(height)
+
+
+def pixel_box(numbers: list[float], size: Size) -> Box:
+    """The box that [x, y, width, height] names: fractions where no number is above 1, else pixels.
+
+    Raises OperationError where it is empty or not wholly inside the picture.
+    """
+    x, y, width, height = numbers
+    if max(numbers) <= 1:
+        x, width = x * size[0], width * size[0]
+        y, height = y * size[1], height * size[1]
+    box = rounded(x), rounded(y), rounded(x + width), rounded(y + height)
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise OperationError(f"The box {_listed(numbers)} holds no pixel of a {size[0]}×{size[1]} picture.")
+    if box[2] > size[0] or box[3] > size[1]:
+        reach = f"reaches to {box[2]}, {box[3]}"
+        raise OperationError(f"The box {_listed(numbers)} {reach}, outside the {size[0]}×{size[1]} picture.")
+    return box
+
+
+def length(value: float, whole: int) -> int:
+    """A distance in pixels: numbers below 1 are fractions of the whole."""
+    return rounded(value * whole if abs(value) < 1 else value)
+
+
+def rotated(
+    image: Image.Image, degrees: float, *, expand: bool = True, fill: tuple[int, ...] | None = None
+) -> Image.Image:
+    """Turned clockwise; quarter turns are exact. Corners that come into view are `fill`, RGB or RGBA."""
+    degrees %= 360
+    if degrees == 0:
+        return image
+    if degrees in _QUARTERS and (expand or degrees == 180):
+        return image.transpose(_QUARTERS[degrees])
+    fill = fill or (255, 255, 255)
+    if len(fill) == 4 and fill[3] < 255:
+        image = image.convert("RGBA")
+    colour = fill_of(image.mode, fill)
+    # alpha is weighed in by hand: rotate() does not do it
+    if image.mode == "RGBA":
+        turned = image.convert("RGBa").rotate(-degrees, Image.Resampling.BICUBIC, expand=expand)
+        inside = Image.new("L", image.size, 255).rotate(-degrees, Image.Resampling.BICUBIC, expand=expand)
+        canvas = Image.new("RGBA", turned.size, colour)
+        return Image.composite(turned.convert("RGBA"), canvas, inside)
+    return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=expand, fillcolor=colour)
+
+
+def fill_of(mode: str, colour: tuple[int, ...]) -> int | tuple[int, ...]:
+    """The colour, RGB or RGBA, in the terms of a mode: L, RGB or RGBA."""
+    red, green, blue, alpha = (*colour, 255)[:4]
+    if mode == "L":
+        return (red * 299 + green * 587 + blue * 114 + 500) // 1000
+    return (red, green, blue) if mode == "RGB" else (red, green, blue, alpha)
+
+
+def mirrored(image: Image.Image, direction: str) -> Image.Image:
+    """Left and right changed over (`horizontal`), or top and bottom (`vertical`)."""
+    return ImageOps.mirror(image) if direction == "horizontal" else ImageOps.flip(image)
+
+
+def _listed(numbers: list[float]) -> str:
+    return "[" + ", ".join(f"{number:g}" for number in numbers) + "]"
