@@ -1,0 +1,263 @@
+"""The catalogue: what is known of every model and operation, read from their documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeVar
+
+from editchain.errors import ConfigurationError
+from editchain.schemas import Kind, RuleProblem, Rules, Schema, dotted, folder, meta_problems, place_of, read
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A provider's way to serve a model: under which id, and how each field of the model is sent.
+
+    `fields` has an entry for every field of the model: {} is sent as it is; "to", "at", "values" and "parts" say
+    under which name and in which form; "emulated", "ignored" and "refused" say in words what is not sent.
+    `samples` is how many pictures one call can give. `endpoint` is None where the provider has one way in; `send`
+    goes with every call.
+    """
+
+    provider: str
+    id: str
+    fields: Mapping[str, Mapping[str, Any]]
+    samples: int
+    endpoint: str | None = None
+    send: Mapping[str, Any] = field(default_factory=dict)
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a provider takes, as seen on `date`: from `least` to `most` for each `per`."""
+
+    route: str
+    currency: str
+    per: str
+    least: Decimal
+    most: Decimal
+    source: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """When a model came and when it goes: at a provider (`retired`, by name) or everywhere (`shut_down_on`)."""
+
+    model: str
+    announced: date | None = None
+    retired: Mapping[str, date] = field(default_factory=dict)
+    shut_down_on: date | None = None
+    successor: str | None = None
+    note: str | None = None
+
+    def problem(self, today: date) -> str | None:
+        """A sentence about the end of the model, where one is past or announced; None where none is known."""
+        if self.shut_down_on is not None:
+            ends = [_end("", self.shut_down_on, today)]
+        else:
+            ends = [_end(f" at {provider}", day, today) for provider, day in self.retired.items()]
+        if not ends:
+            return None
+        follows = f"its successor is {self.successor}" if self.successor else "no successor is named"
+        return f"{self.model} {' and '.join(ends)}; {follows}."
+
+
+def _end(where: str, day: date, today: date) -> str:
+    return f"{'was' if day <= today else 'will be'} shut down{where} on {day.isoformat()}"
+
+
+class Shared(TypedDict):
+    """What models and operations have in common."""
+
+    name: str
+    document: Schema
+    image_fields: tuple[str, ...]
+    image_list_fields: tuple[str, ...]
+    defaults: Mapping[str, object]
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model's document: the rules of its fields, the routes to it, its prices and its life.
+
+    `version` is part of the identity of a picture. `image_fields` hold one picture each, `image_list_fields` a
+    list; `defaults` are the values of fields that say nothing. `seeded` is the field that takes a seed,
+    `checked_by` the provider that can tell from the words alone whether it understands a prompt. `routes` are in
+    the order to try them.
+    """
+
+    name: str
+    document: Schema
+    image_fields: tuple[str, ...]
+    image_list_fields: tuple[str, ...]
+    defaults: Mapping[str, object]
+    rules: Rules
+    version: str
+    deterministic: bool
+    seeded: str | None
+    checked_by: str | None
+    routes: tuple[Route, ...]
+    prices: tuple[Price, ...]
+    life: Life
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDocument:
+    """An operation's document; `behaviour` changes when the pixels that it makes change on purpose."""
+
+    name: str
+    document: Schema
+    image_fields: tuple[str, ...]
+    image_list_fields: tuple[str, ...]
+    defaults: Mapping[str, object]
+    rules: Rules
+    behaviour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every model and operation by name; a document is read when it is asked for, not when names are listed."""
+
+    models: Mapping[str, Model]
+    operations: Mapping[str, OperationDocument]
+
+
+def catalogue(workspace_models: Path | None = None) -> Catalogue:
+    """The catalogue that comes with editchain, with the models of a workspace's own folder beside them.
+
+    ConfigurationError where the workspace has a model of the same name, and, when a model of its own is asked
+    for, where its document is wrong, with file:line:column.
+    """
+    models = _documents(folder() / "models")
+    own = {} if workspace_models is None else _documents(workspace_models)
+    if twice := sorted(models.keys() & own.keys()):
+        raise ConfigurationError(
+            f'{own[twice[0]]}:1:1  there is a model "{twice[0]}" already; give yours another name'
+        )
+
+    def load_model(name: str) -> Model:
+        return _model(name, _checked(own[name]) if name in own else read(models[name]))
+
+    return Catalogue(
+        models=_Lazy(sorted([*models, *own]), load_model),
+        operations=_lazy_operations(_documents(folder() / "operations")),
+    )
+
+
+def _lazy_operations(paths: Mapping[str, Path]) -> Mapping[str, OperationDocument]:
+    return _Lazy(sorted(paths), lambda name: _operation(name, read(paths[name])))
+
+
+class _Lazy(Mapping[str, T], Generic[T]):
+    """A mapping whose names are known and whose values are made when they are asked for, once."""
+
+    def __init__(self, names: list[str], make: Callable[[str], T]) -> None:
+        self._made: dict[str, T | None] = dict.fromkeys(names)
+        self._make = make
+
+    def __getitem__(self, name: str) -> T:
+        made = self._made[name]
+        if made is None:
+            made = self._made[name] = self._make(name)
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._made
+
+
+def _documents(where: Path) -> dict[str, Path]:
+    return {path.stem: path for path in where.iterdir() if path.suffix == ".json"} if where.is_dir() else {}
+
+
+def _checked(path: Path) -> Schema:
+    document = read(path)
+    problems = meta_problems(document, "model")
+    if problems:
+        text = path.read_text(encoding="utf-8-sig")
+        raise ConfigurationError("\n".join(_line(path, text, problem) for problem in problems))
+    return document
+
+
+def _line(path: Path, text: str, problem: RuleProblem) -> str:
+    line, column = place_of(text, problem.path)
+    return f"{path}:{line}:{column}  {dotted(problem.path) or 'document'}: {problem.message}"
+
+
+def _model(name: str, document: Schema) -> Model:
+    known = document["x-editchain"]
+    return Model(
+        **_shared(name, document, "model"),
+        version=known["version"],
+        deterministic=known["deterministic"],
+        seeded=known["seeded"],
+        checked_by=known.get("prompt", {}).get("checked_by"),
+        routes=tuple(Route(**route) for route in known["routes"]),
+        prices=tuple(_price(price) for price in known.get("prices", [])),
+        life=_life(name, known.get("life", {})),
+    )
+
+
+def _operation(name: str, document: Schema) -> OperationDocument:
+    return OperationDocument(
+        **_shared(name, document, "operation"), behaviour=document["x-editchain"]["behaviour"]
+    )
+
+
+def _shared(name: str, document: Schema, kind: Kind) -> Shared:
+    properties: Mapping[str, Schema] = document["properties"]
+    return Shared(
+        name=name,
+        document=document,
+        image_fields=_pointing(properties, ("image", "mask")),
+        image_list_fields=_pointing(properties, ("images",)),
+        defaults={name: rule["default"] for name, rule in properties.items() if "default" in rule},
+        rules=Rules(name, document, kind),
+    )
+
+
+def _pointing(properties: Mapping[str, Schema], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that are said to be one of the shared kinds of fields."""
+    ends = tuple(f"fields.json#/$defs/{name}" for name in names)
+    return tuple(name for name, rule in properties.items() if rule.get("$ref", "").endswith(ends))
+
+
+def _price(price: Mapping[str, str]) -> Price:
+    return Price(
+        route=price["route"],
+        currency=price["currency"],
+        per=price["per"],
+        least=Decimal(price["min"]),
+        most=Decimal(price["max"]),
+        source=price["source"],
+        date=date.fromisoformat(price["date"]),
+    )
+
+
+def _life(name: str, life: Mapping[str, Any]) -> Life:
+    return Life(
+        model=name,
+        announced=_day(life.get("announced")),
+        retired={provider: date.fromisoformat(day) for provider, day in life.get("retired", {}).items()},
+        shut_down_on=_day(life.get("shut_down_on")),
+        successor=life.get("successor"),
+        note=life.get("note"),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
