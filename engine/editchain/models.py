@@ -19,10 +19,9 @@ T = TypeVar("T")
 class Route:
     """A provider's way to serve a model: under which id, and how each field of the model is sent.
 
-    `fields` has an entry for every field of the model: {} is sent as it is; "to", "at", "values" and "parts" say
-    under which name and in which form; "emulated", "ignored" and "refused" say in words what is not sent.
-    `samples` is how many pictures one call can give. `endpoint` is None where the provider has one way in; `send`
-    goes with every call.
+    `fields` has an entry for every field of the model; docs/models.md says how to read one. `samples` is how
+    many pictures one call can give. `endpoint` is None where the provider has one way in; `send` goes with
+    every call; `limits` are those of an "image", a "mask" and the whole "request", where they are known.
     """
 
     provider: str
@@ -31,6 +30,7 @@ class Route:
     samples: int
     endpoint: str | None = None
     send: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: str | None = None
 
 
@@ -49,7 +49,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """When a model came and when it goes: at a provider (`retired`, by name) or everywhere (`shut_down_on`)."""
+    """When a model came and when it goes: at one provider (`retired`) or everywhere (`shut_down_on`)."""
 
     model: str
     announced: date | None = None
@@ -89,10 +89,10 @@ class Shared(TypedDict):
 class Model:
     """A model's document: the rules of its fields, the routes to it, its prices and its life.
 
-    `version` is part of the identity of a picture. `image_fields` hold one picture each, `image_list_fields` a
-    list; `defaults` are the values of fields that say nothing. `seeded` is the field that takes a seed,
-    `checked_by` the provider that can tell from the words alone whether it understands a prompt. `routes` are in
-    the order to try them.
+    `version` is part of the identity of a picture. `image_fields` hold one picture each, `image_list_fields`
+    a list; `defaults` are the values of fields that say nothing. `seeded` is the field that takes a seed, and
+    `checked_by` the provider that can tell from its words alone whether it understands a prompt. `routes` are
+    in the order to try them.
     """
 
     name: str
@@ -125,7 +125,7 @@ class OperationDocument:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every model and operation by name; a document is read when it is asked for, not when names are listed."""
+    """Every model and operation by name; a document is read when it is asked for, not to list names."""
 
     models: Mapping[str, Model]
     operations: Mapping[str, OperationDocument]

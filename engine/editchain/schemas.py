@@ -21,6 +21,7 @@ Schema = dict[str, Any]
 Kind = Literal["model", "operation", "pipeline"]
 Place = tuple[str | int, ...]
 
+METASCHEMA = "https://json-schema.org/draft/2020-12/schema"
 HOME = "https://editchain.dev/schemas/"
 """What every `$id` begins with; nothing is ever fetched from there."""
 
@@ -83,13 +84,15 @@ def meta_problems(document: Schema, kind: Literal["model", "operation"]) -> list
     """What the meta-schema of its kind finds wrong with a document; empty when nothing."""
     import jsonschema_rs
 
-    meta = shared(f"meta/{kind}.schema.json")
+    common = shared("meta/document.schema.json")
+    own = shared(f"meta/{kind}.schema.json")
+    meta = inline(own, own["$id"], {own["$id"]: own, common["$id"]: common})
     errors = jsonschema_rs.validator_for(meta).iter_errors(document)
     return _Wording(meta, document, f"a document of {_article(kind)}").of_all(errors)
 
 
 def place_of(text: str, path: Place) -> tuple[int, int]:
-    """Line and column, from 1, of the value at `path` in a JSON text; of what is around it, if it is not there."""
+    """Line and column, from 1, of the value at `path` in a JSON text, or of what is around its place."""
     decoder = json.JSONDecoder()
     at = _skip(text, 0)
     for key in path:
@@ -139,9 +142,10 @@ def inline(schema: Any, base: str, documents: Mapping[str, Schema], chain: tuple
         return [inline(item, base, documents, chain) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    said = {key: inline(value, base, documents, chain) for key, value in schema.items() if key != "$ref"}
-    if not isinstance(schema.get("$ref"), str):
+    said = {key: inline(value, base, documents, chain) for key, value in schema.items()}
+    if not isinstance(schema.get("$ref"), str) or schema["$ref"] == METASCHEMA:
         return said
+    del said["$ref"]
     address, pointer = urldefrag(urljoin(base, schema["$ref"]))
     target = _at_pointer(documents.get(address), pointer)
     if target is None or f"{address}#{pointer}" in chain:
@@ -182,9 +186,9 @@ def closed(document: Schema, kind: Kind) -> Schema:
 class Rules:
     """The compiled rules for the fields of a step that uses one model, operation or sub-pipeline.
 
-    `name` is what messages call it. Nothing is compiled before it is first asked. Fields are plain data, as they
-    are written: dict and list (or subclasses of them), str, int, float, bool, None. The documents' defaults are not
-    to be filled in before, for a warning may stand on what is written.
+    `name` is what messages call it. Nothing is compiled before it is first asked. Fields are plain data as
+    written: dict and list (or subclasses of them), str, int, float, bool, None. Defaults of the documents are
+    not to be filled in before, for a warning may stand on what is written.
     """
 
     def __init__(self, name: str, document: Schema, kind: Kind) -> None:
@@ -201,7 +205,7 @@ class Rules:
     def is_valid(self) -> Callable[[Mapping[str, object]], bool]:
         """Says of a step's fields, in one call, that there is neither an error nor a warning."""
         refused = [{"not": warning["when"]} for warning in self._warnings]
-        return _compiled({**self.schema, "allOf": [*self.schema.get("allOf", []), *refused]}).is_valid
+        return _compiled({"allOf": [self.schema, *refused]}).is_valid
 
     def problems(self, fields: Mapping[str, object]) -> list[RuleProblem]:
         """Every error and warning about a step's fields, one for each cause, in the order of the fields."""
@@ -209,7 +213,7 @@ class Rules:
         errors = wording.of_all(self._validator.iter_errors(fields))
         wrong = {problem.path[:1] for problem in errors}
         warnings = [
-            _warning(warning)
+            _warning(warning, fields)
             for warning, applies in self._compiled_warnings
             if (warning["field"],) not in wrong and applies.is_valid(fields)
         ]
@@ -255,13 +259,21 @@ def _compiled(schema: Schema) -> Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(schema)
 
 
-def _warning(warning: Schema) -> RuleProblem:
+def _warning(warning: Schema, fields: Mapping[str, object]) -> RuleProblem:
+    name = warning["field"]
     # The key is at fault where the field is ignored whatever it says, else the value is.
-    at_key = warning["field"] not in warning["when"].get("properties", {})
-    path = (warning["field"],)
+    at_key = name in fields and name not in warning["when"].get("properties", {})
+    message = _sentence(warning["message"].replace("{value}", _show(fields.get(name))))
+    instead = warning.get("instead")
+    path = (name,) if name in fields else ()
     return RuleProblem(
-        path, at_key, "warning", "ignored-field", f"{warning['message']}.", warning.get("instead")
+        path, at_key, "warning", "ignored-field", message, instead and _sentence(instead, capital=True)
     )
+
+
+def _sentence(words: str, *, capital: bool = False) -> str:
+    """Words with the full stop, and where asked the capital letter, that they may lack."""
+    return (words[:1].upper() + words[1:] if capital else words) + ("" if words.endswith((".", "?")) else ".")
 
 
 # Saying what is wrong
@@ -363,7 +375,9 @@ class _Wording:
                 yield self._problem((field,), "rule", message, at_key=True)
 
     def _trigger(self, where: Sequence[str]) -> Place:
-        return (where[1],) if where[0] == "dependentSchemas" else ()
+        """The last of the step's fields that a rule between fields speaks of; () where it has none."""
+        named = {where[1]} if where[0] == "dependentSchemas" else set(_named(_walk(self.schema, where)))
+        return next(((name,) for name in reversed(list(self.instance)) if name in named), ())
 
     def _unknown(self, path: Place, where: Sequence[str]) -> RuleProblem:
         name = str(path[-1])
@@ -483,7 +497,7 @@ class _Wording:
     def _problem(
         self, path: Place, code: str, message: str, suggestion: str | None = None, *, at_key: bool = False
     ) -> RuleProblem:
-        return RuleProblem(path, at_key and bool(path), "error", code, f"{message}.", suggestion)
+        return RuleProblem(path, at_key and bool(path), "error", code, _sentence(message), suggestion)
 
     def _value(self, path: Place) -> Any:
         value: Any = self.instance
@@ -504,6 +518,18 @@ _BOUNDS: Mapping[str, Callable[[str, str], str]] = {
 def _distance(branch: Iterable[ValidationError]) -> int:
     """How far a value is from a branch: a key too many or too few weighs more than a value out of range."""
     return sum(100 if error.kind.name in ("required", "additionalProperties") else 1 for error in branch)
+
+
+def _named(rule: Any) -> Iterator[str]:
+    """Every field that a rule between fields speaks of."""
+    if isinstance(rule, list):
+        for part in rule:
+            yield from _named(part)
+    elif isinstance(rule, dict):
+        yield from rule.get("required", [])
+        yield from rule.get("properties", {})
+        for keyword in ("not", "anyOf", "oneOf", "allOf", "if", "then", "else"):
+            yield from _named(rule.get(keyword))
 
 
 def _number(kind: Any) -> str:
@@ -540,9 +566,10 @@ def _rank(problem: RuleProblem) -> int:
 
 
 def _walk(schema: Any, where: Sequence[str]) -> Any:
+    """The part of a schema that an error's path leads to; {} where it leads out of what is at hand."""
     for part in where:
         schema = schema[int(part)] if isinstance(schema, list) else schema.get(part, {})
-    return schema if isinstance(schema, dict) else {}
+    return schema
 
 
 def _types(rule: Any) -> list[str]:
