@@ -242,7 +242,7 @@ class Store:
         try:
             if os.stat(path).st_mtime >= moment:
                 return None
-            # Out of sight first: a put of the same bytes either touched it before, which shows, or writes anew.
+            # Out of sight first: who puts the same bytes either touched it before, or writes anew.
             hidden = self._temporary(os.path.dirname(path))
             self._disk.replace(path, hidden)
             status = os.stat(hidden)

@@ -1,0 +1,69 @@
+"""What the calls of a run have reserved and spent, by currency."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from editchain.entries import OPEN_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from editchain.entries import Call
+
+
+class Spending(NamedTuple):
+    """Money in one currency. `unpriced` counts the calls that may charge an amount that nobody knows."""
+
+    reserved: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def __add__(self, other: object) -> Spending:
+        if not isinstance(other, Spending):
+            return NotImplemented
+        return Spending(
+            self.reserved + other.reserved, self.spent + other.spent, self.unpriced + other.unpriced
+        )
+
+    def __sub__(self, other: Spending) -> Spending:
+        return Spending(
+            self.reserved - other.reserved, self.spent - other.spent, self.unpriced - other.unpriced
+        )
+
+
+def spending(call: Call) -> Spending:
+    """What one call has reserved or spent: while it is open its ceiling, after that what it charged."""
+    if call.state in OPEN_STATES:
+        return (
+            Spending(unpriced=1) if call.price_most is None else Spending(reserved=Decimal(call.price_most))
+        )
+    if call.charged == "no":
+        return Spending()
+    # What may have been charged counts as charged: a budget must not be overrun by our not knowing.
+    price = call.price_actual if call.price_actual is not None else call.price_most
+    return Spending(unpriced=1) if price is None else Spending(spent=Decimal(price))
+
+
+class Ledger:
+    """The sums over some calls, kept up to date as they change: no adding up for every new one."""
+
+    def __init__(self, calls: Iterable[Call] = ()) -> None:
+        self._calls: dict[str, tuple[str, Spending]] = {}
+        self._sums: dict[str, Spending] = {}
+        for call in calls:
+            self.note(call)
+
+    def note(self, call: Call) -> None:
+        """Takes a call in its newest state."""
+        if call.id in self._calls:
+            currency, old = self._calls[call.id]
+            self._sums[currency] -= old
+        currency, new = call.currency or "", spending(call)
+        self._calls[call.id] = (currency, new)
+        self._sums[currency] = self._sums.get(currency, Spending()) + new
+
+    def sums(self) -> dict[str, Spending]:
+        """Currency to what is reserved and spent in it; calls without a currency are under the empty text."""
+        return dict(self._sums)
