@@ -1,0 +1,162 @@
+"""Problems: what is wrong in a file, where it stands, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Severity = Literal["error", "warning"]
+_EXCERPT_WIDTH = 160
+
+
+class Source:
+    """A text with a name: turns character offsets into lines and columns, both counted from 1."""
+
+    __slots__ = ("_line_starts", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self._line_starts: list[int] | None = None
+
+    def locate(self, offset: int) -> tuple[int, int]:
+        """The line and column of a character offset."""
+        if self._line_starts is None:
+            self._line_starts = [0, *_after_line_ends(self.text)]
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, offset: int) -> str:
+        """The whole line that holds a character offset, without its end."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        end = self.text.find("\n", offset)
+        return self.text[start : end if end >= 0 else None].rstrip("\r")
+
+
+def _after_line_ends(text: str) -> Iterator[int]:
+    at = text.find("\n")
+    while at >= 0:
+        yield at + 1
+        at = text.find("\n", at + 1)
+
+
+class Place(NamedTuple):
+    """A character offset in a source, or the source as a whole where `offset` is 0 and it has no text."""
+
+    source: Source
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file. `line` and `column` count from 1; `code` is stable across releases."""
+
+    file: str
+    line: int
+    column: int
+    severity: Severity
+    code: str
+    message: str
+    suggestion: str | None = None
+    excerpt: str | None = None
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.sentence} [{self.code}]"
+
+    @property
+    def sentence(self) -> str:
+        """The message with its suggestion, as one line."""
+        return f"{self.message} {self.suggestion}" if self.suggestion else self.message
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects problems as they are found; one for each cause and place."""
+
+    found: dict[tuple[str, int, int, str], Problem] = field(default_factory=dict)
+
+    def error(self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1) -> None:
+        """Adds what makes the file unusable."""
+        self._add(place, "error", code, message, suggestion, width)
+
+    def warning(self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1) -> None:
+        """Adds what a vendor would silently ignore, or what is likely not meant."""
+        self._add(place, "warning", code, message, suggestion, width)
+
+    def _add(
+        self, place: Place, severity: Severity, code: str, message: str, suggestion: str | None, width: int
+    ) -> None:
+        line, column = place.source.locate(place.offset)
+        excerpt = place.source.line(place.offset) if place.source.text else None
+        problem = Problem(
+            place.source.name, line, column, severity, code, visible(message),
+            visible(suggestion) if suggestion else None, excerpt, width,
+        )  # fmt: skip
+        self.found.setdefault((problem.file, line, column, code), problem)
+
+    def has_errors(self) -> bool:
+        """Whether anything makes the file unusable."""
+        return any(problem.severity == "error" for problem in self.found.values())
+
+    def in_order(self) -> tuple[Problem, ...]:
+        """All problems by file (in the order first spoken of), line and column."""
+        files = {problem.file: index for index, problem in reversed(list(enumerate(self.found.values())))}
+        return tuple(sorted(self.found.values(), key=lambda one: (files[one.file], one.line, one.column)))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A sentence that offers the nearest known name, or None where none is near."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f'Did you mean "{nearest[0]}"?' if nearest else None
+
+
+def one_of(names: Iterable[str], *, most: int = 12) -> str:
+    """Names as a list for a message, shortened when there are many."""
+    listed = list(names)
+    shown = ", ".join(listed[:most])
+    return f"{shown}, and {len(listed) - most} more" if len(listed) > most else shown
+
+
+def visible(text: str) -> str:
+    """Text in which control, bidirectional and invisible characters are written out, safe for a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character if character == " " or unicodedata.category(character)[0] not in "CZ" else _escaped(character)
+        for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character) or f"\\u{{{ord(character):x}}}"
+
+
+def render(problem: Problem, *, colour: bool = False) -> str:
+    """A problem for people: the message, then the source line with a caret under its place."""
+    head = str(problem)
+    if colour:
+        tint = "31" if problem.severity == "error" else "33"
+        place = f"{problem.file}:{problem.line}:{problem.column}:"
+        head = f"\x1b[1m{place}\x1b[0m \x1b[{tint}m{problem.severity}:\x1b[0m {problem.sentence} [{problem.code}]"
+    if not problem.excerpt:
+        return head
+    shown, caret = _excerpt(problem.excerpt, problem.column)
+    number = str(problem.line)
+    width = max(1, min(problem.width, len(shown) - caret))
+    return f"{head}\n  {number} | {shown}\n  {' ' * len(number)} | {' ' * caret}{'^' * width}"
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a column, and where in it the caret goes (from 0)."""
+    before, after = visible(line[: column - 1]), visible(line[column - 1 :])
+    if len(before) > _EXCERPT_WIDTH * 3 // 4:
+        before = "…" + before[-_EXCERPT_WIDTH // 2 :]
+    room = _EXCERPT_WIDTH - len(before)
+    return before + (after if len(after) <= room else after[: room - 1] + "…"), len(before)

@@ -1,0 +1,296 @@
+"""Reading of files that a recipe names: kept inside the workspace, remembered as evidence of what was read."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from editchain.artifacts import ImageSource, kind_of
+from editchain.diagnostics import did_you_mean
+from editchain.errors import ImageError
+from editchain.imaging.probe import EXTENSIONS, HEAD_BYTES, check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_MAGIC = frozenset("*?[")
+
+
+class Stat(NamedTuple):
+    """What says that a file is unchanged: bytes, nanoseconds of both times, inode."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+def stat_of(found: os.stat_result) -> Stat:
+    """The part of a stat result that tells whether a file changed."""
+    return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was read for a pipeline: texts by SHA-256, image files by stat, folders by their listing."""
+
+    texts: dict[str, tuple[Stat, str]] = field(default_factory=dict)
+    images: dict[str, Stat] = field(default_factory=dict)
+    listings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+
+
+class Unfit(Exception):
+    """A file that cannot be used as it is; carries code, message and suggestion for the problem it becomes."""
+
+    def __init__(self, code: str, message: str, suggestion: str | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.suggestion = suggestion
+        super().__init__(message)
+
+
+def workspace_of(path: Path) -> Path:
+    """The nearest folder upward that holds `editchain.toml` or `.git`, else the folder itself."""
+    start = path.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "editchain.toml").is_file() or (folder / ".git").exists():
+            return folder
+    return start
+
+
+class Reader:
+    """Reads texts, images and folders for one pipeline.
+
+    `is_unchanged(path, stat)` says that an image file was looked into before and has not changed since, so that its
+    first bytes need not be read again.
+    """
+
+    def __init__(self, workspace: Path, is_unchanged: Callable[[str, Stat], bool] | None = None) -> None:
+        self.workspace = str(workspace.resolve())
+        self.evidence = Evidence()
+        self._is_unchanged = is_unchanged or (lambda _path, _stat: False)
+        self._fit: dict[str, Unfit | None] = {}
+        self._inside: dict[str, bool] = {}
+
+    def display(self, path: str | Path) -> str:
+        """A path as messages show it: relative to the current folder where it lies below it."""
+        shown = os.path.relpath(path)
+        return str(path) if shown.startswith("..") else shown
+
+    def resolve(self, text: str, base: str, *, anywhere: bool = False) -> str:
+        """The absolute path that a text means, relative to `base`; raises Unfit where it may not be read.
+
+        `anywhere` lifts the workspace's bounds, for what a person gives on the command line.
+        """
+        if "\0" in text or any(ord(character) < 32 for character in text):
+            raise Unfit("bad-path", "A path may not hold control characters.")
+        if len(text) > 4096:
+            raise Unfit("bad-path", "This path is longer than 4096 characters.")
+        if anywhere:
+            return os.path.normpath(os.path.join(base, os.path.expanduser(text)))  # noqa: PTH111, PTH118
+        if text.startswith(("/", "~")) or (len(text) > 1 and text[1] == ":" and text[0].isalpha()):
+            raise Unfit(
+                "outside-workspace", f'"{text}" is an absolute path; a recipe may only read inside its workspace.',
+                "Write the path relative to the file it stands in.",
+            )  # fmt: skip
+        path = os.path.normpath(os.path.join(base, text))  # noqa: PTH118
+        folder = os.path.dirname(path)  # noqa: PTH120
+        inside = self._inside.get(folder)
+        if inside is None:
+            inside = self._inside[folder] = self._is_inside(folder)
+        if not inside or (os.path.islink(path) and not self._is_inside(path)):  # noqa: PTH114
+            raise Unfit(
+                "outside-workspace", f'"{text}" leads outside the workspace {self.display(self.workspace)}.',
+                "Move the file into the workspace.",
+            )  # fmt: skip
+        hidden = [part for part in os.path.relpath(path, self.workspace).split(os.sep) if part.startswith(".") and part != "."]
+        if hidden:
+            raise Unfit("outside-workspace", f'"{text}" leads into the hidden {hidden[0]}.', "Move the file to a folder that is not hidden.")
+        return path
+
+    def _is_inside(self, path: str) -> bool:
+        real = os.path.realpath(path)
+        return real == self.workspace or real.startswith(self.workspace.rstrip(os.sep) + os.sep)
+
+    def text(self, path: str, *, max_bytes: int, what: str) -> bytes:
+        """The bytes of a text file; raises Unfit where it is missing, no regular file or too large."""
+        found = self._stat(path, what)
+        if found.st_size > max_bytes:
+            raise Unfit("too-large", f"{what} {self.display(path)} is larger than {_size(max_bytes)}.")
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise Unfit("unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}.") from None
+        self.evidence.texts[path] = (stat_of(found), hashlib.sha256(data).hexdigest())
+        return data
+
+    def check_image(self, path: str) -> None:
+        """Raises Unfit unless the file is there and begins as an image within the limits does."""
+        if path not in self._fit:
+            self._fit[path] = self._look_into(path)
+        if (unfit := self._fit[path]) is not None:
+            raise unfit
+
+    def _look_into(self, path: str) -> Unfit | None:
+        try:
+            found = self._stat(path, "file")
+            self.evidence.images[path] = stat_of(found)
+            if self._is_unchanged(path, self.evidence.images[path]):
+                return None
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                head = file.read(HEAD_BYTES)
+            check(head, found.st_size)
+        except Unfit as unfit:
+            return unfit
+        except ImageError as error:
+            said = str(error).replace("This", self.display(path), 1)
+            return Unfit("not-an-image", said)
+        except OSError as error:
+            return Unfit("unreadable-file", f"{self.display(path)} cannot be read: {error.strerror}.")
+        return None
+
+    def _stat(self, path: str, what: str) -> os.stat_result:
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                self.evidence.absent.add(path)
+                raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", self._near(path)) from None
+            raise Unfit("unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}.") from None
+        if stat.S_ISDIR(found.st_mode):
+            raise Unfit("not-a-file", f"{self.display(path)} is a folder; a {what} is wanted here.")
+        if not stat.S_ISREG(found.st_mode):
+            raise Unfit("not-a-file", f"{self.display(path)} is not a regular file.")
+        return found
+
+    def _near(self, path: str) -> str | None:
+        folder, name = os.path.split(path)
+        try:
+            return did_you_mean(name, os.listdir(folder))  # noqa: PTH208
+        except OSError:
+            return None
+
+    def several(self, text: str, base: str, *, anywhere: bool = False) -> list[str] | None:
+        """The sorted image files that a folder or a glob means; None where the text means one file."""
+        if _MAGIC.intersection(text):
+            path = self.resolve(text, base, anywhere=anywhere)
+            if not os.path.exists(path):  # noqa: PTH110
+                return self._glob(path, anywhere)
+        path = self.resolve(text, base, anywhere=anywhere)
+        return self._folder(path) if os.path.isdir(path) else None  # noqa: PTH112
+
+    def _folder(self, path: str) -> list[str]:
+        try:
+            with os.scandir(path) as entries:
+                names = sorted(entry.name for entry in entries if _is_picture(entry.name))
+        except OSError as error:
+            raise Unfit("unreadable-file", f"The folder {self.display(path)} cannot be read: {error.strerror}.") from None
+        self.evidence.listings[path] = tuple(names)
+        return [os.path.join(path, name) for name in names]  # noqa: PTH118
+
+    def _glob(self, pattern: str, anywhere: bool) -> list[str]:
+        found = sorted(path for path in glob.iglob(pattern, recursive=True) if _is_picture(path) and os.path.isfile(path))  # noqa: PTH113, PTH207
+        if not anywhere:
+            outside = [path for path in found if not self._is_inside(path)]
+            if outside:
+                raise Unfit("outside-workspace", f"{self.display(outside[0])} leads outside the workspace.", "Move the file into the workspace.")
+        self.evidence.listings[pattern] = tuple(found)
+        return found
+
+    def image(self, value: object, base: str, *, anywhere: bool = False) -> ImageSource:
+        """The source that a text or a `{url, sha256}` means; raises Unfit where it is missing or no image."""
+        if isinstance(value, dict):
+            return _address(str(value["url"]), value.get("sha256"))
+        text = str(value)
+        kind = kind_of(text)
+        if kind == "url":
+            return _address(text, None)
+        if kind == "data":
+            return _inline(text)
+        if kind == "asset":
+            return ImageSource("asset", text, text)
+        if not text:
+            raise Unfit("missing-file", "An empty text names no image.")
+        path = self.resolve(text, base, anywhere=anywhere)
+        self.check_image(path)
+        return ImageSource("file", path, stem_of(path))
+
+
+def keys_of_files(paths: Iterable[str], fixed: str) -> list[str]:
+    """The keys of files: their paths below a folder, without extension (with it, where two would be equal)."""
+    relative = [os.path.relpath(path, fixed).replace(os.sep, "/") for path in paths]
+    bare = [os.path.splitext(path)[0] for path in relative]  # noqa: PTH122
+    seen: dict[str, int] = {}
+    for key in bare:
+        seen[key] = seen.get(key, 0) + 1
+    return [short if seen[short] == 1 else whole for short, whole in zip(bare, relative, strict=True)]
+
+
+def fixed_part(pattern: str) -> str:
+    """The folder of a glob before its first special part; of a plain folder, itself."""
+    parts = pattern.split(os.sep)
+    plain = []
+    for part in parts:
+        if _MAGIC.intersection(part):
+            break
+        plain.append(part)
+    return os.sep.join(plain) or os.sep
+
+
+def stem_of(path: str) -> str:
+    """A file's name without folder and extension."""
+    return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+
+
+def is_current(evidence: Evidence, stats: Mapping[str, Stat]) -> bool:
+    """Whether files still are what the evidence says, given their stats of now."""
+    return all(stats.get(path) == known for path, known in evidence.images.items())
+
+
+def _is_picture(path: str) -> bool:
+    name = os.path.basename(path)  # noqa: PTH119
+    return not name.startswith(".") and os.path.splitext(name)[1][1:].lower() in EXTENSIONS  # noqa: PTH122
+
+
+def _address(url: str, sha256: object) -> ImageSource:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise Unfit("bad-address", f'"{url}" is not an address.') from None
+    if parts.scheme != "https":
+        raise Unfit("bad-address", f'"{url}" is not an https: address.', "Only https: is fetched.")
+    if not host or parts.username or parts.password:
+        raise Unfit("bad-address", f'"{url}" must name a host, without user or password.')
+    return ImageSource("url", url, stem_of(parts.path.rstrip("/")) or host, None if sha256 is None else str(sha256))
+
+
+def _inline(text: str) -> ImageSource:
+    import base64
+    import binascii
+
+    head, comma, body = text.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise Unfit("bad-address", "A data: URL must be data:image/...;base64,...")
+    try:
+        data = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise Unfit("bad-address", "What follows base64, in this data: URL is not base64.") from None
+    try:
+        check(data[:HEAD_BYTES], len(data))
+    except ImageError as error:
+        raise Unfit("not-an-image", str(error).replace("This", "This data: URL", 1)) from None
+    return ImageSource("data", text, "data-" + hashlib.sha256(data).hexdigest()[:8])
+
+
+def _size(length_bytes: int) -> str:
+    return f"{length_bytes // 1048576} MB" if length_bytes >= 1048576 else f"{length_bytes} bytes"
