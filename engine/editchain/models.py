@@ -20,14 +20,16 @@ class Route:
     """A provider's way to serve a model: under which id, and how each field of the model is sent.
 
     `fields` has an entry for every field of the model; docs/models.md says how to read one. `samples` is how
-    many pictures one call can give. `endpoint` is None where the provider has one way in; `send` goes with
-    every call; `limits` are those of an "image", a "mask" and the whole "request", where they are known.
+    many pictures one call can give; where it is `free`, nobody takes money for them. `endpoint` is None where
+    the provider has one way in; `send` goes with every call; `limits` are those of an "image", a "mask" and the
+    whole "request", where they are known.
     """
 
     provider: str
     id: str
     fields: Mapping[str, Mapping[str, Any]]
     samples: int
+    free: bool = False
     endpoint: str | None = None
     send: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -365,7 +365,10 @@ class _Wording:
         return own[keyword].replace("{value}", _show(self._value(path))) if keyword in own else None
 
     def _meant(self, keyword: str, where: Sequence[str], path: Place) -> str | None:
-        types = set(_types(_walk(self.schema, where[:-1]))) - ({"string"} if keyword == "pattern" else set())
+        # A field's own sentence says how a list has to look.
+        types = set(_types(_walk(self.schema, where[:-1]))) - {"array"}
+        if keyword == "pattern":
+            types -= {"string"}
         return _as_meant(self._value(path), types)
 
     def _dependents(self, missing: str) -> Iterator[RuleProblem]:
@@ -392,24 +395,19 @@ class _Wording:
     ) -> Iterator[RuleProblem]:
         """The errors of the branch that was meant, if one has the value's type, else one about the type."""
         branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
-        near = [
-            b
-            for b in branches
-            if not any(e.kind.name == "type" and tuple(e.instance_path) == path for e in b)
-        ]
-        if near:
-            for inner in min(near, key=_distance):
+        forms: list[Any] = _walk(self.schema, where)
+        near = [n for n, branch in enumerate(branches) if not _has_other_type(branch, path)]
+        least = min((_distance(branches[n]) for n in near), default=0)
+        nearest = [n for n in near if _distance(branches[n]) == least]
+        if len(nearest) == 1:
+            for inner in branches[nearest[0]]:
                 yield from self.of(inner)
-            return
-        rule = _walk(self.schema, where[:-1])
-        wanted = sorted({word for branch in rule.get(error.kind.name, []) for word in _types(branch)})
-        yield (
-            self._wrong_type(path, wanted)
-            if wanted
-            else self._problem(
-                path, "rule", f"{_show(self._value(path))} fits none of the forms that are allowed here"
-            )
-        )
+        elif nearest:
+            keys = [f'"{name}"' for n in nearest for name in forms[n].get("required", [])]
+            wanted = f"needs {' or '.join(keys)}" if keys else "fits none of the forms that it can have"
+            yield self._problem(path, "rule", f"{dotted(path)} {wanted}")
+        else:
+            yield self._wrong_type(path, [word for form in forms for word in _types(form)])
 
     def _single(self, error: ValidationError, path: Place, where: Sequence[str]) -> RuleProblem:
         value: Any = self._value(path)
@@ -513,6 +511,10 @@ _BOUNDS: Mapping[str, Callable[[str, str], str]] = {
     "exclusiveMaximum": lambda value, limit: f"{value} is too large: it has to be less than {limit}",
     "multipleOf": lambda value, limit: f"{value} is not a multiple of {limit}",
 }
+
+
+def _has_other_type(branch: Iterable[ValidationError], path: Place) -> bool:
+    return any(error.kind.name == "type" and tuple(error.instance_path) == path for error in branch)
 
 
 def _distance(branch: Iterable[ValidationError]) -> int:
