@@ -303,12 +303,11 @@ def test_a_folder_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
 def test_a_wrong_document_is_an_error_at_its_place(own: Path, old: str, new: str, about: str) -> None:
     text = (own / "mine.json").read_text()
     assert old in text
-    changed = text.replace(old, new, 1)
-    (own / "mine.json").write_text(changed)
+    (own / "mine.json").write_text(text.replace(old, new, 1))
     with pytest.raises(ConfigurationError) as caught:
         models.catalogue(own).models["mine"]
     places = re.findall(r"mine\.json:(\d+):\d+  ", str(caught.value))
-    line = changed[: changed.index(new)].count("\n") + 1
+    line = text[: text.index(old)].count("\n") + 1
     assert about in str(caught.value)
     assert str(line) in places
 

@@ -21,8 +21,8 @@ class Route:
 
     `fields` has an entry for every field of the model; docs/models.md says how to read one. `samples` is how
     many pictures one call can give; where it is `free`, nobody takes money for them. `endpoint` is None where
-    the provider has one way in; `send` goes with every call; `limits` are those of an "image", a "mask" and the
-    whole "request", where they are known.
+    the provider has one way in; `send` goes with every call; `limits` are those of an "image", a "mask" and
+    the whole "request", where they are known.
     """
 
     provider: str
