@@ -25,7 +25,7 @@ from editchain.entries import (
 )
 from editchain.errors import StoreError
 from editchain.journal_shape import SHAPE
-from editchain.journal_writing import Blocked, Start, Writer
+from editchain.journal_writing import Blocked, Marked, Start, Writer
 from editchain.platform import DISK, Disk
 from editchain.store import make_folder
 
@@ -230,6 +230,11 @@ class Journal:
         with self._asking() as connection:
             return reading.handle(connection, provider, digest)
 
+    def counts(self) -> dict[str, int]:
+        """Table to its number of rows."""
+        with self._asking() as connection:
+            return reading.counts(connection)
+
     def claims(self, keys: Iterable[bytes]) -> dict[bytes, Owner]:
         """Key to the owner of its claim, dead owners among them (`is_alive`)."""
         with self._asking() as connection:
@@ -383,6 +388,10 @@ class Journal:
         Raises StoreError; what was to be written then still waits, and the next commit tries again.
         """
         self.writer.commit()
+
+    def drop_unreachable(self, *, runs: int, moment: float, rehearse: bool) -> Marked:
+        """Forgets the results that nothing reaches; see `maintenance.collect`. Raises StoreError."""
+        return self.writer.drop_unreachable(runs, moment, rehearse=rehearse)
 
     # Claims
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS = 30.0
 CACHE_KIBIBYTES = 16_384
+LOG_PAGES = 4_000
 
 _REPAIR = "run `editchain store repair`"
 
@@ -157,6 +158,7 @@ def prepare(connection: sqlite3.Connection, folder: str) -> None:
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     _step_forward(connection)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from editchain.entries import (
     OPEN_STATES,
@@ -244,3 +244,51 @@ def handle(connection: sqlite3.Connection, provider: str, digest: bytes) -> Hand
 def nameless(id_: str) -> Owner:
     """An owner of whom only the id is known."""
     return Owner(id_, "", "", 0, 0.0, f"owners/{id_}")
+
+
+class Reached(NamedTuple):
+    """What the kept runs, published files, claims and open calls reach, and what nothing does."""
+
+    digests: frozenset[bytes]
+    unreached: list[bytes]
+    runs: list[str]
+    kept_all: bool
+
+
+def reachable(connection: sqlite3.Connection, runs_: int, moment: float) -> Reached:
+    """Marks from the last `runs_` runs of each pipeline, and what is younger than `moment` (unix seconds)."""
+    kept_runs = _last_runs(connection, runs_)
+    sets = [run_keys(connection, id_) for id_ in kept_runs]
+    keys = {key for keys in sets for key in keys or ()}
+    keys.update(row[0] for row in connection.execute("SELECT key FROM claims"))
+    for open_call in open_calls(connection):
+        keys.add(open_call.request_key)
+        keys.update(task.key for task in call_tasks(connection, [open_call.id]).get(open_call.id, ()))
+    shown = {row[0] for row in connection.execute("SELECT result FROM published")}
+    # A run that does not say what it used may have used anything.
+    kept_all = None in sets
+    alive = set(kept_runs)
+    digests: set[bytes] = set()
+    unreached: list[bytes] = []
+    rows = connection.execute("SELECT key, request_key, digest, run, made_at FROM results")
+    for key, request_key, digest, run_, made_at in rows:
+        wanted = key in keys or request_key in keys or digest in shown or run_ in alive or made_at >= moment
+        if kept_all or wanted:
+            digests.add(digest)
+        else:
+            unreached.append(key)
+    return Reached(frozenset(digests | shown), unreached, kept_runs, kept_all)
+
+
+def _last_runs(connection: sqlite3.Connection, count: int) -> list[str]:
+    sql = (
+        "SELECT id FROM (SELECT id, row_number() OVER "
+        "(PARTITION BY pipeline ORDER BY started_at DESC, id DESC) AS place FROM runs) WHERE place <= ?"
+    )
+    return [row[0] for row in connection.execute(sql, (count,))]
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Table to its number of rows."""
+    tables = ("results", "calls", "refusals", "claims", "runs", "files", "published")
+    return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}

@@ -6,12 +6,13 @@ SHAPE = 1
 APPLICATION = 0x65646368  # "edch": what `file` and SQLite show of the database
 
 _FIRST = (
+    # With its row ids, as rows this wide would leave no room for keys on the pages of the tree.
     """CREATE TABLE results (
         key BLOB PRIMARY KEY, digest BLOB NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
         width INTEGER, height INTEGER, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
         request_key BLOB, route TEXT, seed INTEGER, take INTEGER NOT NULL, versions TEXT NOT NULL,
         call TEXT, run TEXT, made_at REAL NOT NULL
-    ) WITHOUT ROWID""",
+    )""",
     # What no vendor was asked for has no request key, and costs nothing here.
     "CREATE INDEX results_by_request ON results (request_key) WHERE request_key IS NOT NULL",
     """CREATE TABLE identities (key BLOB PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID""",

@@ -78,6 +78,29 @@ _PUBLISHED = _insert("published", Published)
 _HANDLE = _insert("handles", Handle)
 
 
+def insert(
+    connection: sqlite3.Connection,
+    results: Iterable[Result] = (),
+    calls: Iterable[Call] = (),
+    tasks: Iterable[CallTask] = (),
+    refusals: Iterable[Refusal] = (),
+) -> None:
+    """Writes what the records also hold; raises sqlite3.Error."""
+    # Plain tuples are bound twice as fast as named ones.
+    connection.executemany(_RESULT, map(tuple, results))
+    connection.executemany(_CALL, map(tuple, calls))
+    connection.executemany(_CALL_TASK, map(tuple, tasks))
+    connection.executemany(_REFUSAL, map(tuple, refusals))
+
+
+class Marked(NamedTuple):
+    """What a collection keeps: how many results went, and the digests of those that stay."""
+
+    dropped: int
+    digests: frozenset[bytes]
+    kept_all: bool
+
+
 @dataclass(slots=True)
 class Group:
     """What waits to be written; of several writes of one row the last counts, and None takes the row away."""
@@ -256,7 +279,7 @@ class Writer:
     def _write_group(self, group: Group, lines: list[str]) -> None:
         many = self._connection.executemany
         if group.results:
-            many(_RESULT, group.results)
+            insert(self._connection, group.results)
             lines.append(records.result_lines(group.results))
             if self._claimed:
                 group.released |= self._claimed.intersection(
@@ -275,9 +298,9 @@ class Writer:
         for run, keys in group.run_keys.items():
             self._write_run_keys(run, keys)
         if group.files:
-            many(_FILE, group.files.values())
+            many(_FILE, map(tuple, group.files.values()))
         if group.published:
-            many(_PUBLISHED, [row for row in group.published.values() if row])
+            many(_PUBLISHED, [tuple(row) for row in group.published.values() if row])
             many(
                 "DELETE FROM published WHERE path = ?",
                 [(path,) for path, row in group.published.items() if not row],
@@ -292,8 +315,7 @@ class Writer:
 
     def _write_calls(self, calls: Iterable[Call], tasks: Iterable[CallTask], lines: list[str]) -> None:
         calls, tasks = tuple(calls), tuple(tasks)
-        self._connection.executemany(_CALL, calls)
-        self._connection.executemany(_CALL_TASK, tasks)
+        insert(self._connection, calls=calls, tasks=tasks)
         lines += [records.line("call", call) for call in calls]
         lines += [records.line("task", task) for task in tasks]
 
@@ -321,7 +343,7 @@ class Writer:
             return
         path = f"{self._folder}/records.jsonl"
         try:
-            descriptor = self._disk.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = self._disk.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             try:
                 self._append_to(descriptor, text.encode())
             finally:
@@ -344,6 +366,66 @@ class Writer:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, size)
             raise
+
+    def drop_unreachable(self, runs: int, moment: float, *, rehearse: bool) -> Marked:
+        """Forgets the results that nothing reaches; see `maintenance.collect`. Raises StoreError."""
+        marked = Marked(0, frozenset(), kept_all=False)
+
+        def drop(_: list[str]) -> None:
+            nonlocal marked
+            reached = reading.reachable(self._connection, runs, moment)
+            marked = Marked(len(reached.unreached), reached.digests, reached.kept_all)
+            if not rehearse:
+                keys = [(key,) for key in reached.unreached]
+                self._connection.executemany("DELETE FROM results WHERE key = ?", keys)
+                self._connection.executemany("DELETE FROM identities WHERE key = ?", keys)
+                self._forget_run_keys(reached.runs)
+
+        with self._writing:
+            self._write(drop)
+            if marked.dropped and not rehearse:
+                # Only now: until here the records knew more than the journal, which is the safe side.
+                self._rewrite_records()
+        return marked
+
+    def _forget_run_keys(self, kept: Iterable[str]) -> None:
+        connection = self._connection
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS kept_runs (id TEXT PRIMARY KEY)")
+        connection.execute("DELETE FROM kept_runs")
+        connection.executemany("INSERT INTO kept_runs VALUES (?)", [(run,) for run in kept])
+        connection.execute("DELETE FROM run_keys WHERE run NOT IN (SELECT id FROM kept_runs)")
+        connection.execute("DELETE FROM key_sets WHERE digest NOT IN (SELECT key_set FROM run_keys)")
+
+    def _rewrite_records(self) -> None:
+        path = f"{self._folder}/records.jsonl"
+        with self._mutex.held():
+            try:
+                temporary = f"{path}.new"
+                descriptor = self._disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+                try:
+                    for text in self._record_texts():
+                        write_all(self._disk, descriptor, text.encode())
+                    self._disk.flush(descriptor)
+                finally:
+                    self._disk.close(descriptor)
+                self._disk.replace(temporary, path)
+                self._disk.flush_folder(self._folder)
+            except sqlite3.Error as error:
+                raise opening.journal_error(error, self._folder) from error
+            except OSError as error:
+                raise disk_error(error, path) from error
+
+    def _record_texts(self) -> Iterator[str]:
+        yield records.HEADER
+        for result in reading.all_results(self._connection):
+            yield records.result_lines([result])
+        for kind, noun, table in (
+            ("call", Call, "calls"),
+            ("task", CallTask, "call_tasks"),
+            ("refusal", Refusal, "refusals"),
+        ):
+            for row in self._connection.execute(f"SELECT {reading.columns(noun)} FROM {table}"):
+                yield records.line(kind, row)
 
     # Claims
 
@@ -404,9 +486,11 @@ class Writer:
         call = start.call._replace(owner=self.owner.id)
         ledger = self._ledger(call.run)
         with self.adding:
-            message = start.budget(ledger.sums()) if start.budget else None
-            if message is not None:
-                return Blocked("budget", message=message)
+            sums = ledger.sums()
+        message = start.budget(sums) if start.budget else None
+        if message is not None:
+            return Blocked("budget", message=message)
+        with self.adding:
             ledger.note(call)
         tasks = [CallTask(call.id, sample, key) for sample, key in enumerate(start.keys)]
         self._write_calls([call], tasks, lines)

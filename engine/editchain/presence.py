@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,8 @@ class Presence:
     def announce(cls, folder: str) -> Presence:
         """A new file of this process in `folder`, which must exist; raises OSError."""
         while True:
-            path = f"{folder}/{os.getpid():x}-{secrets.token_hex(6)}"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            path = f"{folder}/{os.getpid():x}-{os.urandom(6).hex()}"
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
             # Somebody who sweeps may have taken it for a dead one's in between: then another name.
             if platform.try_lock(descriptor) and _is_same_file(path, descriptor):
                 return cls(path, descriptor)
@@ -82,13 +81,22 @@ def dead(folder: str) -> list[str]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    return [path for name in sorted(names) if not is_alive(path := f"{folder}/{name}")]
+    paths = [f"{folder}/{name}" for name in sorted(names)]
+    return [path for path in paths if not is_alive(path)]
 
 
 def forget(path: str) -> None:
-    """Removes a dead process's file."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    """Removes a dead process's file; one that turns out to be alive keeps it. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        # Held while it goes: who is just announcing itself under this name then takes another.
+        if platform.try_lock(descriptor):
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 class Mutex:
@@ -104,7 +112,7 @@ class Mutex:
         """Waits for the lock; raises StoreError naming the holder after 30 s."""
         if self._descriptor < 0:
             try:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
                 raise platform.disk_error(error, self._path) from error
         if not platform.try_lock(self._descriptor):
