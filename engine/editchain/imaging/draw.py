@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from editchain.errors import OperationError
 from editchain.imaging.colours import Colour
+from editchain.imaging.geometry import place
 
 
 @lru_cache(maxsize=32)
@@ -64,3 +65,46 @@ def readable_on(colour: Colour) -> Colour:
 def _drawn(face: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
     mask = face.getmask(character)
     return mask.size, bytes(mask)
+
+
+def written(
+    image: Image.Image, text: str, anchor: str, height: int, colour: Colour, opacity: float = 1.0
+) -> Image.Image:
+    """The picture with one line of text held to an anchor, its letters `height` pixels high or less to fit.
+
+    A soft shadow, dark under light letters and light under dark ones, keeps it readable on any picture.
+    Raises OperationError for characters that the font does not have.
+    """
+    check_text(text)
+    margin = max(2, round(min(image.size) * 0.04))
+    size = _fitting(text, height, max(8, image.width - 2 * margin))
+    extent = text_size(text, size)
+    spread = max(1, round(size / 14))
+    layer = Image.new("L", (extent[0] + 6 * spread, extent[1] + 6 * spread))
+    ImageDraw.Draw(layer).text((3 * spread, 3 * spread), text, font=font(size), fill=255)
+    x, y = place((image.width - 2 * margin, image.height - 2 * margin), extent, anchor)
+    corner = margin + x - 3 * spread, margin + y - 3 * spread
+    shade = (0, 0, 0) if sum(colour[:3]) > 380 else (255, 255, 255)
+    shadow = layer.filter(ImageFilter.GaussianBlur(spread * 1.5))
+    strength = colour[3] / 255 * opacity
+    made = _stamped(image, shadow, shade, corner, 0.55 * strength)
+    return _stamped(made, layer, colour[:3], corner, strength)
+
+
+def _stamped(
+    image: Image.Image,
+    shape: Image.Image,
+    colour: tuple[int, int, int],
+    corner: tuple[int, int],
+    opacity: float,
+) -> Image.Image:
+    made = image.copy()
+    shape = shape.point([round(value * opacity) for value in range(256)])
+    made.paste(Image.new("RGB", shape.size, colour), corner, shape)
+    return made
+
+
+def _fitting(text: str, size: int, width: int) -> int:
+    while size > 6 and text_size(text, size)[0] > width:
+        size = max(6, min(size - 1, size * width // max(1, text_size(text, size)[0])))
+    return size

@@ -1,0 +1,358 @@
+"""From a prompt to the edits that it asks for, or to what is not understood; it never guesses."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import MappingProxyType
+
+from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole, words
+from editchain.darkroom.slots import Token, Unfit
+from editchain.darkroom.slots import words as slot_words
+from editchain.darkroom.vocabulary import RULES, Rule, macros
+
+MAX_LENGTH = 4096
+MAX_EDITS = 32
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit that a prompt asks for, its values, and where in the prompt it stands."""
+
+    name: str
+    values: Mapping[str, object]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PromptProblem:
+    """A part of the prompt that is not understood, and the nearest that would be.
+
+    `needs` names the optional extra that has the instruction, where one has.
+    """
+
+    start: int
+    end: int
+    message: str
+    suggestion: str | None = None
+    needs: str | None = None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a prompt comes to. Nothing of it is carried out while there are problems."""
+
+    edits: tuple[Edit, ...]
+    problems: tuple[PromptProblem, ...]
+
+
+@lru_cache(maxsize=1024)
+def compile(prompt: str) -> Compiled:  # noqa: A001 - that is what it does
+    """The edits of a prompt in the order in which they are written, and its problems; never raises."""
+    if len(prompt) > MAX_LENGTH:
+        return Compiled(
+            (), (PromptProblem(0, len(prompt), f"The prompt is longer than {MAX_LENGTH} characters."),)
+        )
+    edits: list[Edit] = []
+    problems: list[PromptProblem] = []
+    for segment in _segments(_tokens(prompt)):
+        for found in _clauses(segment, prompt):
+            if isinstance(found, Edit):
+                edits.append(found)
+            else:
+                problems.append(found)
+    if not edits and not problems:
+        problems.append(PromptProblem(0, len(prompt), "The prompt asks for nothing.", _examples()))
+    if len(edits) > MAX_EDITS:
+        at = edits[MAX_EDITS]
+        problems.append(PromptProblem(at.start, at.end, f"A prompt takes at most {MAX_EDITS} edits."))
+    return Compiled(tuple(edits), tuple(problems))
+
+
+def instructions() -> tuple[tuple[str, str], ...]:
+    """Every edit's name with an example that is accepted, in the order of the vocabulary."""
+    return tuple((rule.edit, rule.example) for rule in RULES)
+
+
+# ---- words
+
+_TOKEN = re.compile(
+    r"""(?P<quoted>"[^"]*"|“[^”]*”|(?<![\w])'[^']+'(?![\w])|‘[^’]*’|«[^»]*»)
+    |(?P<bw>b\s?[&/n]\s?w(?![\w]))
+    |(?P<hex>\#[0-9a-z]+)
+    |(?P<number>(?:(?<![\w%])[+\-−])?\d+(?:\.\d+)?)
+    |(?P<percent>%|per\s?cent(?![\w]))
+    |(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
+    |(?P<sign>\S)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SPELLINGS = {
+    "color": "colour", "colors": "colours", "colored": "coloured", "colorful": "colourful", "gray": "grey",
+    "grayscale": "greyscale", "center": "centre", "analog": "analogue", "posterize": "posterise",
+    "posterized": "posterised", "solarize": "solarise", "solarized": "solarised", "normalize": "normalise",
+    "pixels": "px", "pixel": "px", "degree": "degrees", "°": "degrees", "deg": "degrees", "×": "x",
+    "&": "and",
+    "pixellate": "pixelate", "pixellated": "pixelated", "emphasize": "emphasise", "coloring": "colouring",
+    "decolorize": "decolour", "decolorise": "decolour", "decolourise": "decolour", "counter": "counter",
+}  # fmt: skip
+_DROPPED = frozenset(
+    ("please", "kindly", "just", "the", "a", "an", "some", "my", "our", "also", "finally")
+) | frozenset("-–—\"()'*_`")
+_HARD = frozenset((",", ";", ".", "!", "?", "then", "\n", "…"))
+_SOFT = frozenset(("and", "with", "plus", "+"))
+_OPENINGS = tuple(
+    tuple(text.split())
+    for text in (
+        "can you", "could you", "would you", "will you", "i want you to", "i want to", "i want it", "i want",
+        "i would like you to", "i would like to", "i would like", "i'd like you to", "i'd like to",
+        "i'd like",
+        "let's", "let us", "try to", "go ahead", "first", "next", "now", "after that", "afterwards",
+        "i need you to",
+        "we need to", "edit it to be", "edit it to", "edit photo to", "edit image to",
+    )
+)  # fmt: skip
+_ENDINGS = tuple(
+    tuple(text.split())
+    for text in ("for me", "if possible", "thanks", "thank you", "as well", "too", "now", "instead")
+)
+_CARRIED = frozenset(
+    (
+        "increase",
+        "raise",
+        "boost",
+        "enhance",
+        "strengthen",
+        "decrease",
+        "reduce",
+        "lower",
+        "more",
+        "less",
+        "add",
+        "lift",
+        "recover",
+        "deepen",
+        "darken",
+        "brighten",
+        "improve",
+    )
+)
+
+
+def _tokens(prompt: str) -> list[Token]:
+    return [token for found in _TOKEN.finditer(prompt) for token in _token(found)]
+
+
+def _token(found: re.Match[str]) -> Iterator[Token]:
+    start, end = found.span()
+    match found.lastgroup:
+        case "quoted":
+            yield Token('"' + found.group()[1:-1], start, end)
+        case "bw":
+            yield Token("bw", start, end)
+        case "percent":
+            yield Token("%", start, end)
+        case "number":
+            yield Token(found.group().replace("−", "-"), start, end)
+        case _:
+            text = found.group().lower().replace("’", "'").removesuffix("'s") or "'s"
+            text = _SPELLINGS.get(text, "let's" if found.group().lower() in ("let's", "let’s") else text)
+            if text not in _DROPPED:
+                yield Token(text, start, end)
+
+
+def _segments(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The tokens between separators that nothing goes across."""
+    segment: list[Token] = []
+    for token in [*tokens, Token(".", 0, 0)]:
+        if token.text not in _HARD:
+            segment.append(token)
+            continue
+        segment = _without(segment)
+        if segment:
+            yield segment
+        segment = []
+
+
+def _without(segment: list[Token]) -> list[Token]:
+    """Without the words of politeness and order at both ends."""
+    texts = tuple(token.text for token in segment)
+    while any(texts[: len(opening)] == opening for opening in _OPENINGS):
+        longest = max(len(opening) for opening in _OPENINGS if texts[: len(opening)] == opening)
+        segment, texts = segment[longest:], texts[longest:]
+        while texts and texts[0] in _SOFT:
+            segment, texts = segment[1:], texts[1:]
+    for ending in _ENDINGS:
+        if len(texts) > len(ending) and texts[-len(ending) :] == ending:
+            segment, texts = segment[: -len(ending)], texts[: -len(ending)]
+    return segment
+
+
+# ---- clauses
+
+
+def _clauses(tokens: list[Token], prompt: str) -> Iterator[Edit | PromptProblem]:
+    """Reads the longest clause that is understood, again and again; `and` joins two or is part of one."""
+    at, verb = 0, None
+    while at < len(tokens):
+        if tokens[at].text in _SOFT:
+            at += 1
+            continue
+        found = _longest(tokens, at, verb)
+        if found is None:
+            end = _next_start(tokens, at, verb)
+            yield _not_understood(tokens[at:end], prompt)
+            at = end
+            continue
+        end, rule, captures = found
+        yield _edit(tokens[at:end], rule, captures)
+        verb = tokens[at] if tokens[at].text in _CARRIED else verb
+        at = end
+
+
+def _longest(tokens: list[Token], at: int, verb: Token | None) -> tuple[int, Rule, Captures] | None:
+    for end in _ends(tokens, at):
+        found = _read(tokens[at:end]) or (_read([verb, *tokens[at:end]]) if verb else None)
+        if found:
+            return end, *found
+    return None
+
+
+def _ends(tokens: list[Token], at: int) -> list[int]:
+    """Where a clause that begins here may end, the farthest first."""
+    return [len(tokens), *(end for end in range(len(tokens) - 1, at, -1) if tokens[end].text in _SOFT)]
+
+
+def _next_start(tokens: list[Token], at: int, verb: Token | None) -> int:
+    """Where the next clause that is understood begins: what lies before it has one cause."""
+    for end in range(at + 1, len(tokens)):
+        if tokens[end].text in _SOFT and end + 1 < len(tokens) and _longest(tokens, end + 1, verb):
+            return end
+    return len(tokens)
+
+
+def _read(tokens: Sequence[Token]) -> tuple[Rule, Captures] | None:
+    """The first rule with a phrase that reads all of the tokens."""
+    texts = {token.text for token in tokens}
+    always, by_word = _index()
+    candidates = sorted({number for text in texts for number in by_word.get(text, ())} | set(always))
+    phrases = _phrases()
+    for number in candidates:
+        rule, nodes = phrases[number]
+        captures = whole(nodes, tokens)
+        if captures is not None:
+            return rule, captures
+    return None
+
+
+@cache
+def _phrases() -> tuple[tuple[Rule, Sequence_], ...]:
+    return tuple((rule, parse(phrase, macros())) for rule in RULES for phrase in rule.phrases)
+
+
+@cache
+def _index() -> tuple[tuple[int, ...], Mapping[str, tuple[int, ...]]]:
+    """Numbers of the phrases to try always, and of those to try when a word occurs."""
+    always: list[int] = []
+    by_word: dict[str, list[int]] = {}
+    for number, (_, nodes) in enumerate(_phrases()):
+        keys = needed(nodes)
+        for key in keys:
+            by_word.setdefault(key, []).append(number)
+        if not keys:
+            always.append(number)
+    return tuple(always), {word: tuple(numbers) for word, numbers in by_word.items()}
+
+
+def _edit(tokens: Sequence[Token], rule: Rule, captures: Captures) -> Edit | PromptProblem:
+    start, end = tokens[0].start, tokens[-1].end
+    values = dict(rule.values)
+    amount = rule.amounts.usual if rule.amounts else None
+    for name, value in captures:
+        if isinstance(value, Unfit):
+            return PromptProblem(start, end, f"{value.reason[:1].upper()}{value.reason[1:]}.")
+        if name not in ("little", "lot", "percent", "amount"):
+            values[name] = value
+    if rule.amounts:
+        said = dict(captures)
+        given = said.get("percent", said.get("amount"))
+        if isinstance(given, float):
+            amount = given
+        elif "lot" in said:
+            amount = rule.amounts.lot
+        elif "little" in said:
+            amount = rule.amounts.little
+        if amount is not None and abs(amount) > rule.amounts.most:
+            most = f"{rule.amounts.most:.0%}"
+            return PromptProblem(start, end, f"{amount:.0%} is more than this edit takes, {most}.")
+        values.setdefault("amount", round(rule.sign * (amount or 0.0), 6))
+    return Edit(rule.edit, MappingProxyType(values), start, end)
+
+
+# ---- what to say instead
+
+_REASONS = (
+    (frozenset(("add", "put", "insert", "place", "draw", "give")), "it cannot make new things"),
+    (frozenset(("remove", "erase", "delete")), "it cannot tell things apart, so it cannot remove one"),
+    (
+        frozenset(("replace", "swap", "change", "recolour")),
+        "it cannot tell things apart, so it cannot change one",
+    ),
+)
+
+
+def _not_understood(tokens: Sequence[Token], prompt: str) -> PromptProblem:
+    start, end = tokens[0].start, tokens[-1].end
+    clause = _shown(prompt[start:end])
+    known = _vocabulary()
+    strange = [token for token in tokens if token.text not in known and not _is_plain_number(token)]
+    message = f'The darkroom does not understand "{clause}"'
+    if strange and len(tokens) > len(strange):
+        listed = ", ".join(f'"{_shown(prompt[token.start : token.end])}"' for token in strange[:4])
+        message += f": it does not know {listed}"
+    reason = next((said for verbs, said in _REASONS if tokens[0].text in verbs), None)
+    message += f"; it edits tone, colour and framing of a whole picture, and {reason}." if reason else "."
+    return PromptProblem(start, end, message, _nearest(tokens, strange, prompt))
+
+
+def _shown(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _is_plain_number(token: Token) -> bool:
+    return token.text[-1:].isdigit() or token.text.startswith(("#", '"'))
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Every word that occurs in some phrase."""
+    phrase_words = frozenset().union(*(words(nodes) for _, nodes in _phrases()))
+    return phrase_words | slot_words() | _SOFT | frozenset(("%", "px", "x", ":", "degrees", "by"))
+
+
+def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> str | None:
+    """The same clause with misspelt words put right, where that is understood; else similar instructions."""
+    right = {token: _respelt(token.text) for token in strange}
+    mended = [Token(right.get(token) or token.text, token.start, token.end) for token in tokens]
+    if strange and all(right.values()) and _read(mended):
+        text, at = "", tokens[0].start
+        for token in strange:
+            text += prompt[at : token.start] + (right[token] or "")
+            at = token.end
+        return text + prompt[at : tokens[-1].end]
+    said = " ".join(token.text for token in tokens)
+    near = difflib.get_close_matches(said, [example for _, example in instructions()], 3, 0.55)
+    return " or ".join(f'"{example}"' for example in near) if near else None
+
+
+def _respelt(word: str) -> str | None:
+    near = difflib.get_close_matches(word, sorted(_vocabulary()), 1, 0.75) if len(word) > 3 else []
+    return near[0] if near else None
+
+
+def _examples() -> str:
+    return '"make it black and white", "brighten by 20%" or "crop to 16:9"'

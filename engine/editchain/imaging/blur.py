@@ -1,0 +1,97 @@
+"""Sharp and soft: blurs that stay fast at any size, and what is built on them."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops, ImageFilter
+
+from editchain.imaging.tone import apply_curve, luminance
+
+_DIRECT = 6.0
+
+
+def blur(image: Image.Image, radius: float) -> Image.Image:
+    """Gaussian, radius in pixels; a wide one works on a smaller copy, which is far faster."""
+    if radius <= 0:
+        return image
+    if radius <= _DIRECT:
+        return image.filter(ImageFilter.GaussianBlur(radius))
+    factor = radius / _DIRECT
+    size = max(1, round(image.width / factor)), max(1, round(image.height / factor))
+    small = image.resize(size, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(_DIRECT))
+    return small.resize(image.size, Image.Resampling.BICUBIC)
+
+
+def sharpen(image: Image.Image, amount: float) -> Image.Image:
+    """Edges steeper, on luminance alone so that no colour fringes appear."""
+    radius = max(0.8, min(image.size) / 900)
+    grey = luminance(image)
+    sharp = grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), 2))
+    return _with_luminance(image, grey, sharp)
+
+
+def clarity(image: Image.Image, amount: float) -> Image.Image:
+    """Contrast over distances of a few hundredths of the picture."""
+    grey = luminance(image)
+    base = blur(grey, max(2.0, min(image.size) / 40))
+    detail = ImageChops.subtract(grey, base, 1, 128)
+    stronger = apply_curve(detail, lambda value: 0.5 + (value - 0.5) * amount * 0.9)
+    # as an overlay: middle tones gain most, blacks and whites do not clip
+    layer = Image.merge("RGB", [stronger] * 3)
+    return ImageChops.overlay(image, layer)
+
+
+def glow(image: Image.Image, amount: float) -> Image.Image:
+    """A bright blurred copy projected over the picture."""
+    light = blur(image, max(1.5, min(image.size) / 45))
+    light = apply_curve(light, lambda value: value * value * (0.35 + 0.55 * amount))
+    return Image.blend(image, ImageChops.screen(image, light), min(1.0, 0.4 + 0.6 * amount))
+
+
+def tilt_shift(image: Image.Image, amount: float) -> Image.Image:
+    """Sharp in a level band below the middle, ever softer above and below it."""
+    strongest = min(image.size) * (0.004 + 0.011 * amount)
+    made = image
+    for share, (inner, outer) in ((0.35, (0.10, 0.24)), (1.0, (0.20, 0.42))):
+        made = Image.composite(blur(image, strongest * share), made, _band(image.size, 0.58, inner, outer))
+    return made
+
+
+def pixelate(image: Image.Image, block: int) -> Image.Image:
+    """Squares of the average colour, `block` pixels wide."""
+    size = max(1, -(-image.width // block)), max(1, -(-image.height // block))
+    whole = (size[0] * block, size[1] * block)
+    canvas = image if whole == image.size else _extended(image, whole)
+    small = canvas.resize(size, Image.Resampling.BOX)
+    return small.resize(whole, Image.Resampling.NEAREST).crop((0, 0, *image.size))
+
+
+def _extended(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture on a larger canvas, its last row and column repeated."""
+    made = Image.new(image.mode, size)
+    made.paste(image)
+    right = image.crop((image.width - 1, 0, image.width, image.height))
+    if size[0] > image.width:
+        made.paste(right.resize((size[0] - image.width, image.height)), (image.width, 0))
+    if size[1] > image.height:
+        bottom = made.crop((0, image.height - 1, size[0], image.height))
+        made.paste(bottom.resize((size[0], size[1] - image.height)), (0, image.height))
+    return made
+
+
+def _band(size: tuple[int, int], centre: float, inner: float, outer: float) -> Image.Image:
+    """A mask that is 0 within `inner` of a height and 255 beyond `outer`; parts of the height."""
+    rows = []
+    for row in range(256):
+        distance = abs(row / 255 - centre)
+        share = min(1.0, max(0.0, (distance - inner) / (outer - inner)))
+        rows.append(round(255 * share * share * (3 - 2 * share)))
+    return Image.frombytes("L", (1, 256), bytes(rows)).resize(size, Image.Resampling.BICUBIC)
+
+
+def _with_luminance(image: Image.Image, old: Image.Image, new: Image.Image) -> Image.Image:
+    """The change of luminance added to every channel."""
+    up = ImageChops.subtract(new, old)
+    down = ImageChops.subtract(old, new)
+    return ImageChops.subtract(
+        ImageChops.add(image, Image.merge("RGB", [up] * 3)), Image.merge("RGB", [down] * 3)
+    )

@@ -1,0 +1,171 @@
+"""Light and dark: curves that work on each channel by itself, and what is made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from PIL import Image, ImageFilter, ImageOps
+
+Curve = Callable[[float], float]
+"""From 0 to 1 onto 0 to 1, in sRGB values."""
+
+Curves = tuple[Curve, Curve, Curve]
+"""One for each of red, green and blue."""
+
+
+def linear(value: float) -> float:
+    """Light, 0 to 1, of an sRGB value."""
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def encoded(light: float) -> float:
+    """The sRGB value, 0 to 1, of light."""
+    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+
+
+def apply_curves(image: Image.Image, curves: Curves) -> Image.Image:
+    """An RGB picture with each channel sent through its curve, rounded once."""
+    tables = (_table(curve) for curve in curves)
+    return image.point([value for table in tables for value in table])
+
+
+def apply_curve(image: Image.Image, curve: Curve) -> Image.Image:
+    """A picture, L or RGB, with every channel sent through one curve."""
+    return image.point(_table(curve) * len(image.getbands()))
+
+
+def chained(first: Curves, second: Curves) -> Curves:
+    """One after the other, without rounding between them."""
+    return _after(first[0], second[0]), _after(first[1], second[1]), _after(first[2], second[2])
+
+
+def alike(curve: Curve) -> Curves:
+    """The same curve for every channel."""
+    return curve, curve, curve
+
+
+def brightness(amount: float) -> Curves:
+    """About `amount` more light in the middle greys (0.2: a fifth), white kept; below 0 that much less."""
+    if amount < 0:
+        return _dimmed(-amount)
+    return _gain(4**amount)
+
+
+def exposure(stops: float) -> Curves:
+    """Twice the light for each stop; highlights roll off where it grows."""
+    if stops < 0:
+        return alike(lambda value: encoded(linear(value) * 2**stops))
+    return _gain(2**stops)
+
+
+def contrast(amount: float) -> Curves:
+    """Steeper around middle grey, or flatter where the amount is below 0."""
+    if abs(amount) < 1e-9:
+        return alike(lambda value: value)
+    if amount < 0:
+        return alike(lambda value: 0.46 + (value - 0.46) * (1 + 0.8 * amount))
+    steepness, middle = 6 * amount, 0.46
+    low, high = _sigmoid(-steepness * middle), _sigmoid(steepness * (1 - middle))
+    return alike(lambda value: (_sigmoid(steepness * (value - middle)) - low) / (high - low))
+
+
+def faded(amount: float) -> Curves:
+    """Blacks lifted and whites held back, as on an old print."""
+    return alike(lambda value: 0.14 * amount + value * (1 - 0.2 * amount))
+
+
+def warmth(amount: float) -> Curves:
+    """Towards orange, or blue below 0; a grey keeps its luminance."""
+    red, blue = max(0.2, 1 + 0.42 * amount), max(0.2, 1 - 0.45 * amount)
+    luminance = 0.2126 * red + 0.7152 + 0.0722 * blue
+    return _channel_gain(red / luminance), _channel_gain(1 / luminance), _channel_gain(blue / luminance)
+
+
+def inverted() -> Curves:
+    """Light for dark."""
+    return alike(lambda value: 1 - value)
+
+
+def solarised(amount: float) -> Curves:
+    """The brighter half turned round, as in a print that saw light too early."""
+    return alike(lambda value: value + amount * (2 * min(value, 1 - value) - value))
+
+
+def auto_levels(image: Image.Image) -> Image.Image:
+    """Darkest to black and brightest to white, colours kept; three in a thousand pixels may clip."""
+    return ImageOps.autocontrast(image, cutoff=(0.3, 0.3), preserve_tone=True)
+
+
+def shadows(image: Image.Image, amount: float) -> Image.Image:
+    """Dark parts brighter, or darker below 0; the rest stays."""
+    changed = apply_curves(image, _gain(1 + 3.2 * amount) if amount > 0 else _dimmed(-0.85 * amount))
+    return Image.composite(changed, image, _zone(image, lambda value: 1 - _smooth(value, 0.1, 0.62)))
+
+
+def highlights(image: Image.Image, amount: float) -> Image.Image:
+    """Bright parts held back, or brighter below 0; the rest stays."""
+    if amount > 0:
+        changed = apply_curves(image, alike(lambda value: value - 0.38 * amount * _smooth(value, 0.4, 1.0)))
+    else:
+        changed = apply_curves(image, _gain(1 - 2.2 * amount))
+    return Image.composite(changed, image, _zone(image, lambda value: _smooth(value, 0.45, 0.9)))
+
+
+def _dimmed(share: float) -> Curves:
+    """That share of the light taken away."""
+    return alike(lambda value: encoded(linear(value) * (1 - share)))
+
+
+def luminance(image: Image.Image) -> Image.Image:
+    """Rec. 709 luminance of sRGB values, as L."""
+    return image if image.mode == "L" else image.convert("RGB").convert("L", (0.2126, 0.7152, 0.0722, 0))
+
+
+def scaled_mask(mask: Image.Image, amount: float) -> Image.Image:
+    """A mask times a factor."""
+    return mask.point([min(255, round(value * amount)) for value in range(256)])
+
+
+def _zone(image: Image.Image, weight: Curve) -> Image.Image:
+    """Where the picture is as dark or bright as the weight says, softened so that fine contrast survives."""
+    radius = max(1.0, min(image.size) / 150)
+    softened = luminance(image).filter(ImageFilter.GaussianBlur(min(radius, 12)))
+    return apply_curve(softened, weight)
+
+
+def _gain(factor: float) -> Curves:
+    """Light times a factor, bent so that white stays white (Reinhard's curve)."""
+
+    def curve(value: float) -> float:
+        light = linear(value)
+        return encoded(factor * light * (1 + light / factor) / (1 + factor * light))
+
+    return alike(curve) if factor > 1 else alike(lambda value: value)
+
+
+def _channel_gain(factor: float) -> Curve:
+    return lambda value: encoded(min(1.0, linear(value) * factor))
+
+
+def _table(curve: Curve) -> list[int]:
+    return [min(255, max(0, math.floor(255 * curve(value / 255) + 0.5))) for value in range(256)]
+
+
+def _after(first: Curve, second: Curve) -> Curve:
+    return lambda value: second(min(1.0, max(0.0, first(value))))
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def _smooth(value: float, low: float, high: float) -> float:
+    """0 below `low`, 1 above `high`, smoothly between."""
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return share * share * (3 - 2 * share)
+
+
+def smooth_step(low: float, high: float) -> Curve:
+    """The curve that is 0 below `low`, 1 above `high` and smooth between."""
+    return lambda value: _smooth(value, low, high)
