@@ -62,7 +62,7 @@ _MACROS = {
     "less": "(less|lower|weaker|reduced|decreased|low|little less|bit less)",
     "hold": "(from|at|around|towards|keeping|on) <position:anchor>",
     "where": "(at|in|on|to|near|along|across|into) <position:anchor> [corner|edge|side|part] [of @it]",
-    "ink": "(in <colour:colour> [letters|lettering|text|type|colour]|<colour:colour>)",
+    "ink": "(in [<lettering:height>] <colour:colour> [letters|lettering|text|type|colour]|<colour:colour>)",
     "big": "[in] (<lettering:height> [letters|lettering|text|type|font|print]|<pixels:height> [high|tall|letters|text])",
     "words": "(text|texts|word|words|caption|title|label|heading|headline|message|lettering)",
     "around": "((around|round|to|on|about|for) (@it|edges|edge|outside))",
@@ -390,11 +390,11 @@ _FRAME = (
         "[@ink] [@words] <quoted:text> [@where|@ink|@big] [@where|@ink|@big]",
         "@write <quoted:text> as [@ink] @words [@where|@ink|@big] [@where|@ink|@big]",
         "(caption|title|label) [@it] [with] <quoted:text> [@where|@ink|@big] [@where|@ink|@big]"),
-        None, values={"colour": "#ffffff", "anchor": "bottom", "height": 0.08, "opacity": 1.0}),
+        None, values={"colour": "#ffffff", "anchor": "bottom", "height": 0.1, "opacity": 1.0}),
     Rule("text", 'add the watermark "(c) me"', (
         "[@write] [@ink] [@big] watermark [of|with|text|saying] <quoted:text> [@where|@ink] [@where|@ink]",
         "watermark [@it] [with] <quoted:text> [@where|@ink] [@where|@ink]"),
-        None, values={"colour": "#ffffff", "anchor": "bottom_right", "height": 0.04, "opacity": 0.5}),
+        None, values={"colour": "#ffffff", "anchor": "bottom_right", "height": 0.05, "opacity": 0.6}),
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = (*_TONE, *_COLOUR, *_LOOKS, *_DETAIL, *_FRAME)

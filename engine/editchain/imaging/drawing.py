@@ -16,31 +16,33 @@ def sketch(image: Image.Image, source: random.Random, *, in_colour: bool = False
     """Pencil on paper: lines where light changes, from the picture divided by its own blur."""
     grey = luminance(image)
     soft = blur(grey, max(1.2, min(image.size) / 90))
-    lines = apply_curve(_divided(grey, soft), lambda value: value**1.7)
-    shade = apply_curve(blur(grey, min(image.size) / 220), lambda value: 0.62 + 0.38 * min(1.0, value * 1.5))
-    strokes = apply_curve(_strokes(image.size, source), lambda value: 0.86 + 0.14 * min(1.0, 1.15 * value))
+    lines = apply_curve(_divided(grey, soft), lambda value: value**1.45)
+    shade = apply_curve(blur(grey, min(image.size) / 220), lambda value: 0.74 + 0.26 * min(1.0, value * 1.6))
+    strokes = apply_curve(_strokes(image.size, source), lambda value: 0.9 + 0.1 * min(1.0, 1.25 * value))
     drawn = ImageChops.multiply(ImageChops.multiply(lines, shade), strokes)
     if in_colour:
-        hues = saturation(apply_curves(image, contrast(-0.55)), 0.35)
-        pale = Image.blend(hues, Image.new("RGB", image.size, "white"), 0.42)
+        hues = saturation(apply_curves(image, contrast(-0.35)), 0.7)
+        pale = Image.blend(hues, Image.new("RGB", image.size, "white"), 0.48)
         return ImageChops.multiply(pale, Image.merge("RGB", [drawn] * 3))
     return ImageChops.multiply(Image.merge("RGB", [drawn] * 3), Image.new("RGB", image.size, (252, 249, 242)))
 
 
 def poster(image: Image.Image, colours: int) -> Image.Image:
     """Flat areas in a few colours that are the picture's own."""
-    vivid = saturation(apply_curves(auto_levels(image), contrast(0.2)), 0.25)
-    size = _at_most(image.size, 1_000_000)
-    small = vivid.resize(size, Image.Resampling.LANCZOS) if size != image.size else vivid
-    flat = small.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.MedianFilter(5))
-    inked = flat.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE)
-    clean = inked.filter(ImageFilter.ModeFilter(5)).convert("RGB")
-    return clean.resize(image.size, Image.Resampling.BICUBIC)
+    vivid = saturation(apply_curves(auto_levels(image), contrast(0.25)), 0.45)
+    small = _within(vivid, 1_000_000)
+    flat = small.filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.MedianFilter(3))
+    # the inks are chosen on a small copy: the same ones, in a twentieth of the time
+    inks = _within(flat, 40_000).quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=3)
+    printed = flat.quantize(palette=inks, dither=Image.Dither.NONE)
+    return (
+        printed.filter(ImageFilter.ModeFilter(3)).convert("RGB").resize(image.size, Image.Resampling.BICUBIC)
+    )
 
 
 def halftone(image: Image.Image) -> Image.Image:
     """Black dots of many sizes in slanting rows, as in a newspaper."""
-    pitch = max(4, round(min(image.size) / 90))
+    pitch = max(4, round(min(image.size) / 120))
     grey = blur(auto_levels(Image.merge("RGB", [luminance(image)] * 3)).getchannel("R"), pitch / 3)
     screen = _screen(image.size, pitch)
     # steep, not hard: dots keep smooth edges
@@ -49,10 +51,10 @@ def halftone(image: Image.Image) -> Image.Image:
 
 
 def _divided(above: Image.Image, below: Image.Image) -> Image.Image:
-    """One over the other, white where they are equal."""
+    """One over the other, white where they are equal; the constant keeps noise out of deep darks."""
     made = ImageMath.lambda_eval(
         lambda values: values["min"](
-            values["float"](values["a"]) * 255.0 / values["max"](values["float"](values["b"]), 1.0), 255.0
+            (values["float"](values["a"]) + 14.0) * 255.0 / (values["float"](values["b"]) + 14.0), 255.0
         ),
         a=above,
         b=below,
@@ -88,6 +90,10 @@ def _screen(size: tuple[int, int], pitch: int) -> Image.Image:
     return made
 
 
-def _at_most(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    factor = math.sqrt(pixels / (size[0] * size[1]))
-    return size if factor >= 1 else (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+def _within(image: Image.Image, pixels: int) -> Image.Image:
+    """The picture with at most so many pixels."""
+    factor = math.sqrt(pixels / (image.width * image.height))
+    if factor >= 1:
+        return image
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    return image.resize(size, Image.Resampling.LANCZOS)

@@ -40,17 +40,17 @@ def grain(image: Image.Image, amount: float, source: random.Random) -> Image.Ima
     size = max(1, round(image.width / coarseness)), max(1, round(image.height / coarseness))
     noise = _noise(size, source).filter(ImageFilter.GaussianBlur(0.6))
     noise = noise.resize(image.size, Image.Resampling.BICUBIC)
-    noise = apply_curve(noise, lambda value: 0.5 + (value - 0.5) * 2.4 * amount)
+    noise = apply_curve(noise, lambda value: 0.5 + (value - 0.5) * 1.5 * amount)
     return ImageChops.overlay(image, Image.merge("RGB", [noise] * 3))
 
 
 def golden_hour(image: Image.Image, side: str = "right") -> Image.Image:
     """The low sun of an hour before sunset, from one side."""
-    warm = apply_curves(vibrance(image, 0.25), warmth(0.62))
+    warm = apply_curves(vibrance(image, 0.25), warmth(0.8))
     warm = apply_curves(warm, brightness(-0.08))
     warm = split_tone(warm, (96, 84, 120), (255, 196, 110), 0.35)
     light = Image.new("RGB", image.size, (255, 158, 52))
-    beam = scaled_mask(_spot(image.size, side), 0.5)
+    beam = scaled_mask(_spot(image.size, side), 0.68)
     return ImageChops.screen(warm, Image.composite(light, Image.new("RGB", image.size), beam))
 
 
@@ -77,14 +77,14 @@ def vintage(image: Image.Image, source: random.Random) -> Image.Image:
     made = saturation(apply_curves(image, warmth(0.22)), -0.28)
     made = split_tone(made, (70, 60, 120), (255, 226, 150), 0.5)
     made = apply_curves(made, faded(0.7))
-    return grain(vignette(made, 0.3), 0.14, source)
+    return grain(vignette(made, 0.3), 0.09, source)
 
 
 def noir(image: Image.Image, source: random.Random) -> Image.Image:
     """Hard black and white with dark corners."""
     grey = Image.merge("RGB", [image.convert("L", (0.45, 0.45, 0.1, 0))] * 3)
     made = apply_curves(apply_curves(grey, contrast(0.75)), brightness(-0.12))
-    return grain(vignette(made, 0.6), 0.18, source)
+    return grain(vignette(made, 0.6), 0.13, source)
 
 
 def fog(image: Image.Image, amount: float, source: random.Random) -> Image.Image:
