@@ -86,3 +86,20 @@ def _blended(image: Image.Image, layer: Image.Image, blend: str) -> Image.Image:
         made = Image.composite(made, above, image.getchannel("A"))
     made.putalpha(layer.getchannel("A"))
     return made
+
+
+def kept_where_white(before: Image.Image, after: Image.Image, mask: Image.Image | None) -> Image.Image:
+    """The edited picture, and the old one where the mask is white; both of one size."""
+    if mask is None:
+        return after
+    if before.mode != after.mode:
+        before, after = before.convert("RGBA"), after.convert("RGBA")
+    return Image.composite(before, after, mask_of(mask, before.size))
+
+
+def in_colours(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """A change of an RGB picture done to one of any mode, which keeps its alpha."""
+    made = change(image.convert("RGB"))
+    if image.mode == "RGBA":
+        made.putalpha(image.getchannel("A"))
+    return made

@@ -68,27 +68,49 @@ def _drawn(face: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int
 
 
 def written(
-    image: Image.Image, text: str, anchor: str, height: int, colour: Colour, opacity: float = 1.0
+    image: Image.Image,
+    text: str,
+    anchor: str,
+    height: int,
+    colour: Colour,
+    opacity: float = 1.0,
+    *,
+    margin: int | None = None,
+    shadow: bool = True,
 ) -> Image.Image:
-    """The picture with one line of text held to an anchor, its letters `height` pixels high or less to fit.
+    """The picture with text held to an anchor, its letters `height` pixels high, or less so that lines fit.
 
     A soft shadow, dark under light letters and light under dark ones, keeps it readable on any picture.
     Raises OperationError for characters that the font does not have.
     """
-    check_text(text)
-    margin = max(2, round(min(image.size) * 0.04))
-    size = _fitting(text, height, max(8, image.width - 2 * margin))
-    extent = text_size(text, size)
+    lines = [check_text(line) for line in text.split("\n")]
+    margin = max(2, round(min(image.size) * 0.04)) if margin is None else margin
+    size = min(_fitting(line, height, max(8, image.width - 2 * margin)) for line in lines)
     spread = max(1, round(size / 14))
-    layer = Image.new("L", (extent[0] + 6 * spread, extent[1] + 6 * spread))
-    ImageDraw.Draw(layer).text((3 * spread, 3 * spread), text, font=font(size), fill=255)
+    room = 3 * spread  # around the letters, for the shadow
+    letters = _letters(lines, size, room, anchor)
+    extent = letters.width - 2 * room, letters.height - 2 * room
     x, y = place((image.width - 2 * margin, image.height - 2 * margin), extent, anchor)
-    corner = margin + x - 3 * spread, margin + y - 3 * spread
-    shade = (0, 0, 0) if sum(colour[:3]) > 380 else (255, 255, 255)
-    shadow = layer.filter(ImageFilter.GaussianBlur(spread * 1.5))
+    corner = margin + x - room, margin + y - room
     strength = colour[3] / 255 * opacity
-    made = _stamped(image, shadow, shade, corner, 0.55 * strength)
-    return _stamped(made, layer, colour[:3], corner, strength)
+    if shadow:
+        shade = (0, 0, 0) if sum(colour[:3]) > 380 else (255, 255, 255)
+        soft = letters.filter(ImageFilter.GaussianBlur(spread * 1.5))
+        image = _stamped(image, soft, shade, corner, 0.55 * strength)
+    return _stamped(image, letters, colour[:3], corner, strength)
+
+
+def _letters(lines: list[str], size: int, room: int, anchor: str) -> Image.Image:
+    """White letters on black with room around them; lines are held to the anchor's side."""
+    widths = [text_size(line, size)[0] for line in lines]
+    step = text_size("", size)[1]
+    layer = Image.new("L", (max(widths) + 2 * room, step * len(lines) + 2 * room))
+    draw = ImageDraw.Draw(layer)
+    for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
+        slack = max(widths) - width
+        left = 0 if "left" in anchor else slack if "right" in anchor else slack // 2
+        draw.text((room + left, room + row * step), line, font=font(size), fill=255)
+    return layer
 
 
 def _stamped(
@@ -98,7 +120,7 @@ def _stamped(
     corner: tuple[int, int],
     opacity: float,
 ) -> Image.Image:
-    made = image.copy()
+    made = image.convert("RGB") if image.mode == "L" else image.copy()
     shape = shape.point([round(value * opacity) for value in range(256)])
     made.paste(Image.new("RGB", shape.size, colour), corner, shape)
     return made

@@ -9,11 +9,21 @@ if TYPE_CHECKING:
     from editchain.operations.base import Operation
 
 OPERATIONS: dict[str, str] = {
+    "adjust": "editchain.operations.adjust",
+    "blur": "editchain.operations.blur",
+    "border": "editchain.operations.border",
+    "compare": "editchain.operations.compare",
     "composite": "editchain.operations.composite",
     "contact_sheet": "editchain.operations.contact_sheet",
     "convert": "editchain.operations.convert",
     "crop": "editchain.operations.crop",
+    "flip": "editchain.operations.flip",
+    "mask": "editchain.operations.mask",
+    "pad": "editchain.operations.pad",
     "resize": "editchain.operations.resize",
+    "rotate": "editchain.operations.rotate",
+    "sharpen": "editchain.operations.sharpen",
+    "text": "editchain.operations.text",
 }
 
 

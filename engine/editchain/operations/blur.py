@@ -1,0 +1,21 @@
+"""Blur: a picture out of focus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from editchain.imaging.blur import blur
+from editchain.imaging.compose import kept_where_white
+from editchain.operations.base import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def apply(*, image: Image.Image, radius: float, mask: Image.Image | None) -> Picture:
+    """The picture blurred where the mask is black, or all of it."""
+    pixels = radius * min(image.size) if radius < 1 else radius
+    mode = (
+        "RGBa" if image.mode == "RGBA" else image.mode
+    )  # weighs alpha in, so that hidden colours stay hidden
+    return Picture(kept_where_white(image, blur(image.convert(mode), pixels).convert(image.mode), mask))
