@@ -16,6 +16,7 @@ from editchain.errors import StoreError
 from editchain.journal_shape import APPLICATION, SHAPE, STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -48,12 +49,12 @@ def journal_error(error: sqlite3.Error, folder: str) -> StoreError:
     return StoreError(sentence.format(path=path) if sentence else f"{path} cannot be used: {error}")
 
 
-def refuse_network(folder: str) -> None:
+def refuse_network(folder: str, kind_of: Callable[[str], str | None] = platform.file_system) -> None:
     """Raises StoreError where locks between processes cannot be relied on."""
     existing = folder
     while not os.path.exists(existing):
         existing = os.path.dirname(existing)
-    kind = platform.file_system(existing)
+    kind = kind_of(existing)
     if kind in platform.NETWORK_FILE_SYSTEMS:
         raise StoreError(
             f"{folder} lies on a network file system ({kind}), where a journal cannot be kept safely: "

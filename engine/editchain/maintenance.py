@@ -111,9 +111,9 @@ def collect(
 ) -> Collection:
     """Removes results and objects that nothing reaches, and gives how many; `rehearse` only counts them.
 
-    Kept is what the last `runs` runs of a pipeline used, what is published, claimed or awaited by an open call,
-    and what is younger than the grace. Calls and runs stay: they are the ledger. A run that was planned before
-    and has not yet said what it uses (`put_run_keys`) may find something gone. Raises StoreError.
+    Kept is what the last `runs` runs of a pipeline used, what is published, claimed or awaited by an open
+    call, and what is younger than the grace. Calls and runs stay: they are the ledger. A run that was planned
+    before and has not yet said what it uses (`put_run_keys`) may find something gone. Raises StoreError.
     """
     moment = now - grace_seconds
     marked = journal.drop_unreachable(runs=runs, moment=moment, rehearse=rehearse)

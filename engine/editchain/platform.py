@@ -166,12 +166,13 @@ def file_system(path: str) -> str | None:
     """The kind of file system that holds `path` (ext4, nfs4 ...); None where it cannot be told."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            return _mounted_kind(file.read(), os.path.realpath(path))
+            return mounted_kind(file.read(), os.path.realpath(path))
     except OSError:
         return None
 
 
-def _mounted_kind(mounts: str, path: str) -> str | None:
+def mounted_kind(mounts: str, path: str) -> str | None:
+    """The kind that covers `path` in the text of a mountinfo."""
     found: str | None = None
     longest = -1
     for line in mounts.splitlines():

@@ -102,14 +102,15 @@ def forget(path: str) -> None:
 class Mutex:
     """The store's one lock between processes, held for milliseconds, around every commit and checkpoint."""
 
-    def __init__(self, path: str, holder: str) -> None:
+    def __init__(self, path: str, holder: str, *, timeout_seconds: float = MUTEX_TIMEOUT_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
         self._path = path
         self._holder = holder.encode()[:200].ljust(200) + b"\n"
         self._descriptor = -1
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Waits for the lock; raises StoreError naming the holder after 30 s."""
+        """Waits for the lock; raises StoreError naming the holder when that takes too long."""
         if self._descriptor < 0:
             try:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -126,7 +127,7 @@ class Mutex:
             platform.unlock(self._descriptor)
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + MUTEX_TIMEOUT_SECONDS
+        deadline = time.monotonic() + self._timeout_seconds
         pause = 0.0002
         while not platform.try_lock(self._descriptor):
             if time.monotonic() > deadline:

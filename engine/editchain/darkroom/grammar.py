@@ -186,7 +186,7 @@ def _without(segment: list[Token]) -> list[Token]:
         while texts and texts[0] in _SOFT:
             segment, texts = segment[1:], texts[1:]
     for ending in _ENDINGS:
-        if len(texts) > len(ending) and texts[-len(ending) :] == ending:
+        if texts[-len(ending) :] == ending:
             segment, texts = segment[: -len(ending)], texts[: -len(ending)]
     return segment
 
@@ -287,13 +287,14 @@ def _edit(tokens: Sequence[Token], rule: Rule, captures: Captures) -> Edit | Pro
             amount = rule.amounts.little
         if amount is not None and abs(amount) > rule.amounts.most:
             most = f"{rule.amounts.most:.0%}"
-            return PromptProblem(start, end, f"{amount:.0%} is more than this edit takes, {most}.")
+            return PromptProblem(start, end, f"{amount:.0%} is more than the {most} that this edit takes.")
         values.setdefault("amount", round(rule.sign * (amount or 0.0), 6))
     return Edit(rule.edit, MappingProxyType(values), start, end)
 
 
 # ---- what to say instead
 
+_NEGATIONS = frozenset(("not", "no", "don't", "without", "never", "except", "but", "only", "unless", "nor"))
 _REASONS = (
     (frozenset(("add", "put", "insert", "place", "draw", "give")), "it cannot make new things"),
     (frozenset(("remove", "erase", "delete")), "it cannot tell things apart, so it cannot remove one"),
@@ -344,14 +345,26 @@ def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> 
             text += prompt[at : token.start] + (right[token] or "")
             at = token.end
         return text + prompt[at : tokens[-1].end]
+    if any(token.text in _NEGATIONS for token in tokens):
+        return None  # what is nearest in letters would be the opposite
     said = " ".join(token.text for token in tokens)
-    near = difflib.get_close_matches(said, [example for _, example in instructions()], 3, 0.55)
+    content = {token.text for token in tokens} - _common_words()
+    akin = [example for _, example in instructions() if content & set(example.split())]
+    near = difflib.get_close_matches(said, akin, 3, 0.45)
     return " or ".join(f'"{example}"' for example in near) if near else None
 
 
 def _respelt(word: str) -> str | None:
-    near = difflib.get_close_matches(word, sorted(_vocabulary()), 1, 0.75) if len(word) > 3 else []
+    alike = [known for known in sorted(_vocabulary()) if known[0] == word[0]]
+    near = difflib.get_close_matches(word, alike, 1, 0.75) if len(word) > 3 else []
     return near[0] if near else None
+
+
+@cache
+def _common_words() -> frozenset[str]:
+    """Words that carry no meaning of their own: make, it, add, look, by."""
+    carriers = ("it", "how", "mk", "put", "on", "fx", "up", "down", "more", "less", "write")
+    return frozenset().union(*(words(macros()[name]) for name in carriers), _SOFT, ("by", "of", "%"))
 
 
 def _examples() -> str:

@@ -46,7 +46,7 @@ class Rule:
 
 
 _MACROS = {
-    "it": "(it|this|them|everything|[this|whole|entire|overall|full] (image|picture|photo|photograph|pic|shot|frame"
+    "it": "(it|this|everything|[this|whole|entire|overall|full] (image|picture|photo|photograph|pic|shot|frame"
     "|thing|canvas|colours|scene))",
     "how": "(<little>|<lot>|[by|at|with] <percent>|by <little>|by <lot>)",
     "mk": "(make|turn|convert|change|render|transform|switch|process|get) [@it] [look|appear|be|to be|to look]"
@@ -116,10 +116,23 @@ def _doing(verbs: str) -> tuple[str, ...]:
 
 
 def _look(names: str) -> tuple[str, ...]:
-    """An effect with a name: sepia, a sepia tone, convert it to sepia, sepia at 50%."""
+    """An effect with a name, which may also be that of a thing: sepia, turn it into a poster, a poster effect."""
+    return (
+        f"[@mk|in|into|to|as] [@how] ({names}) [@fx] [@on] [@how] [strength|intensity|opacity]",
+        f"(@put|with) [@how] ({names}) @fx [@on] [@how] [strength|intensity|opacity]",
+    )
+
+
+def _layer(names: str) -> tuple[str, ...]:
+    """An effect that can only be added as an effect: a vignette, fog, sepia."""
     return (
         f"[@mk|@put|in|into|to|with|as] [@how] ({names}) [@fx] [@on] [@how] [strength|intensity|opacity]",
     )
+
+
+def _style(names: str) -> tuple[str, ...]:
+    """A word that is an effect only together with "look", "effect" and the like: a film look."""
+    return (f"[@mk|@put|in|into|to|with|as] [@how] ({names}) @fx [@on] [@how]",)
 
 
 _RED, _ORANGE, _YELLOW, _GREEN, _BLUE = "red", "orange", "yellow", "green", "blue"
@@ -127,9 +140,9 @@ _GREY = "black and white|bw|monochrome|monochromatic|greyscale|grey scale|mono"
 
 _TONE = (
     Rule("brightness", "brighten by 20%",
-         (*_being("brighter|lighter"), *_doing("brighten|lighten"), *_quality("brightness|light")), STRETCHABLE),
+         (*_being("brighter|lighter"), *_doing("brighten|lighten"), *_quality("brightness"), "(more|add|add more) light"), STRETCHABLE),
     Rule("brightness", "darken by 10%",
-         (*_being("darker|dimmer"), *_doing("darken|dim"), *_lack("brightness|light")), STRETCHABLE, sign=-1),
+         (*_being("darker|dimmer"), *_doing("darken|dim"), *_lack("brightness"), "less light"), sign=-1),
     Rule("exposure", "increase the exposure by 1 stop", (
         "@up [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) brighter",
         "[expose] <stops:stops> (stop|stops|ev)", "exposure [by] <stops:stops> [stop|stops|ev]"), None),
@@ -137,7 +150,7 @@ _TONE = (
         "@down [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) darker"),
         None, values={"darker": True}),
     Rule("brightness", "increase the exposure", _quality("exposure"), STRETCHABLE),
-    Rule("brightness", "reduce the exposure", _lack("exposure"), STRETCHABLE, sign=-1),
+    Rule("brightness", "reduce the exposure", _lack("exposure"), sign=-1),
     Rule("contrast", "increase the contrast",
          (*_quality("contrast|punch"), *_being("punchier|punchy|contrastier|contrasty|more contrasty|crunchier")),
          STRETCHABLE),
@@ -160,10 +173,10 @@ _TONE = (
         " [@on] [@how]", "make highlights [@how] (brighter|lighter) [@how]", "highlights <signed:amount>"), sign=-1),
     Rule("levels", "auto levels", (
         "[apply|use|do|fix|set|correct|adjust] (auto|automatic) (levels|contrast|tone) [@on]",
-        "(normalise|stretch) [levels|contrast|@it]", "fix (levels|contrast) [automatically]"), None),
+        "normalise [levels|contrast|@it]", "stretch (levels|contrast)", "fix (levels|contrast) [automatically]"), None),
     Rule("enhance", "auto enhance", (
         "[@how] [auto|automatically] enhance [@it] [automatically] [@how]", "[@put|do] auto enhance [@on]",
-        "(make|let) @it pop", "auto (correct|fix|adjust|improve) [@it]"), Amounts(0.5, 1.0, 1.0)),
+        "(make|let) (it|image|picture|photo|this) pop", "auto (correct|fix|adjust|improve) [@it]"), Amounts(0.5, 1.0, 1.0)),
     Rule("clarity", "add clarity", (
         *_quality("clarity|structure|texture|definition|local contrast|detail|details|micro contrast"),
         "(bring out|enhance|emphasise) (detail|details|texture|structure) [@on] [@how]")),
@@ -177,7 +190,7 @@ _COLOUR = (
         *_being("warmer|warm"), "[@how] warm [up] [@it] [up] [@how]", *_quality("warmth"),
         "@put [@how] (warmth|warm tones) [@on]"), STRETCHABLE),
     Rule("warmth", "make it cooler", (
-        *_being("cooler|colder|cool|cold|less warm"), "[@how] cool [down|off] [@it] [down] [@how]",
+        *_being("cooler|colder|cold|less warm"), "[@mk|@put|in|with] [@how] cool (tone|tones|toned|colours)", "[@how] cool [down|off] [@it] [down] [@how]",
         *_lack("warmth"), *_quality("coolness")), STRETCHABLE, sign=-1),
     Rule("tint", "add a green tint", (
         "[@put|with] [@how] <colour:colour> (tint|cast|tinge|wash|tone) [@on] [@how]",
@@ -208,7 +221,7 @@ _COLOUR = (
         f"[@mk|@put|in|into|to] ({_GREY}) [@fx] (with|using|through) {filter_} filter",
         f"[@mk|@put|in|into|to] {filter_} (filter|filtered) ({_GREY}) [@fx]"),
         LOOK, values={"filter_colour": filter_}) for filter_ in (_RED, _ORANGE, _YELLOW, _GREEN, _BLUE)),
-    Rule("sepia", "sepia", _look("sepia|sepia tone|sepia toned|sepia brown"), LOOK),
+    Rule("sepia", "sepia", _layer("sepia|sepia tone|sepia toned|sepia brown"), LOOK),
     Rule("duotone", "duotone navy and gold", (
         "[@mk|@put|in|into|to] [@how] duotone [@fx] [@on] [in|of|with|from] <colour:dark> (and|to|with|on) <colour:light>",
         "[@mk|@put|in|into|to] [@how] <colour:dark> (and|to) <colour:light> duotone [@fx] [@on]",
@@ -225,40 +238,40 @@ _COLOUR = (
 
 _LOOKS = (
     Rule("golden_hour", "golden hour light", (
-        *_look("golden hour|golden hour light|golden light|golden hour glow|golden glow|magic hour"),
+        *_layer("golden hour|golden hour light|golden light|golden hour glow|golden glow|magic hour"),
         "[@mk|@put|in|with] [@how] (golden hour|golden light|golden hour light) from <side:side> [@how]"), LOOK),
-    Rule("day_for_night", "day for night", _look("day for night|moonlight|moonlit"), LOOK),
+    Rule("day_for_night", "day for night", _layer("day for night|moonlight|moonlit"), LOOK),
     Rule("cinematic", "cinematic", _look(
-        "cinematic|teal and orange|orange and teal|teal orange|movie|film|blockbuster"
-        "|cinema|hollywood"), LOOK),
+        "cinematic|teal and orange|orange and teal|teal orange"), LOOK),
+    Rule("cinematic", "a film look", _style("film|movie|blockbuster|cinema|hollywood"), LOOK),
     Rule("vintage", "vintage", _look(
-        "vintage|retro|old fashioned|nostalgic|old film|analogue|analogue film|old photo|aged|antique"), LOOK),
-    Rule("noir", "film noir", _look("noir|film noir"), LOOK),
-    Rule("glow", "add a dreamy glow", _look(
+        "vintage|vintage film|retro|old fashioned|nostalgic|old film|analogue|analogue film|old photo|aged|antique"), LOOK),
+    Rule("noir", "film noir", _layer("noir|film noir"), LOOK),
+    Rule("glow", "add a dreamy glow", _layer(
         "dreamy|dreamy glow|soft glow|glow|orton|soft focus|dreamlike|ethereal|bloom"), Amounts(0.35, 0.6, 1.0)),
     Rule("sketch", "turn it into a pencil sketch", _look(
-        "pencil sketch|pencil drawing|sketch|pencil|hand drawn sketch|graphite drawing|graphite sketch"
+        "pencil sketch|pencil drawing|sketch|hand drawn sketch|graphite drawing|graphite sketch"
         "|black and white pencil sketch|drawing in pencil"), LOOK),
     Rule("sketch", "turn it into a coloured pencil drawing", _look(
         "coloured pencil sketch|coloured pencil drawing|colour pencil sketch|colour pencil drawing|coloured sketch"
-        "|colour sketch|coloured pencil"), LOOK, values={"in_colour": True}),
+        "|colour sketch"), LOOK, values={"in_colour": True}),
     Rule("poster", "turn it into a poster with 6 colours", (
         *_look("poster|posterised|screen print|screenprint|cut out poster"), "[@how] posterise [@it] [@how]",
         "(posterise [@it]|[@mk] poster) (to|into|in|with|using) <levels:colours> (colours|levels|tones)",
         "(reduce|limit) [@it] [to] (to|into) <levels:colours> colours",
         "reduce (number of colours|colours) to <levels:colours>", "<levels:colours> colour poster"), None),
-    Rule("halftone", "halftone", _look("halftone|half tone|halftone dots|newsprint|comic dots"), None),
+    Rule("halftone", "halftone", _layer("halftone|half tone|halftone dots|newsprint|comic dots"), None),
     Rule("solarise", "solarise", (*_look("solarised|solarisation|sabattier"), *_doing("solarise")), LOOK),
     Rule("pixelate", "pixelate", (
-        *_look("pixelated|pixelation|mosaic|pixel"), *_doing("pixelate"), "[@how] mosaic [@it]")),
+        *_look("pixelated|pixelation|mosaic"), *_doing("pixelate"), "[@how] mosaic [@it]")),
     Rule("pixelate", "pixelate with 12 px blocks", (
         "pixelate [@it] (with|into|to|by|using) <pixels:block> [blocks|squares|tiles]",
         "pixelate [@it] (with|into|to|using) blocks of <pixels:block>"), None),
     Rule("fog", "add fog", (
-        *_look("fog|haze|mist|foggy|hazy|misty|light fog"), *_being("foggier|hazier|mistier"), *_quality("fog|mist|haze"),
+        *_layer("fog|haze|mist|foggy|hazy|misty|light fog"), *_being("foggier|hazier|mistier"), *_quality("fog|mist|haze"),
         "(thick|dense) (fog|mist|haze)"), Amounts(0.3, 0.55, 0.85)),
-    Rule("snow", "add snow", (*_look("falling snow|snowfall|snowing|snow"), *_quality("snow")), Amounts(0.3, 0.5, 0.9)),
-    Rule("rain", "add rain", (*_look("falling rain|rainfall|raining|rain"), *_quality("rain")), Amounts(0.3, 0.5, 0.9)),
+    Rule("snow", "add snow", (*_layer("falling snow|snowfall|snowing|snow"), *_quality("snow")), Amounts(0.3, 0.5, 0.9)),
+    Rule("rain", "add rain", (*_layer("falling rain|rainfall|raining|rain"), *_quality("rain")), Amounts(0.3, 0.5, 0.9)),
 )  # fmt: skip
 
 _DETAIL = (
@@ -267,21 +280,20 @@ _DETAIL = (
         STRETCHABLE),
     Rule("blur", "blur", (
         *_doing("blur|defocus"), *_being("blurry|blurrier|blurred|out of focus|softer"), "[@how] soften [@it] [@how]",
-        *_quality("blur|gaussian blur"), *_look("gaussian blur|blur")), STRETCHABLE),
+        *_quality("blur|gaussian blur"), *_layer("gaussian blur|blur")), STRETCHABLE),
     Rule("blur", "blur by 4 px", (
         "blur [@it] (by|with|of) <pixels:radius> [radius|blur]", "blur [@it] with radius [of] <pixels:radius>",
         "[@put] <pixels:radius> [gaussian] blur [@on]"), None),
-    Rule("tilt_shift", "tilt-shift", _look(
-        "tilt shift|tilt shift blur|miniature|toy model|miniature model|toy town"), Amounts(0.3, 0.6, 1.0)),
+    Rule("tilt_shift", "tilt-shift", (*_layer("tilt shift|tilt shift blur"), *_look("miniature|miniature model")), Amounts(0.3, 0.6, 1.0)),
     Rule("vignette", "vignette", (
-        *_look("vignette|dark vignette|black vignette|vignetting"), *_quality("vignette|vignetting"), *_doing("vignette"),
+        *_layer("vignette|dark vignette|black vignette|vignetting"), *_quality("vignette|vignetting"), *_doing("vignette"),
         "[@how] darken (edges|corners|borders) [@on] [@how]", "[@mk] [@how] (darker|dark) (edges|corners) [@how]",
         "make (edges|corners) [@how] darker [@how]"), Amounts(0.25, 0.5, 0.8)),
     Rule("vignette", "add a white vignette", (
         "[@put|with] [@how] <colour:colour> vignette [@on] [@how]", "[@put|with] vignette in <colour:colour> [@on]",
         "[@how] (fade|blend) (edges|corners) (to|into) <colour:colour> [@how]"), Amounts(0.25, 0.5, 0.8)),
     Rule("grain", "add film grain", (
-        *_look("film grain|grain|grainy|noise|noisy|analogue grain"), *_quality("grain|film grain|noise"),
+        *_layer("film grain|grain|grainy|noise|noisy|analogue grain"), *_quality("grain|film grain|noise"),
         *_being("grainier")), Amounts(0.2, 0.4, 0.8)),
 )  # fmt: skip
 
@@ -371,7 +383,7 @@ _FRAME = (
     Rule("polaroid", "add a polaroid frame", (
         "[@mk|@put|in|with|as] polaroid [frame|border|photo|picture|look|style] [@around]",), None),
     Rule("letterbox", "add black bars", (
-        "[@put|with] [black|cinema|cinematic|letterbox|movie] bars [@on]", "letterbox [@it]",
+        "[@put|with] (black|cinema|cinematic|letterbox|movie) bars [@on]", "letterbox [@it]",
         "[@put|with] letterbox [@fx] [@on]"), None),
     Rule("rounded_corners", "round the corners", (
         "round [off] corners [of @it] [by <percent>]", "[@put|with] rounded corners [of <percent>] [@on]",
@@ -387,7 +399,8 @@ _FRAME = (
         None, values={"ratio": "1:1"}),
     Rule("text", 'add the text "SALE" at the bottom right in white', (
         "@write [@ink] [@big] [@words] <quoted:text> [@where|@ink|@big] [@where|@ink|@big] [@where|@ink|@big]",
-        "[@ink] [@words] <quoted:text> [@where|@ink|@big] [@where|@ink|@big]",
+        "[@ink] @words <quoted:text> [@where|@ink|@big] [@where|@ink|@big]",
+        "<quoted:text> @where [@ink|@big] [@ink|@big]",
         "@write <quoted:text> as [@ink] @words [@where|@ink|@big] [@where|@ink|@big]",
         "(caption|title|label) [@it] [with] <quoted:text> [@where|@ink|@big] [@where|@ink|@big]"),
         None, values={"colour": "#ffffff", "anchor": "bottom", "height": 0.1, "opacity": 1.0}),

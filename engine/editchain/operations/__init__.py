@@ -20,6 +20,7 @@ OPERATIONS: dict[str, str] = {
     "flip": "editchain.operations.flip",
     "mask": "editchain.operations.mask",
     "pad": "editchain.operations.pad",
+    "protect": "editchain.operations.protect",
     "resize": "editchain.operations.resize",
     "rotate": "editchain.operations.rotate",
     "sharpen": "editchain.operations.sharpen",

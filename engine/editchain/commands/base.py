@@ -1,0 +1,139 @@
+"""What commands share: the group that imports them when they are used, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from editchain import __version__
+from editchain.commands import COMMANDS
+from editchain.diagnostics import did_you_mean, render
+from editchain.errors import EditchainError, PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from editchain.diagnostics import Problem
+    from editchain.loading import Checked
+    from editchain.workspace import Workspace
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        _ = ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        _ = ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"editchain.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; offers the nearest where there is none."""
+        name = args[0]
+        if name not in COMMANDS:
+            ctx.fail(f'There is no command "{name}". {did_you_mean(name, COMMANDS) or "See editchain --help."}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        _ = ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="editchain %(version)s")
+def group() -> None:
+    """Run pipelines of prompted picture edits: checked before money, charged once, reproducible in git.
+
+    Begin with `editchain init`, or with one edit: `editchain edit photo.jpg "make it black and white"`.
+    """
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs a command; messages go to standard error, and no traceback of a deliberate error reaches a person."""
+    try:
+        result = group.main(args=list(arguments), prog_name="editchain", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result or 0)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except PipelineError as error:
+        show_problems(error.problems)
+        return error.exit_code
+    except EditchainError as error:
+        say(f"editchain: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output went away: nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def say(message: str) -> None:
+    """A line for people, on standard error."""
+    click.echo(message, err=True)
+
+
+def wants_colour() -> bool:
+    """Whether messages may be coloured: on a terminal, unless NO_COLOR is set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Writes problems for people, on standard error."""
+    colour = wants_colour()
+    for problem in problems:
+        say(render(problem, colour=colour))
+
+
+def write_json(document: dict[str, Any]) -> None:
+    """Writes one document on standard output; its first field is the version of its shape."""
+    click.echo(json.dumps({"version": 1, **document}, ensure_ascii=False, indent=2))
+
+
+def check(
+    workspace: Workspace, path: Path, *, options: Sequence[str] = (), inputs_file: str | None = None, needs_all: bool = True
+) -> Checked:
+    """A pipeline file checked in its workspace, with inputs as the command line has them."""
+    from editchain import loading, providers
+    from editchain.workspace import is_same
+
+    known: dict[str, Any] = {}
+    look = workspace.look
+
+    def is_unchanged(image: str, stat: Any) -> bool:
+        if look is None:
+            return False
+        if not known:
+            known.update({one.path: one for one in look.files_below(os.path.dirname(image))} if hasattr(look, "files_below") else look.files([image]))  # noqa: PTH120
+        return is_same(known.get(image) or next(iter(look.files([image]).values()), None), stat)
+
+    surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt, is_unchanged)
+    return loading.check(path, surroundings, options=[_option(text) for text in options], inputs_file=inputs_file, folder=os.getcwd(), needs_all=needs_all)  # noqa: PTH109
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f'"{text}" is not name=value.', param_hint="-i/--input")
+    return name.strip(), value

@@ -1,0 +1,48 @@
+"""From a pipeline file to its plan, as `plan`, `run` and their kin need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from editchain.commands.base import check, show_problems
+from editchain.diagnostics import Problem
+from editchain.errors import PipelineError
+from editchain.planning import BadPlan, plan
+from editchain.workspace import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from editchain.pipeline import Pipeline, Step
+    from editchain.planning import Plan, StepPlan
+    from editchain.workspace import Digests, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with the digests of the inputs that it was made for."""
+
+    plan: Plan
+    digests: Digests
+
+
+def planned(
+    workspace: Workspace, path: Path, *, options: Sequence[str] = (), inputs_file: str | None = None, retry_rejected: bool = False,
+    targets: Callable[[Pipeline], Callable[[Step], bool] | None] | None = None, fresh: Callable[[StepPlan], bool] | None = None,
+) -> Planned:  # fmt: skip
+    """The plan of a pipeline file; shows warnings, and raises PipelineError with every problem where there is an error."""
+    checked = check(workspace, path, options=options, inputs_file=inputs_file)
+    if checked.pipeline is None:
+        raise PipelineError(checked.problems)
+    show_problems(checked.problems)
+    digests = workspace.digest_inputs(checked.pipeline)
+    known = Known(workspace.look, digests, retry_rejected=retry_rejected)
+    wanted = targets(checked.pipeline) if targets else None
+    try:
+        return Planned(plan(checked.pipeline, known, workspace.choose, protect=workspace.protect, targets=wanted, fresh=fresh), digests)
+    except BadPlan as bad:
+        line, column = bad.step.place.source.locate(bad.step.place.offset)
+        excerpt = bad.step.place.source.line(bad.step.place.offset)
+        raise PipelineError([Problem(bad.step.place.source.name, line, column, "error", bad.code, bad.message, bad.suggestion, excerpt)]) from None

@@ -1,0 +1,1 @@
+"""How tasks are carried out: on this machine now, elsewhere later."""

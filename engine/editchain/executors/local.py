@@ -1,0 +1,208 @@
+"""The local executor: operations and local models in worker threads of this process."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections import OrderedDict
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+
+from editchain.artifacts import ImageSource
+from editchain.errors import EditchainError, StoreError, TaskError
+from editchain.executors.base import Failure, Made
+from editchain.imaging import codec
+from editchain.imaging.probe import MEDIA_TYPES, probe
+from editchain.models import Model
+from editchain.planning import Column, Edge
+from editchain.providers.base import Blob, Finished, Refused, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from PIL import Image
+
+    from editchain.executors.base import Work
+    from editchain.operations.base import Operation, Picture
+    from editchain.planning import StepPlan
+    from editchain.providers.base import Provider
+    from editchain.store import Store
+
+MAX_SEED = 2**31 - 1
+PICTURE_BUDGET_BYTES = 384 * 1024 * 1024
+
+
+class Decoded:
+    """Pictures in memory by digest, as long as they fit in a budget of decoded bytes; the oldest go first."""
+
+    def __init__(self, budget_bytes: int = PICTURE_BUDGET_BYTES) -> None:
+        self._budget = budget_bytes
+        self._used = 0
+        self._images: OrderedDict[bytes, Image.Image] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def get(self, digest: bytes, read: Callable[[], bytes]) -> Image.Image:
+        """The picture of a digest; others must not change it."""
+        with self._mutex:
+            image = self._images.get(digest)
+            if image is not None:
+                self._images.move_to_end(digest)
+                return image
+        image = codec.decode(read())
+        self.put(digest, image)
+        return image
+
+    def put(self, digest: bytes, image: Image.Image) -> None:
+        """Keeps a picture for whoever needs it next."""
+        size = image.width * image.height * len(image.getbands())
+        if size > self._budget // 4:
+            return
+        with self._mutex:
+            if digest in self._images:
+                return
+            self._images[digest] = image
+            self._used += size
+            while self._used > self._budget:
+                _, old = self._images.popitem(last=False)
+                self._used -= old.width * old.height * len(old.getbands())
+
+
+class LocalExecutor:
+    """Carries out operations and local models; keeps what it decoded for the tasks that come next."""
+
+    def __init__(
+        self, store: Store, digests: Callable[[ImageSource], bytes | None], operation: Callable[[str], Operation],
+        provider: Callable[[str], Provider], *, workers: int,
+    ) -> None:  # fmt: skip
+        self.workers = workers
+        self._store = store
+        self._digests = digests
+        self._operation = operation
+        self._provider = provider
+        self._decoded = Decoded()
+        self._limiter = anyio.CapacityLimiter(workers)
+
+    async def execute(self, batch: Sequence[Work]) -> Sequence[Made | Failure]:
+        """Runs a batch in one worker thread."""
+        return await anyio.to_thread.run_sync(self.execute_here, batch, limiter=self._limiter)
+
+    def execute_here(self, batch: Sequence[Work]) -> list[Made | Failure]:
+        """Runs a batch in this thread."""
+        return [self._one(work) for work in batch]
+
+    def _one(self, work: Work) -> Made | Failure:
+        began = time.perf_counter()
+        try:
+            picture, seed = self._make(work)
+            return self._keep(picture, seed, began)
+        except StoreError:
+            raise
+        except TaskError as error:
+            return Failure("failed", str(error))
+        except EditchainError as error:
+            return Failure("failed", str(error), is_final=True)
+        except MemoryError:
+            return Failure("failed", "There is not enough memory for this picture.")
+        except Exception as error:  # noqa: BLE001  (a picture that a library chokes on fails its task, not the run)
+            return Failure("failed", f"{type(error).__name__}: {error}")
+
+    def _keep(self, picture: Picture | bytes, seed: int | None, began: float) -> Made:
+        if isinstance(picture, bytes):
+            data, found = picture, probe(picture)
+            if found is None:
+                raise TaskError("What was made is not an image.")
+            media_type, width, height = MEDIA_TYPES[found.format].media_type, found.width, found.height
+            digest = self._store.put(data, durable=False)
+        else:
+            image = picture.image
+            data = codec.encode(image, picture.format, quality=picture.quality, lossless=picture.lossless)
+            media_type, width, height = MEDIA_TYPES[picture.format].media_type, image.width, image.height
+            digest = self._store.put(data, durable=False)
+            if picture.format == "png":
+                self._decoded.put(digest, image)
+        return Made(digest, media_type, len(data), width, height, seed, time.perf_counter() - began)
+
+    # ------------------------------------------------------------------ making
+
+    def _make(self, work: Work) -> tuple[Picture | bytes, int | None]:
+        plan, ordinal = work.plan, work.ordinal
+        document = plan.way(ordinal).document
+        if isinstance(document, Model):
+            return self._edit(plan, ordinal, work.key, document)
+        fields = {name: None for name in document.document["properties"]} | dict(document.defaults)
+        fields.update((name, plan.value(name, ordinal)) for name in plan.values)
+        for name in plan.images:
+            pictures = [self._blob(part, ordinal_of).decode() for part, ordinal_of in self._parts(plan, name, ordinal)]
+            fields[name] = pictures if name in document.image_list_fields else pictures[0]
+        return self._operation(document.name).apply(**fields), None
+
+    def _edit(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> tuple[Picture | bytes, int | None]:
+        route = plan.way(ordinal).route
+        if route is None:
+            raise TaskError(f"{document.name} has no route here.")
+        request = self.request(plan, ordinal, key, document)
+        answer = _drive(self._provider(route.provider).submit(request))
+        if isinstance(answer, Finished) and answer.pictures:
+            return answer.pictures[0], answer.seed
+        raise TaskError(answer.message if isinstance(answer, Refused) else "The model gave no picture.")
+
+    def request(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> Request:
+        """What a task asks of a model: fields with defaults, pictures, and a seed derived from the key where none is said."""
+        fields = {name: value for name, value in document.defaults.items() if value is not None}
+        fields.update((name, plan.value(name, ordinal)) for name in plan.values if plan.value(name, ordinal) is not None)
+        seed = None
+        if document.seeded:
+            said = fields.pop(document.seeded, None)
+            seed = int.from_bytes(key[:4], "big") & MAX_SEED if said is None else said if isinstance(said, int) else None
+        images = {name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal)) for name in plan.images}
+        route = plan.way(ordinal).route
+        return Request(document.name, route.id if route else document.name, fields, images, seed)
+
+    def _parts(self, plan: StepPlan, name: str, ordinal: int) -> list[tuple[Any, int]]:
+        """The pictures of a field for one task: a source, or a producing step's plan with its ordinal."""
+        parts: list[tuple[Any, int]] = []
+        for part in plan.images[name]:
+            if isinstance(part, Edge):
+                parts.extend((part.producer, need) for need in part.ordinals(ordinal) if need in part.producer.digests)
+            else:
+                parts.append((part[ordinal] if isinstance(part, Column) else part, 0))
+        return parts
+
+    def _blob(self, part: Any, ordinal: int) -> Blob:
+        if not isinstance(part, ImageSource):
+            digest = part.digests[ordinal]
+            return self._named(digest, lambda: self._store.read(digest))
+        known = self._digests(part)
+        if known is None:
+            raise TaskError(f"{part.location} is only known to its vendor, and this is carried out here.")
+        return self._named(known, lambda: self._source(part, known))
+
+    def _named(self, digest: bytes, read: Callable[[], bytes]) -> Blob:
+        return Blob(digest, read, lambda: self._decoded.get(digest, read))
+
+    def _source(self, source: ImageSource, known: bytes) -> bytes:
+        if source.kind == "url":
+            return self._store.read(known)
+        if source.kind == "data":
+            return base64.b64decode(source.location.partition(",")[2])
+        try:
+            data = Path(source.location).read_bytes()
+        except OSError as error:
+            raise TaskError(f"{source.location} cannot be read: {error.strerror}.") from error
+        if sha256(data).digest() != known:
+            raise TaskError(f"{source.location} changed while the run was going on; run again.")
+        return data
+
+
+def _drive(beat: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a beat of a local provider, which never waits for anything, without an event loop."""
+    try:
+        beat.send(None)
+    except StopIteration as stop:
+        return stop.value
+    beat.close()
+    raise TaskError("A local provider may not wait.")

@@ -1,0 +1,33 @@
+"""The providers by name, each imported when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from editchain.diagnostics import one_of
+from editchain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from editchain.providers.base import Provider
+
+PROVIDERS: dict[str, str] = {
+    "darkroom": "editchain.providers.darkroom",
+}
+
+LOCAL = frozenset({"darkroom"})
+"""Providers that make pictures on this machine for nothing, known without importing them."""
+
+
+def load(name: str) -> Provider:
+    """The provider of a name; raises ConfigurationError where there is none in this version."""
+    if name not in PROVIDERS:
+        raise ConfigurationError(f'There is no provider "{name}" in this version. There is {one_of(PROVIDERS)}.')
+    return cast("Provider", importlib.import_module(PROVIDERS[name]))
+
+
+def check_prompt(provider: str, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+    """What a provider would not understand of a prompt."""
+    return load(provider).check_prompt(prompt)

@@ -1,0 +1,64 @@
+"""The embedded model as a provider: edits by prompt on this machine, finished in `submit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from editchain.darkroom.grammar import compile  # noqa: A004  (what a grammar does with a prompt)
+from editchain.providers.base import Absent, Failed, Finished, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from editchain.providers.base import Accepted, Polled, Request, Submitted, Unknown
+
+is_local = True
+
+
+def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+    """The clauses that are not understood."""
+    return [(one.start, one.end, one.message, one.suggestion) for one in compile(prompt).problems]
+
+
+async def submit(request: Request) -> Submitted:
+    """The edited pictures, one for each sample; refused where the prompt is not understood."""
+    from editchain.darkroom.edits import apply
+    from editchain.operations.base import Picture
+
+    compiled = compile(str(request.fields["prompt"]))
+    if compiled.problems:
+        return Refused("not-understood", " ".join(one.message for one in compiled.problems))
+    images = request.images
+    mask = images["mask"][0].decode() if images.get("mask") else None
+    pictures = []
+    for sample in range(request.count):
+        edited = apply(
+            compiled.edits, images["image"][0].decode(), references=[one.decode() for one in images.get("references", ())],
+            mask=mask, seed=(request.seed or 0) + sample, strength=float(request.fields.get("strength", 1.0)),
+            aspect_ratio=str(request.fields.get("aspect_ratio", "auto")),
+        )  # fmt: skip
+        pictures.append(Picture(edited))
+    return Finished(tuple(pictures), seed=request.seed)
+
+
+async def poll(call: str, request: Request | None) -> Polled:
+    """There are no jobs to ask for."""
+    _ = call, request
+    return Failed("no-job", "The embedded model answers at once and keeps no jobs.", is_charged=False)
+
+
+async def download(address: str) -> bytes:
+    """There is nothing to fetch."""
+    raise NotImplementedError(address)
+
+
+async def find(request: Request) -> Accepted | Finished | Absent | Unknown:
+    """It keeps no jobs."""
+    _ = request
+    return Absent()
+
+
+async def cancel(call: str) -> bool:
+    """There is nothing to cancel."""
+    _ = call
+    return False

@@ -1,0 +1,54 @@
+"""Reasons: why a task is not stored, from the nearest result that is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A line of an identity that differs: its field, and what it says there and here (None where it says nothing)."""
+
+    field: str
+    stored: str | None
+    wanted: str | None
+
+
+def differences(stored: str, wanted: str) -> tuple[Difference, ...]:
+    """What differs between two identities, field by field."""
+    old, new = _fields(stored), _fields(wanted)
+    return tuple(
+        Difference(name, old.get(name), new.get(name)) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)
+    )
+
+
+def nearest(wanted: str, stored: Iterable[str]) -> tuple[Difference, ...] | None:
+    """The differences from the stored identity that has the fewest; None where nothing is stored."""
+    found = [differences(one, wanted) for one in stored]
+    return min(found, key=len) if found else None
+
+
+def phrase(found: tuple[Difference, ...] | None) -> str:
+    """The reason in a phrase."""
+    if found is None:
+        return "new"
+    names = list(dict.fromkeys(one.field.split("[")[0] for one in found))
+    if len(names) > 3:
+        return "new"
+    if not names:
+        return "asked for anew"
+    changed = [name for name in names]
+    return f"{' and '.join(changed)} changed" if all(one.stored is not None and one.wanted is not None for one in found) else f"{' and '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
+
+
+def _fields(identity: str) -> dict[str, str]:
+    fields = {}
+    for line in identity.split("\n")[1:]:
+        name, equals, value = line.partition("=")
+        if equals:
+            fields[name] = value
+    return fields

@@ -1,0 +1,209 @@
+"""Running: a plan to a Run, with everything that it touches handed in."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import secrets
+import signal
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from editchain import __version__
+from editchain.committing import Committer
+from editchain.entries import Result, RunRecord, RunTask
+from editchain.executors.local import LocalExecutor
+from editchain.models import Model
+from editchain.recording import Publication, Publisher, copies
+from editchain.scheduling import Lane, Run, Scheduler, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from editchain.entries import Owner
+    from editchain.executors.base import Executor, Made, Work
+    from editchain.journal import Journal
+    from editchain.planning import Plan
+    from editchain.scheduling import Ended
+    from editchain.workspace import Digests, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes: where outputs go, and what a person chose on the command line."""
+
+    out: str
+    command: str = "run"
+    overwrite: bool = False
+    prune: bool = False
+    fail_fast: bool = False
+    workers: int | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """A run with what it published; `exit_code` is the command's."""
+
+    id: str
+    run: Run
+    publication: Publication
+    exit_code: int
+    cached: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class JournalResults:
+    """The scheduler's view of the journal: finds, claims and adds results."""
+
+    def __init__(self, journal: Journal, committer: Committer, run: str, now: Callable[[], float]) -> None:
+        self._journal = journal
+        self._committer = committer
+        self._run = run
+        self._now = now
+        self._versions = json.dumps(library_versions(), sort_keys=True)
+
+    def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digests of stored results."""
+        return self._journal.has_results(keys)
+
+    def claim(self, keys: Sequence[bytes]) -> Mapping[bytes, Owner]:
+        """Takes keys for this process."""
+        return self._journal.claim(keys)
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Gives back claims without a result."""
+        self._journal.release(keys)
+        self._committer.soon()
+
+    def add(self, work: Work, made: Made) -> None:
+        """Records a picture; it is durable with the next group."""
+        plan, ordinal = work.plan, work.ordinal
+        way = plan.way(ordinal)
+        document = way.document
+        is_model = isinstance(document, Model)
+        take = plan.value("take", ordinal) if "take" in plan.values else 1
+        self._journal.add_result(
+            Result(
+                work.key, made.digest, made.media_type, made.size, made.width, made.height, "model" if is_model else "operation", document.name,
+                document.version if isinstance(document, Model) else str(document.behaviour), None, way.route.provider if way.route else None, made.seed, take or 1,
+                self._versions, None, self._run, self._now(),
+            ),
+            plan.identity(ordinal),
+        )  # fmt: skip
+        self._committer.soon()
+
+
+def library_versions() -> dict[str, str]:
+    """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
+    return {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+
+
+def new_run_id(now: float) -> str:
+    """A name for a run that sorts by time."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def run(
+    workspace: Workspace, plan: Plan, digests: Digests, options: Options, *, watch: Callable[[Ended], None] | None = None, stop: Stop | None = None,
+    executor: Executor | None = None, run_id: str | None = None, lanes: Mapping[str, Lane] | None = None,
+) -> Report:  # fmt: skip
+    """Carries out a plan, publishes its outputs, and journals it. Failures are outcomes; raises StoreError.
+
+    Works on asyncio and on trio. `stop` asks for a tidy end; the executor is the local one unless one is handed in.
+    """
+    journal, store = workspace.journal, workspace.store
+    run_id = run_id or new_run_id(workspace.now())
+    workers = options.workers or workspace.configuration.workers or os.cpu_count() or 2
+    record = RunRecord(run_id, str(plan.pipeline.path), options.command, journal.owner, workspace.now())
+    journal.put_run(record)
+    if digests.fresh:
+        journal.put_files(digests.fresh)
+    committer = Committer(journal)
+    stop = stop or Stop()
+    executor = executor or local_executor(workspace, digests, workers)
+    results = JournalResults(journal, committer, run_id, workspace.now)
+    limits = {**{name: Lane(int(limit.get("concurrency", 4)), limit.get("per_second")) for name, limit in workspace.configuration.limits.items()}, **(lanes or {})}
+    scheduler = Scheduler(plan, executor, results, watch=watch, stop=stop, fail_fast=options.fail_fast, lanes=limits)
+    cached = plan.counts["cached"]
+    async with anyio.create_task_group() as group:
+        group.start_soon(committer.serve)
+        group.start_soon(_heed, stop, scheduler)
+        outcome = await scheduler.go()
+        group.cancel_scope.cancel()
+    await committer.durable()
+    publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
+    for ended in outcome.troubles:
+        if ended.outcome == "rejected":
+            continue
+    exit_code = _exit_code(outcome, plan)
+    counts = dict(outcome.counts)
+    counts["cached"] = counts.get("cached", 0) + cached
+    journal.put_run(record._replace(ended_at=workspace.now(), outcome=outcome.stopped_by or ("done" if exit_code == 0 else "failed"), exit_code=exit_code, counts=json.dumps(counts)))
+    journal.put_run_tasks([RunTask(run_id, one.task, one.outcome, one.message or None, None) for one in outcome.troubles])
+    journal.put_run_keys(run_id, [key for one in plan.steps for key in one.keys if key is not None])
+    await committer.durable()
+    return Report(run_id, outcome, publication, exit_code, cached)
+
+
+def local_executor(workspace: Workspace, digests: Digests, workers: int) -> LocalExecutor:
+    """The executor of this machine, with the operations and providers of this installation."""
+    from editchain import operations, providers
+
+    return LocalExecutor(workspace.store, digests.digest, operations.load, providers.load, workers=workers)
+
+
+async def _heed(stop: Stop, scheduler: Scheduler) -> None:
+    """Turns the first signal into a tidy stop, and ends the process at a second."""
+    try:
+        receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with receiver as signals:
+            async for number in signals:
+                if stop.is_asked:
+                    os._exit(128 + number)
+                stop.ask(signal.Signals(number).name)
+                scheduler.interrupt()
+    except (RuntimeError, NotImplementedError, ValueError):
+        return  # not in the main thread: whoever runs us there takes the signals
+
+
+def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
+    journal = workspace.journal
+    types = {key: result.media_type for key, result in _results(journal, plan).items()}
+    by_digest = {one.digests[at]: types[key] for one in plan.steps for at, key in enumerate(one.keys) if key in types and at in one.digests}
+    publisher = Publisher(workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite)
+    publication = publisher.publish(list(copies(plan, lambda _digests: by_digest)), workers=workers)
+    if options.prune:
+        publication.pruned = publisher.prune(set(publication.paths))
+    return publication
+
+
+def _results(journal: Journal, plan: Plan) -> Mapping[bytes, Result]:
+    wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
+    keys = [key for one in plan.steps if id(one.step) in wanted for key in one.keys if key is not None]
+    return journal.results(keys)
+
+
+def _exit_code(outcome: Run, plan: Plan) -> int:
+    """The command's exit code, as the contract lists them: the first of those that hold."""
+    counts = outcome.counts
+    stopped: dict[str, int] = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "budget": 3}
+    if outcome.stopped_by in stopped:
+        return stopped[outcome.stopped_by]
+    if counts.get("waiting"):
+        return 4
+    if any(counts.get(name) for name in ("failed", "rejected", "skipped", "open", "stopped")) or plan.counts["rejected"]:
+        return 1
+    return 0
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """The numbers of a plan."""
+    return {
+        "tasks": plan.total, "cached": plan.counts["cached"], "to_run": plan.counts["run"] + plan.counts["after"], "calls": plan.calls,
+        "rejected": plan.counts["rejected"], "unneeded": plan.counts["unneeded"],
+    }  # fmt: skip

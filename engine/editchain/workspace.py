@@ -1,0 +1,318 @@
+"""The workspace at hand: its configuration, catalogue, store and journal, opened when they are first needed."""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from editchain.diagnostics import did_you_mean, one_of
+from editchain.errors import ConfigurationError
+from editchain.reading import Stat, workspace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from editchain.artifacts import ImageSource
+    from editchain.entries import KnownFile
+    from editchain.journal import Journal
+    from editchain.models import Catalogue, Model, OperationDocument
+    from editchain.pipeline import Pipeline, Step
+    from editchain.planning import Way
+    from editchain.store import Store
+
+RACY_NS = 2_000_000_000
+"""A file that was written less than this before it was looked at may have changed since within one tick of its clock."""
+
+_TABLES = ("store", "routes", "limits", "budget", "run", "plugins", "prices", "remote", "confirm_above", "on_unknown", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider."""
+
+    store: str | None = None
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    budget: Mapping[str, Any] | None = None
+    confirm_above: float = 1.0
+    workers: int | None = None
+
+
+def read_configuration(root: Path) -> Configuration:
+    """The workspace's configuration; raises ConfigurationError with the place where it is wrong."""
+    path = root / "editchain.toml"
+    if not path.is_file():
+        return Configuration()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: this is not TOML: {error}.") from error
+    for name in data:
+        if name not in _TABLES:
+            raise ConfigurationError(f'{path}: there is no "{name}". {did_you_mean(name, _TABLES) or f"There is {one_of(_TABLES)}."}')
+    return Configuration(
+        store=_text(path, data, "store", "path"),
+        routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
+        limits={name: _limits(path, name, value) for name, value in _table(path, data, "limits").items()},
+        budget=_table(path, data, "budget") or None,
+        confirm_above=float(data.get("confirm_above", 1.0)),
+        workers=_workers(path, _table(path, data, "run").get("workers")),
+    )
+
+
+def _table(path: Path, data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    table = data.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: [{name}] is a table.")
+    return table
+
+
+def _text(path: Path, data: Mapping[str, Any], table: str, name: str) -> str | None:
+    value = _table(path, data, table).get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{path}: [{table}] {name} is text.")
+    return value
+
+
+def _names(path: Path, name: str, value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
+    if not names or not all(isinstance(one, str) for one in names):
+        raise ConfigurationError(f'{path}: [routes] {name} is the name of a provider or a list of them, such as ["bfl", "fal"].')
+    return names
+
+
+def _limits(path: Path, name: str, value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or not all(key in ("concurrency", "per_second") and isinstance(one, (int, float)) and one > 0 for key, one in value.items()):
+        raise ConfigurationError(f"{path}: [limits.{name}] takes concurrency and per_second, both above 0.")
+    return value
+
+
+def _workers(path: Path, value: Any) -> int | None:
+    if value is not None and (not isinstance(value, int) or not 1 <= value <= 256):
+        raise ConfigurationError(f"{path}: [run] workers is a whole number from 1 to 256.")
+    return value
+
+
+class Workspace:
+    """A folder with pipelines: what commands work on. Close it, or use it in a `with`."""
+
+    def __init__(self, root: Path, *, now: Callable[[], float] = time.time) -> None:
+        self.root = root.resolve()
+        self.now = now
+        self._journal: Journal | None = None
+        self._looking: Journal | None = None
+
+    @classmethod
+    def of(cls, pipeline: Path) -> Workspace:
+        """The workspace that a pipeline file, or the folder, belongs to."""
+        return cls(workspace_of(pipeline if pipeline.is_dir() else pipeline.absolute().parent))
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the journal where it was opened."""
+        opened = (self._journal, self._looking)
+        self._journal = self._looking = None
+        for journal in opened:
+            if journal is not None:
+                journal.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+    @property
+    def today(self) -> date:
+        """The date by the workspace's clock."""
+        return datetime.fromtimestamp(self.now(), UTC).date()
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What `editchain.toml` says."""
+        return read_configuration(self.root)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where store and journal are: `.editchain`, or what `[store] path` names."""
+        path = self.configuration.store
+        if path is None:
+            return _shared_by_worktrees(self.root) / ".editchain"
+        return (self.root / Path(path).expanduser()).resolve()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Models and operations, the workspace's own among them."""
+        from editchain.models import catalogue
+
+        own = self.root / "models"
+        return catalogue(own if own.is_dir() else None)
+
+    @cached_property
+    def protect(self) -> OperationDocument:
+        """The operation behind a step's `protect`."""
+        return self.catalogue.operations["protect"]
+
+    @cached_property
+    def store(self) -> Store:
+        """The results by digest."""
+        from editchain.store import Store
+
+        return Store(self.folder)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, open for writing. Raises StoreError."""
+        if self._journal is None:
+            from editchain.journal import Journal
+
+            self._journal = Journal.open(self.folder, now=self.now)
+        return self._journal
+
+    @property
+    def look(self) -> Journal | None:
+        """The journal for looking only; None where nothing ran here yet. Raises StoreError."""
+        if self._journal is not None:
+            return self._journal
+        if self._looking is None:
+            from editchain.journal import Journal
+
+            self._looking = Journal.read_only(self.folder)
+        return self._looking
+
+    # ------------------------------------------------------------------ what the planner asks
+
+    def choose(self, step: Step, model: Model) -> Way:
+        """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
+        from editchain.planning import Way
+        from editchain.providers import LOCAL, PROVIDERS
+
+        wanted = step.providers or self.configuration.routes.get(model.name) or self.configuration.routes.get("default") or ()
+        routes = [route for name in wanted for route in model.routes if route.provider == name] if wanted else list(model.routes)
+        if not routes:
+            offered = one_of(sorted({route.provider for route in model.routes}))
+            return Way(model, None, False, None, f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}.")
+        for route in routes:
+            if route.provider in PROVIDERS:
+                price = next((price for price in model.prices if price.route == route.provider), None)
+                return Way(model, route, route.provider in LOCAL, price)
+        price = next((price for price in model.prices if price.route == routes[0].provider), None)
+        names = one_of(dict.fromkeys(route.provider for route in routes))
+        return Way(model, routes[0], False, price, f"{model.name} cannot run yet: this version of editchain has no provider {names}.")
+
+    def digest_inputs(self, pipeline: Pipeline) -> Digests:
+        """The digests of all input files; those that changed since they were last read are read."""
+        journal = self.look
+        known = {} if journal is None else journal.files(pipeline.evidence.images)
+        digests = Digests(dict(known), self.now)
+        digests.read(pipeline.evidence.images)
+        return digests
+
+
+class Digests:
+    """How input pictures are known: by the digest of their bytes. Remembers what was read anew, for the journal."""
+
+    def __init__(self, known: dict[str, KnownFile], now: Callable[[], float]) -> None:
+        self._known = known
+        self._now = now
+        self.fresh: list[KnownFile] = []
+
+    def read(self, images: Mapping[str, Stat]) -> None:
+        """Reads the files that are not known as they are now."""
+        unread = [(path, stat) for path, stat in images.items() if not is_same(self._known.get(path), stat)]
+        if len(unread) < 8:
+            read = [self._read(path, stat) for path, stat in unread]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+                read = list(pool.map(lambda pair: self._read(*pair), unread))
+        for one in read:
+            if one is not None:
+                self._known[one.path] = one
+                self.fresh.append(one)
+
+    def _read(self, path: str, stat: Stat) -> KnownFile | None:
+        from editchain.entries import KnownFile
+        from editchain.imaging.probe import HEAD_BYTES, probe
+
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123
+                data = file.read()
+        except OSError:
+            return None
+        found = probe(data[:HEAD_BYTES])
+        seen = int(self._now() * 1e9)
+        return KnownFile(
+            path, stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, sha256(data).digest(), found.format if found else "",
+            found.width if found else None, found.height if found else None, seen,
+        )  # fmt: skip
+
+    def digest(self, source: ImageSource) -> bytes | None:
+        """The digest of a source's bytes; None for what has not been fetched, or only its vendor can read."""
+        if source.kind == "data":
+            import base64
+
+            return sha256(base64.b64decode(source.location.partition(",")[2])).digest()
+        if source.kind == "url" and source.sha256 is not None:
+            return bytes.fromhex(source.sha256)
+        known = self._known.get(source.location)
+        return None if known is None else known.digest
+
+    def identity(self, source: ImageSource) -> str | None:
+        """How a source is known in keys."""
+        if source.kind == "asset":
+            return f"asset:scenario:{source.location}"
+        digest = self.digest(source)
+        return None if digest is None else f"sha256:{digest.hex()}"
+
+
+def is_same(known: KnownFile | None, stat: Stat) -> bool:
+    """Whether a file is as it was when it was read, and was not written just before that."""
+    return (
+        known is not None
+        and (known.size, known.mtime_ns, known.ctime_ns, known.inode) == stat
+        and known.seen_ns - max(known.mtime_ns, known.ctime_ns) > RACY_NS
+    )
+
+
+class Known:
+    """What the planner asks of the journal and of the inputs."""
+
+    def __init__(self, journal: Journal | None, digests: Digests, *, retry_rejected: bool = False) -> None:
+        self._journal = journal
+        self._digests = digests
+        self._retry_rejected = retry_rejected
+
+    def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digests of stored results."""
+        return {} if self._journal is None else self._journal.has_results(keys)
+
+    def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
+        """What vendors refused."""
+        if self._journal is None or self._retry_rejected:
+            return {}
+        return {key: refusal.message for key, refusal in self._journal.refusals(keys).items()}
+
+    def identity(self, source: ImageSource) -> str | None:
+        """How an input picture is known."""
+        return self._digests.identity(source)
+
+
+def _shared_by_worktrees(root: Path) -> Path:
+    """The workspace whose store a linked git worktree shares: the same folder in the main one."""
+    git = root / ".git"
+    if not git.is_file():
+        return root
+    text = git.read_text(encoding="utf-8", errors="replace")
+    target = Path(text.removeprefix("gitdir:").strip())
+    parts = (root / target).resolve().parts
+    return Path(*parts[: parts.index(".git")]) if ".git" in parts and "worktrees" in parts else root
