@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from editchain import journal_opening as opening
+from editchain import records
 from editchain.errors import StoreError
 from editchain.journal import (
     Blocked,
@@ -38,7 +39,8 @@ from editchain.journal import (
 )
 from editchain.journal_shape import SHAPE
 from editchain.ledger import Ledger, Spending
-from editchain.platform import DISK
+from editchain.platform import DISK, Disk
+from editchain.repairing import repair
 from editchain.store import Store
 
 if TYPE_CHECKING:
@@ -656,6 +658,7 @@ def test_what_could_not_be_written_waits_for_the_next_commit(folder: Path) -> No
 LIMITED = """
 import resource
 from editchain import journal_opening as opening
+from editchain import records
 from editchain.errors import StoreError
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 def add(number):
@@ -687,6 +690,46 @@ def test_a_full_disk_in_the_database_itself_loses_nothing(folder: Path) -> None:
     assert output[2] == "1"
 
 
+def test_a_failure_at_any_moment_is_made_up_for(tmp_path: Path) -> None:
+    def work(journal: Journal) -> None:
+        journal.begin_call(call("1"), [key("a")])
+        journal.add_result(result("a", request_key=key("request")))
+        journal.put_call(call("1", state="done"))
+        journal.commit()
+
+    calls: list[str] = []
+
+    def counting(fail_at: int | None) -> Disk:
+        del calls[:]
+
+        def wrap(name: str) -> object:
+            def act(*values: object) -> object:
+                calls.append(name)
+                if len(calls) - 1 == fail_at:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                return getattr(DISK, name)(*values)
+
+            return act
+
+        return Disk(**{field.name: wrap(field.name) for field in dataclasses.fields(Disk)})  # type: ignore[arg-type]
+
+    with Journal.open(tmp_path / "whole" / ".editchain", now=lambda: NOW, disk=counting(None)) as journal:
+        work(journal)
+    moments = list(calls)
+    assert moments.count("flush") == 2
+    for moment in range(len(moments)):
+        folder = tmp_path / str(moment) / ".editchain"
+        with Journal.open(folder, now=lambda: NOW, disk=counting(moment)) as journal:
+            with pytest.raises(StoreError, match="reports an error"):
+                work(journal)
+            work(journal)
+            assert journal.has_results([key("a")])
+            assert journal.open_calls() == []
+            assert [made.state for made in journal.calls()] == ["done"]
+        report = repair(folder)
+        assert (report.calls, report.unreadable_lines) == (1, 0)
+
+
 def test_a_line_that_was_cut_does_not_spoil_the_next(folder: Path) -> None:
     with open_journal(folder) as journal:
         journal.add_result(result("a"))
@@ -697,6 +740,13 @@ def test_a_line_that_was_cut_does_not_spoil_the_next(folder: Path) -> None:
     lines = (folder / "records.jsonl").read_text().splitlines()
     assert lines[-2] == '["result","00'
     assert json.loads(lines[-1])[1] == key("b").hex()
+
+
+def test_lines_of_results_are_those_of_everything_else() -> None:
+    made = [result("a"), result("b", request_key=key("r"), seed=5, width=None, name='a "b"', made_at=0.1)]
+    assert list(map(json.loads, records.result_lines(made).splitlines())) == [
+        json.loads(records.line("result", row)) for row in made
+    ]
 
 
 def test_records_hold_any_text(journal: Journal, folder: Path) -> None:

@@ -29,41 +29,23 @@ HEADER = (
     + "\n"
 )
 
-_RESULT = '["result","%s","%s",%s,%d,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s,%s,%s,%r]\n'
+
+class _Quoted(dict[object, str]):
+    """Value to its JSON text: the same few names stand in ten thousand lines."""
+
+    def __missing__(self, value: object) -> str:
+        text = self[value] = json.dumps(value)
+        return text
 
 
 def result_lines(results: Iterable[Result]) -> str:
-    """One line for each result; by one format string, as there may be ten thousand."""
-    quoted: dict[str | None, str] = {None: "null"}
-
-    def quote(text: str | None) -> str:
-        found = quoted.get(text)
-        if found is None:
-            found = quoted[text] = json.dumps(text)
-        return found
-
+    """One line for each result, as `line` would write it; spelt out, as there may be ten thousand."""
+    text = _Quoted()
     return "".join(
         [
-            _RESULT
-            % (
-                key.hex(),
-                digest.hex(),
-                quote(media_type),
-                size,
-                "null" if width is None else width,
-                "null" if height is None else height,
-                quote(kind),
-                quote(name),
-                quote(version),
-                "null" if request_key is None else f'"{request_key.hex()}"',
-                quote(route),
-                "null" if seed is None else seed,
-                take,
-                quote(versions),
-                quote(call),
-                quote(run),
-                made_at,
-            )
+            f'["result","{key.hex()}","{digest.hex()}",{text[media_type]},{size},'
+            f"{text[width]},{text[height]},{text[kind]},{text[name]},{text[version]},"
+            f"{text[request_key and request_key.hex()]},{text[route]},{text[seed]},{take},{text[versions]},{text[call]},{text[run]},{made_at!r}]\n"
             for (
                 key,
                 digest,
