@@ -13,6 +13,12 @@ def main() -> None:
 
         sys.stdout.write(f"editchain {__version__}\n")
         return
+    if arguments and arguments[0] in ("run", "plan"):
+        from editchain.snapshots import answer
+
+        code = answer(arguments)
+        if code is not None:
+            sys.exit(code)
     from editchain.commands.base import run_command
 
     sys.exit(run_command(arguments))

@@ -195,6 +195,11 @@ class Journal:
         with self._asking() as connection:
             return reading.files(connection, filter(_is_text, paths))
 
+    def files_below(self, folder: str) -> dict[str, KnownFile]:
+        """Path to what is known of every file in a folder and below it."""
+        with self._asking() as connection:
+            return reading.files_below(connection, folder)
+
     def published(self, paths: Iterable[str]) -> dict[str, Published]:
         """Path to what we published there."""
         with self._asking() as connection:

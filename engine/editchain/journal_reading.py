@@ -177,6 +177,13 @@ def files(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Kno
     return found
 
 
+def files_below(connection: sqlite3.Connection, folder: str) -> dict[str, KnownFile]:
+    """Path to what is known of every file in a folder and below it."""
+    # "0" is the character after "/", so this is a range of the primary key.
+    sql = f"SELECT {columns(KnownFile)} FROM files WHERE path > ? AND path < ?"
+    return {row[0]: KnownFile._make(row) for row in connection.execute(sql, (f"{folder}/", f"{folder}0"))}
+
+
 def published(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Published]:
     """Path to what we published there."""
     found: dict[str, Published] = {}

@@ -16,7 +16,7 @@ from editchain.publishing import FORMATS, folded, path_of, template
 from editchain.reading import stat_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from editchain.journal import Journal
     from editchain.pipeline import Output
@@ -56,14 +56,13 @@ class Publication:
     paths: list[str] = field(default_factory=list)
 
 
-def copies(plan: Plan, media_types: Callable[[list[bytes]], Mapping[bytes, str]]) -> Iterator[Copy]:
-    """The files of every output whose pictures are there. `media_types` gives the types of stored results by digest."""
+def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
+    """The files of every output whose pictures are there; `types` has the media types of stored results by digest."""
     by_step = plan.by_step()
     inputs = plan.pipeline.inputs
     fixed = {one.name: one.value.key for one in inputs.values() if isinstance(one.value, ImageSource)}
     for output in plan.pipeline.outputs:
-        tasks = [(one, at) for one, at in published_tasks(output, by_step) if at in one.digests]
-        types = media_types([one.digests[at] for one, at in tasks])
+        tasks = [(one, at) for one, at in published_tasks(output, by_step) if one.digests.get(at) in types]
         written = template(output.path) if output.path is not None else None
         for one, at in tasks:
             digest = one.digests[at]
@@ -93,9 +92,10 @@ class Publisher:
         self._pipeline = pipeline
         self._run = run
         self._overwrite = overwrite
+        self._adopted: list[tuple[str, Copy, tuple[os.stat_result, bytes]]] = []
 
-    def publish(self, wanted: list[Copy], *, workers: int) -> Publication:
-        """Writes what is not there yet, flushes it together, and notes it for the journal. Raises StoreError."""
+    def look(self, wanted: list[Copy]) -> tuple[Publication, list[tuple[str, Copy]]]:
+        """What publishing would leave as it is, and what it would write."""
         result = Publication()
         named = [(os.path.join(self._out, copy.path), copy) for copy in wanted]  # noqa: PTH118
         known = self._journal.published([path for path, _ in named])
@@ -115,6 +115,13 @@ class Publisher:
                 result.left_alone.append((path, verdict))
             else:
                 result.unchanged += 1
+        return result, todo
+
+    def publish(self, wanted: list[Copy], *, workers: int) -> Publication:
+        """Writes what is not there yet, flushes it together, and notes it for the journal. Raises StoreError."""
+        result, todo = self.look(wanted)
+        for path, copy, (found, digest) in self._adopted:
+            self._journal.put_published(self._row(path, copy, found, digest))
         for path, row in self._write_all(todo, workers):
             self._journal.put_published(row)
             result.written.append(path)
@@ -142,7 +149,8 @@ class Publisher:
         return "somebody changed it since it was published" if row is not None else "it was there before and is not ours"
 
     def _adopt(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> str:
-        self._journal.put_published(self._row(path, copy, found, digest))
+        """A file whose bytes are ours although its times are not: noted as it is now when something is written."""
+        self._adopted.append((path, copy, (found, digest)))
         return ""
 
     def _row(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> Published:

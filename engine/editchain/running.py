@@ -19,7 +19,7 @@ from editchain.committing import Committer
 from editchain.entries import Result, RunRecord, RunTask
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
-from editchain.recording import Publication, Publisher, copies
+from editchain.recording import Copy, Publication, Publisher, copies
 from editchain.scheduling import Lane, Run, Scheduler, Stop
 
 if TYPE_CHECKING:
@@ -137,9 +137,6 @@ async def run(
         group.cancel_scope.cancel()
     await committer.durable()
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
-    for ended in outcome.troubles:
-        if ended.outcome == "rejected":
-            continue
     exit_code = _exit_code(outcome, plan)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
@@ -173,19 +170,20 @@ async def _heed(stop: Stop, scheduler: Scheduler) -> None:
 
 def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
     journal = workspace.journal
-    types = {key: result.media_type for key, result in _results(journal, plan).items()}
-    by_digest = {one.digests[at]: types[key] for one in plan.steps for at, key in enumerate(one.keys) if key in types and at in one.digests}
     publisher = Publisher(workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite)
-    publication = publisher.publish(list(copies(plan, lambda _digests: by_digest)), workers=workers)
+    publication = publisher.publish(wanted_copies(journal, plan), workers=workers)
     if options.prune:
         publication.pruned = publisher.prune(set(publication.paths))
     return publication
 
 
-def _results(journal: Journal, plan: Plan) -> Mapping[bytes, Result]:
+def wanted_copies(journal: Journal, plan: Plan) -> list[Copy]:
+    """The files that a plan's outputs want, as far as their pictures are there."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
-    keys = [key for one in plan.steps if id(one.step) in wanted for key in one.keys if key is not None]
-    return journal.results(keys)
+    published = [one for one in plan.steps if id(one.step) in wanted]
+    results = journal.results([key for one in published for key in one.keys if key is not None])
+    types = {one.digests[at]: results[key].media_type for one in published for at, key in enumerate(one.keys) if key in results and at in one.digests}
+    return list(copies(plan, types))
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.diagnostics import Problem
+    from editchain.entries import KnownFile
     from editchain.loading import Checked
+    from editchain.reading import Stat
     from editchain.workspace import Workspace
 
 
@@ -99,16 +101,22 @@ def wants_colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-def show_problems(problems: Iterable[Problem]) -> None:
-    """Writes problems for people, on standard error."""
+def show_problems(problems: Iterable[Problem]) -> str:
+    """Writes problems for people, on standard error; gives what it wrote."""
     colour = wants_colour()
-    for problem in problems:
-        say(render(problem, colour=colour))
+    text = "".join(render(problem, colour=colour) + "\n" for problem in problems)
+    click.echo(text, err=True, nl=False)
+    return text
+
+
+def as_document(document: dict[str, Any]) -> str:
+    """One JSON document; its first field is the version of its shape."""
+    return json.dumps({"version": 1, **document}, ensure_ascii=False, indent=2)
 
 
 def write_json(document: dict[str, Any]) -> None:
-    """Writes one document on standard output; its first field is the version of its shape."""
-    click.echo(json.dumps({"version": 1, **document}, ensure_ascii=False, indent=2))
+    """Writes one JSON document on standard output."""
+    click.echo(as_document(document))
 
 
 def check(
@@ -118,15 +126,16 @@ def check(
     from editchain import loading, providers
     from editchain.workspace import is_same
 
-    known: dict[str, Any] = {}
     look = workspace.look
+    folders: dict[str, dict[str, KnownFile]] = {}
 
-    def is_unchanged(image: str, stat: Any) -> bool:
+    def is_unchanged(image: str, stat: Stat) -> bool:
         if look is None:
             return False
-        if not known:
-            known.update({one.path: one for one in look.files_below(os.path.dirname(image))} if hasattr(look, "files_below") else look.files([image]))  # noqa: PTH120
-        return is_same(known.get(image) or next(iter(look.files([image]).values()), None), stat)
+        folder = os.path.dirname(image)  # noqa: PTH120
+        if folder not in folders:
+            folders[folder] = look.files_below(folder)
+        return is_same(folders[folder].get(image), stat)
 
     surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt, is_unchanged)
     return loading.check(path, surroundings, options=[_option(text) for text in options], inputs_file=inputs_file, folder=os.getcwd(), needs_all=needs_all)  # noqa: PTH109

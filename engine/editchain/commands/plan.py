@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain import reporting
-from editchain.commands.base import say, write_json
+from editchain.commands.base import as_document
+from editchain.commands.keeping import keep
 from editchain.commands.planned import planned
 from editchain.commands.shared import explain_with, input_options
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from editchain.planning import Plan
+    from collections.abc import Callable, Iterator
+
+    from editchain.planning import Plan, StepPlan
 
 
 @click.command("plan", epilog="Example: editchain plan pipelines/seasons.yaml -i product=photos/mug.jpg")
@@ -28,20 +31,25 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, form:
     Exits with 0 where there is nothing to do, with 10 where there is.
     """
     with Workspace.of(file) as workspace:
-        plan = planned(workspace, file, options=options, inputs_file=inputs_file).plan
-        reason = explain_with(workspace)
-        if form == "json" or as_json:
-            write_json(reporting.plan_json(plan, reason))
-        elif form == "markdown":
-            click.echo("\n".join(reporting.plan_markdown(plan, reason)))
-        else:
-            click.echo("\n".join([reporting.summary_line(plan), *reporting.plan_lines(plan, reason)]))
-    _notes(plan)
-    return 0 if plan.is_settled else 10
+        found = planned(workspace, file, options=options, inputs_file=inputs_file)
+        plan = found.plan
+        text = _text(plan, explain_with(workspace), "json" if as_json else form)
+        click.echo(text)
+        notes = "".join(f"{line}\n" for line in _notes(plan))
+        click.echo(notes, err=True, nl=False)
+        code = 0 if plan.is_settled else 10
+        keep(workspace, plan.pipeline, published=(), results=text + "\n", messages=found.messages + notes, code=code)
+    return code
 
 
-def _notes(plan: Plan) -> None:
-    for problem in plan.problems:
-        say(f"note: {problem}")
-    for notice in plan.notices:
-        say(f"notice: {notice}")
+def _text(plan: Plan, reason: Callable[[StepPlan, int], str], form: str) -> str:
+    if form == "json":
+        return as_document(reporting.plan_json(plan, reason))
+    if form == "markdown":
+        return "\n".join(reporting.plan_markdown(plan, reason))
+    return "\n".join([reporting.summary_line(plan), *reporting.plan_lines(plan, reason)])
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    yield from (f"note: {problem}" for problem in plan.problems)
+    yield from (f"notice: {notice}" for notice in plan.notices)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with the digests of the inputs that it was made for."""
+    """A plan, the digests of the inputs that it was made for, and the warnings that were shown."""
 
     plan: Plan
     digests: Digests
+    messages: str
 
 
 def planned(
@@ -36,12 +37,12 @@ def planned(
     checked = check(workspace, path, options=options, inputs_file=inputs_file)
     if checked.pipeline is None:
         raise PipelineError(checked.problems)
-    show_problems(checked.problems)
+    messages = show_problems(checked.problems)
     digests = workspace.digest_inputs(checked.pipeline)
     known = Known(workspace.look, digests, retry_rejected=retry_rejected)
     wanted = targets(checked.pipeline) if targets else None
     try:
-        return Planned(plan(checked.pipeline, known, workspace.choose, protect=workspace.protect, targets=wanted, fresh=fresh), digests)
+        return Planned(plan(checked.pipeline, known, workspace.choose, protect=workspace.protect, targets=wanted, fresh=fresh), digests, messages)
     except BadPlan as bad:
         line, column = bad.step.place.source.locate(bad.step.place.offset)
         excerpt = bad.step.place.source.line(bad.step.place.offset)

@@ -13,6 +13,7 @@ import click
 
 from editchain import reporting
 from editchain.commands.base import say
+from editchain.commands.keeping import keep
 from editchain.commands.planned import planned
 from editchain.commands.shared import input_options
 from editchain.diagnostics import did_you_mean, one_of
@@ -54,8 +55,11 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, **cho
             targets=lambda pipeline: _targets(pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]),
         )  # fmt: skip
         plan = found.plan
+        chosen["messages"] = found.messages
         _refuse(workspace, plan, chosen)
         out = chosen["out"] or str(workspace.root / "out")
+        if plan.is_settled and not chosen["as_json"] and _is_published(workspace, plan, out, chosen):
+            return 0
         report, seconds = _go(workspace, found, out, chosen)
     _tell(report, seconds, as_json=chosen["as_json"])
     return report.exit_code
@@ -86,6 +90,24 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
         progress.end()
     progress.emit("end", id=run_id, exit_code=report.exit_code, counts=report.run.counts, published=report.publication.written, left_alone=[path for path, _ in report.publication.left_alone])
     return report, time.monotonic() - began
+
+
+def _is_published(workspace: Workspace, plan: Plan, out: str, chosen: dict[str, Any]) -> bool:
+    """Whether nothing is left to do, published files included; says so, writes nothing but the answer's snapshot."""
+    from editchain.recording import Publisher
+    from editchain.running import wanted_copies
+
+    journal = workspace.look
+    if journal is None or chosen["prune"]:
+        return False
+    publisher = Publisher(workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"])
+    publication, todo = publisher.look(wanted_copies(journal, plan))
+    if todo or publication.left_alone:
+        return False
+    said = f"{reporting.summary_line(plan)} · outputs unchanged"
+    click.echo(said)
+    keep(workspace, plan.pipeline, published=publication.paths, results=said + "\n", messages=chosen["messages"], code=0)
+    return True
 
 
 def _tell(report: Report, seconds: float, *, as_json: bool) -> None:

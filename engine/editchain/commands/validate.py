@@ -30,6 +30,8 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     for file in files:
         with Workspace.of(file) as workspace:
             problems.extend(check(workspace, file, needs_all=False).problems)
+    idle = [problem for problem in problems if problem.code == "unneeded-step" and not strict]
+    problems = [problem for problem in problems if problem not in idle]
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     _write(problems, form)
@@ -39,6 +41,8 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
             say(said)
         else:
             click.echo("\n".join(f"{file}: ok" for file in files))
+        for one in idle:
+            say(f"note: {one.message} ({one.file}, line {one.line})")
     return 2 if errors or (strict and warnings) else 0
 
 

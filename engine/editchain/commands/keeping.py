@@ -1,0 +1,55 @@
+"""Keeping the answer of a command for the next time that nothing has changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from editchain import schemas, snapshots
+from editchain.reading import Stat, stat_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from editchain.pipeline import Pipeline
+    from editchain.workspace import Workspace
+
+_MAGIC = frozenset("*?[")
+
+
+def keep(workspace: Workspace, pipeline: Pipeline, *, published: Iterable[str], results: str, messages: str, code: int) -> None:
+    """Keeps what a command says, with everything that it depends on."""
+    evidence = pipeline.evidence
+    folders = []
+    for listed in evidence.listings:
+        folder = os.path.dirname(listed) if _MAGIC.intersection(os.path.basename(listed)) else listed  # noqa: PTH119, PTH120
+        if _MAGIC.intersection(folder):
+            return  # a pattern over folders would have to be walked to be trusted
+        folders.append(folder)
+    files: dict[str, Stat] = {path: stat for path, (stat, _) in evidence.texts.items()}
+    files.update(evidence.images)
+    absent = sorted(evidence.absent)
+    # Whoever looks into the journal leaves an empty log beside it; one with something in it is a journal that changed.
+    log = str(workspace.folder / "journal.db-wal")
+    for path in (*_surroundings(workspace, pipeline), str(workspace.folder / "journal.db"), *published):
+        try:
+            files[path] = stat_of(os.stat(path))  # noqa: PTH116
+        except FileNotFoundError:
+            absent.append(path)
+        except OSError:
+            return
+    snapshots.save(sys.argv[1:], str(workspace.root), files=dict(files), folders=folders, absent=absent, empty=[log], results=results, messages=messages, code=code)
+
+
+def _surroundings(workspace: Workspace, pipeline: Pipeline) -> list[str]:
+    """What a plan depends on besides its own files: the configuration, and the documents of its models and operations."""
+    documents = {(kind, name) for step in pipeline.steps for kind, name in _documents(step.kind, step.documents)}
+    shipped = schemas.folder()
+    found = [str(shipped / f"{kind}s" / f"{name}.json") for kind, name in documents]
+    own = [str(workspace.root / "models" / f"{name}.json") for kind, name in documents if kind == "model"]
+    return [str(workspace.root / "editchain.toml"), str(shipped / "step.json"), str(shipped / "fields.json"), *found, *own]
+
+
+def _documents(kind: str, documents: Iterable[str]) -> Iterable[tuple[str, str]]:
+    return ((kind, name) for name in documents)

@@ -1,0 +1,115 @@
+"""Snapshots: the answer of a command about an unchanged workspace, given without parsing anything again.
+
+Only the standard library is imported here, and little of it: this is the path of a run that has nothing to do.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import time
+import zlib
+
+RACY_NS = 2_000_000_000
+"""A file written less than this before it was looked at may have changed since without its times telling."""
+
+_SHAPE = 1
+_Stat = tuple[int, int, int, int]
+
+
+def answer(arguments: list[str]) -> int | None:
+    """Writes what the same command said before and gives its exit code, where nothing changed since; else None."""
+    try:
+        snapshot = _find(arguments)
+        if snapshot is None or not _holds(snapshot):
+            return None
+    except (OSError, ValueError, TypeError, KeyError, EOFError):
+        return None
+    sys.stderr.write(snapshot["messages"])
+    sys.stdout.write(snapshot["results"])
+    sys.stdout.flush()
+    code: int = snapshot["code"]
+    return code
+
+
+def save(
+    arguments: list[str], root: str, *, files: dict[str, _Stat], folders: list[str], absent: list[str], empty: list[str], results: str, messages: str, code: int,
+) -> None:  # fmt: skip
+    """Keeps an answer. Nothing is kept where a file was written so recently that a change might go unseen.
+
+    `files` are looked at again with size, times and inode; `folders` with their times; `absent` must stay absent, and
+    `empty` absent or without a byte.
+    """
+    before = time.time_ns() - RACY_NS
+    if any(max(stat[1], stat[2]) > before for stat in files.values()):
+        return
+    stats = {}
+    for folder in folders:
+        stats[folder] = _stat(folder)
+        if stats[folder][1] > before:
+            return
+    snapshot = {
+        "shape": _SHAPE, "who": _who(arguments), "files": [(path, *stat) for path, stat in files.items()],
+        "folders": [(path, *stat) for path, stat in stats.items()], "absent": absent, "empty": empty, "results": results, "messages": messages, "code": code,
+    }  # fmt: skip
+    folder = f"{root}/.editchain/plans"
+    temporary = f"{folder}/.{os.getpid()}.tmp"
+    try:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        with open(temporary, "wb") as file:  # noqa: PTH123
+            file.write(marshal.dumps(snapshot))
+        os.replace(temporary, f"{folder}/{_name(arguments)}")  # noqa: PTH105
+    except OSError:
+        return  # a cache that cannot be written is no cache
+
+
+def _find(arguments: list[str]) -> dict[str, object] | None:
+    """The snapshot of these very words, in the workspace that one of them names."""
+    name = _name(arguments)
+    for argument in arguments[1:]:
+        if not argument.startswith("-") and os.path.isfile(argument):  # noqa: PTH113
+            folder = os.path.dirname(os.path.abspath(argument))  # noqa: PTH100, PTH120
+            while True:
+                path = f"{folder}/.editchain/plans/{name}"
+                if os.path.exists(path):  # noqa: PTH110
+                    with open(path, "rb") as file:  # noqa: PTH123
+                        snapshot = marshal.loads(file.read())  # noqa: S302  (our own cache, in a folder that holds the journal too)
+                    return snapshot if snapshot["shape"] == _SHAPE and snapshot["who"] == _who(arguments) else None
+                parent = os.path.dirname(folder)  # noqa: PTH120
+                if parent == folder:
+                    break
+                folder = parent
+    return None
+
+
+def _holds(snapshot: dict[str, object]) -> bool:
+    stat = os.stat
+    for path, size, mtime, ctime, inode in snapshot["files"]:  # type: ignore[attr-defined]  # marshal gives back what `save` put in
+        found = stat(path)
+        if found.st_mtime_ns != mtime or found.st_size != size or found.st_ctime_ns != ctime or found.st_ino != inode:
+            return False
+    for path, *known in snapshot["folders"]:  # type: ignore[attr-defined]  # as above
+        if _stat(path) != tuple(known):
+            return False
+    if any(os.path.lexists(path) for path in snapshot["absent"]):  # type: ignore[attr-defined]  # as above
+        return False
+    return not any(os.path.exists(path) and os.stat(path).st_size for path in snapshot["empty"])  # type: ignore[attr-defined]  # as above
+
+
+def _stat(path: str) -> _Stat:
+    found = os.stat(path)  # noqa: PTH116
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _who(arguments: list[str]) -> list[object]:
+    """What an answer depends on besides files: the words, the folder, the version, the day, which credentials there are."""
+    from editchain import __version__
+
+    credentials = sorted(name for name in os.environ if name.endswith(("_KEY", "_TOKEN", "_SECRET")))
+    look = (os.environ.get("NO_COLOR", ""), sys.stderr.isatty())
+    return [arguments, os.getcwd(), __version__, sys.hexversion, int(time.time() // 86400), credentials, list(look)]  # noqa: PTH109
+
+
+def _name(arguments: list[str]) -> str:
+    return f"{zlib.crc32(repr((arguments, os.getcwd())).encode('utf-8', 'surrogateescape')):08x}"  # noqa: PTH109
