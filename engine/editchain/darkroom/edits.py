@@ -19,6 +19,7 @@ from editchain.imaging.draw import written
 from editchain.imaging.geometry import (
     anchored_box,
     check_size,
+    covering,
     fitting_size,
     largest_of_ratio,
     length,
@@ -313,10 +314,9 @@ def _resize(
     height: int | None = None,
 ) -> Image.Image:
     """To a width or height in its own shape; to both by filling them and cutting what is too much."""
-    if size is None:
-        return scaled(image, fitting_size(image.size, width, height))
-    made = scaled(image, fitting_size(image.size, *size, cover=True))
-    return made.crop(anchored_box(made.size, size))
+    if size is not None:
+        return covering(image, size)
+    return scaled(image, fitting_size(image.size, width, height))
 
 
 def _scale(image: Image.Image, *, amount: float) -> Image.Image:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice, product
 from types import MappingProxyType
 
 from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole, words
-from editchain.darkroom.slots import Token, Unfit
+from editchain.darkroom.slots import NUMBER, Token, Unfit
 from editchain.darkroom.slots import words as slot_words
 from editchain.darkroom.vocabulary import RULES, Rule, macros
 
@@ -84,7 +85,7 @@ _TOKEN = re.compile(
     r"""(?P<quoted>"[^"]*"|“[^”]*”|(?<![\w])'[^']+'(?![\w])|‘[^’]*’|«[^»]*»)
     |(?P<bw>b\s?[&/n]\s?w(?![\w]))
     |(?P<hex>\#[0-9a-z]+)
-    |(?P<number>(?:(?<![\w%])[+\-−])?\d+(?:\.\d+)?)
+    |(?P<number>(?:(?<![\w%])[+\-−])?[0-9]+(?:\.[0-9]+)?)
     |(?P<percent>%|per\s?cent(?![\w]))
     |(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)
     |(?P<sign>\S)""",
@@ -294,7 +295,24 @@ def _edit(tokens: Sequence[Token], rule: Rule, captures: Captures) -> Edit | Pro
 
 # ---- what to say instead
 
-_NEGATIONS = frozenset(("not", "no", "don't", "without", "never", "except", "but", "only", "unless", "nor"))
+_NEGATIONS = frozenset(
+    (
+        "not",
+        "no",
+        "don't",
+        "without",
+        "never",
+        "except",
+        "but",
+        "only",
+        "unless",
+        "nor",
+        "less",
+        "reduce",
+        "remove",
+        "out",
+    )
+)
 _REASONS = (
     (frozenset(("add", "put", "insert", "place", "draw", "give")), "it cannot make new things"),
     (frozenset(("remove", "erase", "delete")), "it cannot tell things apart, so it cannot remove one"),
@@ -325,7 +343,7 @@ def _shown(text: str) -> str:
 
 
 def _is_plain_number(token: Token) -> bool:
-    return token.text[-1:].isdigit() or token.text.startswith(("#", '"'))
+    return bool(NUMBER.fullmatch(token.text)) or token.text.startswith(("#", '"'))
 
 
 @cache
@@ -337,14 +355,10 @@ def _vocabulary() -> frozenset[str]:
 
 def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> str | None:
     """The same clause with misspelt words put right, where that is understood; else similar instructions."""
-    right = {token: _respelt(token.text) for token in strange}
-    mended = [Token(right.get(token) or token.text, token.start, token.end) for token in tokens]
-    if strange and all(right.values()) and _read(mended):
-        text, at = "", tokens[0].start
-        for token in strange:
-            text += prompt[at : token.start] + (right[token] or "")
-            at = token.end
-        return text + prompt[at : tokens[-1].end]
+    for words_ in islice(product(*(_respelt(token.text) for token in strange)), 12):
+        right = dict(zip(strange, words_, strict=True))
+        if right and _read([Token(right.get(token, token.text), token.start, token.end) for token in tokens]):
+            return _mended(right, prompt, tokens[0].start, tokens[-1].end)
     if any(token.text in _NEGATIONS for token in tokens):
         return None  # what is nearest in letters would be the opposite
     said = " ".join(token.text for token in tokens)
@@ -354,10 +368,18 @@ def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> 
     return " or ".join(f'"{example}"' for example in near) if near else None
 
 
-def _respelt(word: str) -> str | None:
+def _mended(right: Mapping[Token, str], prompt: str, start: int, end: int) -> str:
+    text = ""
+    for token, word in right.items():
+        text += prompt[start : token.start] + word
+        start = token.end
+    return text + prompt[start:end]
+
+
+def _respelt(word: str) -> list[str]:
+    """Known words that a longer word may be a misspelling of, the nearest first."""
     alike = [known for known in sorted(_vocabulary()) if known[0] == word[0]]
-    near = difflib.get_close_matches(word, alike, 1, 0.75) if len(word) > 3 else []
-    return near[0] if near else None
+    return difflib.get_close_matches(word, alike, 3, 0.75) if len(word) > 3 else []
 
 
 @cache

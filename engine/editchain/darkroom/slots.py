@@ -28,6 +28,8 @@ class Unfit:
 Slot = Callable[[Sequence[Token], int], tuple[int, object] | None]
 """Reads a value at a position; gives the position after it and the value, or None where there is none."""
 
+NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+
 LITTLE = frozenset(
     (
         "little",
@@ -132,7 +134,7 @@ def words() -> frozenset[str]:
 
 def _number(tokens: Sequence[Token], at: int) -> float | None:
     text = tokens[at].text if at < len(tokens) else ""
-    return float(text) if text[-1:].isdigit() and text[0] != "#" else None
+    return float(text) if NUMBER.fullmatch(text) else None
 
 
 def _unit(tokens: Sequence[Token], at: int, *units: str) -> bool:

@@ -217,7 +217,7 @@ _COLOUR = (
         f"[@mk|@put|in|into|to] (punchy|contrasty|dramatic) ({_GREY}) [@fx] [@on]"), LOOK, values={"contrast": 0.5}),
     Rule("black_and_white", "soft black and white", (
         f"[@mk|@put|in|into|to] (low contrast|soft) ({_GREY}) [@fx] [@on]",), LOOK, values={"contrast": -0.4}),
-    *(Rule("black_and_white", f"black and white with a {filter_} filter", (
+    *(Rule("black_and_white", f"black and white with {'an' if filter_ == 'orange' else 'a'} {filter_} filter", (
         f"[@mk|@put|in|into|to] ({_GREY}) [@fx] (with|using|through) {filter_} filter",
         f"[@mk|@put|in|into|to] {filter_} (filter|filtered) ({_GREY}) [@fx]"),
         LOOK, values={"filter_colour": filter_}) for filter_ in (_RED, _ORANGE, _YELLOW, _GREEN, _BLUE)),

@@ -9,13 +9,11 @@ from PIL import Image, ImageChops, ImageDraw
 from editchain.imaging.blur import blur
 from editchain.imaging.colours import Colour
 from editchain.imaging.geometry import (
-    anchored_box,
     check_size,
+    covering,
     fill_of,
-    fitting_size,
     place,
     rounded,
-    scaled,
     smallest_of_ratio,
 )
 from editchain.imaging.tone import apply_curves, brightness
@@ -38,8 +36,7 @@ def extended_with_itself(image: Image.Image, ratio: Fraction) -> Image.Image:
     size = check_size(smallest_of_ratio(image.size, ratio))
     if size == image.size:
         return image
-    cover = scaled(image, fitting_size(image.size, *size, cover=True))
-    behind = blur(cover.crop(anchored_box(cover.size, size)).convert("RGB"), min(size) / 22)
+    behind = blur(covering(image, size).convert("RGB"), min(size) / 22)
     behind = apply_curves(behind, brightness(-0.35))
     behind.paste(image, place(size, image.size, "centre"), image if image.mode == "RGBA" else None)
     return behind

@@ -57,12 +57,9 @@ def check_size(size: Size) -> Size:
     return size
 
 
-def fitting_size(size: Size, width: int | None, height: int | None, *, cover: bool = False) -> Size:
-    """The size of the same shape that fits inside width × height, or with `cover` the one that fills it."""
-    across = Fraction(width, size[0]) if width else None
-    down = Fraction(height, size[1]) if height else None
-    scales = [scale for scale in (across, down) if scale is not None]
-    scale = max(scales) if cover else min(scales)
+def fitting_size(size: Size, width: int | None, height: int | None) -> Size:
+    """The size of the same shape that fits inside a width, a height or both; one of them is given."""
+    scale = min(Fraction(side, whole) for side, whole in ((width, size[0]), (height, size[1])) if side)
     return max(1, rounded(size[0] * scale)), max(1, rounded(size[1] * scale))
 
 
@@ -72,6 +69,19 @@ def scaled(image: Image.Image, size: Size, sampling: str = "lanczos") -> Image.I
         return image
     check_size(size)
     return image.resize(size, SAMPLINGS[sampling], reducing_gap=3.0 if sampling != "nearest" else None)
+
+
+def covering(
+    image: Image.Image, size: Size, anchor: str = "centre", sampling: str = "lanczos"
+) -> Image.Image:
+    """The picture at exactly this size in its own shape, what is too much cut away from the anchor."""
+    if size == image.size:
+        return image
+    across, down = _ANCHORS[anchor]
+    scale = min(Fraction(image.width, size[0]), Fraction(image.height, size[1]))
+    piece = float(size[0] * scale), float(size[1] * scale)
+    left, top = (image.width - piece[0]) * across, (image.height - piece[1]) * down
+    return image.resize(check_size(size), SAMPLINGS[sampling], (left, top, left + piece[0], top + piece[1]))
 
 
 def place(outer: Size, inner: Size, anchor: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from editchain.imaging.colours import Colour
 from editchain.imaging.draw import check_text, shortened, text_size, write
-from editchain.imaging.geometry import anchored_box, check_size, fitting_size, place, scaled
+from editchain.imaging.geometry import check_size, covering, fitting_size, place, scaled
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,9 @@ def _span(count: int, length: int, layout: Layout) -> int:
 
 def _in_cell(image: Image.Image, layout: Layout) -> Image.Image:
     """As large as the cell allows; a small picture is not blown up unless cells are to be filled."""
-    size = fitting_size(image.size, *layout.cell, cover=layout.cover)
     if layout.cover:
-        made = scaled(image, size)
-        return made.crop(anchored_box(made.size, layout.cell))
+        return covering(image, layout.cell)
+    size = fitting_size(image.size, *layout.cell)
     return scaled(image, size) if size[0] < image.width else image
 
 

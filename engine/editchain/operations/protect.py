@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def apply(
-    *, image: Image.Image, edited: Image.Image, mask: Image.Image | None, box: Sequence[float] | None, feather: float
+    *,
+    image: Image.Image,
+    edited: Image.Image,
+    mask: Image.Image | None,
+    box: Sequence[float] | None,
+    feather: float,
 ) -> Picture:
     """The edit where the mask is black or outside the box, the original elsewhere, in the original's size."""
     mode = "RGBA" if "A" in image.mode or "A" in edited.mode else "RGB"
@@ -31,7 +36,11 @@ def apply(
 def _kept(size: tuple[int, int], mask: Image.Image | None, box: Sequence[float] | None) -> Image.Image:
     """White where the original is kept: filled areas of a mask, or the inside of a box."""
     if mask is not None:
-        filled = mask.getchannel("A") if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255) else mask.convert("L")
+        filled = (
+            mask.getchannel("A")
+            if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255)
+            else mask.convert("L")
+        )
         return filled.resize(size, Image.Resampling.BILINEAR) if filled.size != size else filled
     assert box is not None  # noqa: S101  (the document asks for one of the two)
     left, top = length(box[0], size[0]), length(box[1], size[1])

@@ -1,0 +1,230 @@
+"""What the darkroom understands of a prompt, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from editchain.darkroom.grammar import MAX_LENGTH, instructions
+from editchain.darkroom.grammar import compile as compiled_from
+from editchain.darkroom.slots import WRITABLE
+from editchain.imaging.draw import check_text
+
+HERE = Path(__file__).parent
+ACCEPTED: list[tuple[str, list[tuple[str, dict[str, object]]]]] = json.loads(
+    (HERE / "accepted.json").read_text("utf-8")
+)
+REFUSED = (HERE / "refused.txt").read_text("utf-8").splitlines()
+
+
+def plain(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize(("prompt", "edits"), ACCEPTED, ids=[prompt for prompt, _ in ACCEPTED])
+def test_accepted_prompts_compile_to_these_edits(
+    prompt: str, edits: list[tuple[str, dict[str, object]]]
+) -> None:
+    compiled = compiled_from(prompt)
+    assert compiled.problems == ()
+    assert [[edit.name, plain(edit.values)] for edit in compiled.edits] == [list(edit) for edit in edits]
+
+
+@pytest.mark.parametrize("prompt", REFUSED)
+def test_refused_prompts_are_refused(prompt: str) -> None:
+    assert compiled_from(prompt).problems
+
+
+@pytest.mark.parametrize(("name", "example"), instructions(), ids=[example for _, example in instructions()])
+def test_every_example_of_the_vocabulary_is_its_own_edit(name: str, example: str) -> None:
+    compiled = compiled_from(example)
+    assert compiled.problems == ()
+    assert [edit.name for edit in compiled.edits] == [name]
+
+
+def test_one_bad_clause_is_reported_at_its_place_and_the_others_are_still_read() -> None:
+    prompt = "sepia, then remove the car, then blur"
+    compiled = compiled_from(prompt)
+    assert [edit.name for edit in compiled.edits] == ["sepia", "blur"]
+    (problem,) = compiled.problems
+    assert prompt[problem.start : problem.end] == "remove the car"
+    assert '"car"' in problem.message
+
+
+def test_a_clause_joined_by_and_is_one_problem() -> None:
+    prompt = "replace the sky with a sunset and a moon, brighten by 20%"
+    compiled = compiled_from(prompt)
+    assert [prompt[p.start : p.end] for p in compiled.problems] == [
+        "replace the sky with a sunset and a moon"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "suggestion"),
+    [
+        ("brigten by 20%", "brighten by 20%"),
+        ("incrase the contrast", "increase the contrast"),
+        ("sharpne it", "sharpen it"),
+        ("vignete", "vignette"),
+    ],
+)
+def test_a_misspelt_word_is_put_right(prompt: str, suggestion: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert problem.suggestion == suggestion
+    assert compiled_from(suggestion).problems == ()
+
+
+def test_similar_instructions_are_offered_only_where_they_share_a_word_that_matters() -> None:
+    (rotate,) = compiled_from("rotate").problems
+    (hat,) = compiled_from("add a hat").problems
+    assert rotate.suggestion == '"rotate 90 degrees"'
+    assert hat.suggestion is None
+
+
+def test_the_opposite_is_never_offered() -> None:
+    (problem,) = compiled_from("do not sharpen").problems
+    assert problem.suggestion is None
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "please", "…"])
+def test_nothing_is_not_understood_as_nothing_to_do(prompt: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert problem.message == "The prompt asks for nothing."
+
+
+def test_places_are_those_of_the_prompt_as_written() -> None:
+    prompt = "  Please make it WARMER ;\n\nrotate 90°"
+    first, second = compiled_from(prompt).edits
+    assert prompt[first.start : first.end] == "make it WARMER"
+    assert prompt[second.start : second.end] == "rotate 90°"
+
+
+def test_amounts_beyond_the_most_are_refused_with_that_most() -> None:
+    (problem,) = compiled_from("brighten by 300%").problems
+    assert "300%" in problem.message
+    assert "200%" in problem.message
+
+
+def test_a_text_that_the_font_cannot_write_is_refused_before_any_picture() -> None:
+    (problem,) = compiled_from('add the text "Größe"').problems
+    assert '"ö"' in problem.message
+
+
+def test_the_font_has_every_character_that_the_grammar_lets_through() -> None:
+    assert check_text("".join(sorted(WRITABLE)))
+
+
+def test_quoted_words_are_no_instruction() -> None:
+    assert compiled_from('"make it warmer"').problems
+
+
+def test_too_long_a_prompt_is_one_problem() -> None:
+    (problem,) = compiled_from("sepia, " * MAX_LENGTH).problems
+    assert str(MAX_LENGTH) in problem.message
+
+
+def test_too_many_edits_are_a_problem_at_the_first_too_many() -> None:
+    prompt = ", ".join(["sepia"] * 33)
+    (problem,) = compiled_from(prompt).problems
+    assert problem.start == 32 * len("sepia, ")
+
+
+def test_values_cannot_be_changed_by_whoever_reads_them() -> None:
+    (edit,) = compiled_from("brighten by 20%").edits
+    with pytest.raises(TypeError):
+        edit.values["amount"] = 1.0  # type: ignore[index]
+
+
+def test_checking_a_prompt_does_not_import_pillow() -> None:
+    code = (
+        "import sys; from editchain.darkroom.grammar import compile;"
+        "compile('add the text \"a\", sepia'); sys.exit('PIL' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(st.text(max_size=200))
+def test_any_text_compiles_and_places_lie_inside_it(prompt: str) -> None:
+    compiled = compiled_from(prompt)
+    assert compiled.edits or compiled.problems
+    for found in (*compiled.edits, *compiled.problems):
+        assert 0 <= found.start <= found.end <= len(prompt)
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "make",
+            "it",
+            "the",
+            "a",
+            "photo",
+            "and",
+            "and",
+            "and",
+            "with",
+            "with",
+            "then",
+            ",",
+            ";",
+            "by",
+            "of",
+            "in",
+        ),
+        *(
+            "brighter",
+            "darker",
+            "20",
+            "%",
+            "black",
+            "white",
+            "sepia",
+            "border",
+            "text",
+            '"Hi"',
+            "'x'",
+            "16:9",
+            ":",
+        ),
+        *(
+            "rotate",
+            "90",
+            "degrees",
+            "crop",
+            "to",
+            "left",
+            "half",
+            "add",
+            "remove",
+            "cat",
+            "not",
+            "more",
+            "contrast",
+        ),
+        *("#ff0000", "#zz", "px", "wide", "teal", "orange", "sky", "little", "much", "zoom", "slightly"),
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=14).map(" ".join))
+def test_any_mixture_of_its_own_words_compiles_and_clauses_do_not_overlap(prompt: str) -> None:
+    compiled = compiled_from(prompt)
+    spans = sorted((found.start, found.end) for found in (*compiled.edits, *compiled.problems))
+    assert all(0 <= start <= end <= len(prompt) for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@given(st.lists(st.sampled_from([prompt for prompt, _ in ACCEPTED]), min_size=1, max_size=5))
+def test_clauses_mean_the_same_alone_and_in_a_row(prompts: list[str]) -> None:
+    alone = [(edit.name, edit.values) for prompt in prompts for edit in compiled_from(prompt).edits]
+    together = compiled_from("; ".join(prompts))
+    assert together.problems == ()
+    assert [(edit.name, edit.values) for edit in together.edits] == alone
