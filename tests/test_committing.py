@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import anyio
@@ -37,10 +38,13 @@ class Flushes:
     def __init__(self) -> None:
         self.count = 0
         self.full = False
+        self.go = threading.Event()
+        self.go.set()
         self.disk = dataclasses.replace(DISK, flush=self._flush)
 
     def _flush(self, descriptor: int) -> None:
         self.count += 1
+        self.go.wait()
         if self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         flush(descriptor)
@@ -202,17 +206,20 @@ async def test_a_stop_does_not_leave_rows_behind(journal: Journal) -> None:
     assert journal.has_results([key(1)])
 
 
-async def test_an_intent_is_told_to_its_caller_even_when_stopped(journal: Journal) -> None:
+async def test_an_intent_is_told_to_its_caller_even_when_stopped(journal: Journal, flushes: Flushes) -> None:
     committer = Committer(journal)
     told: list[Blocked | None] = []
 
     async def begin(number: int) -> None:
         told.append(await committer.begin_call(start(number)))
 
+    flushes.go.clear()
     async with anyio.create_task_group() as group:
         for number in range(5):
             group.start_soon(begin, number)
-        await anyio.lowlevel.checkpoint()
+        while not flushes.count:
+            await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
+        flushes.go.set()
     # Nobody's intent lies in the journal without its caller knowing.
-    assert len(told) == len(journal.open_calls())
+    assert len(told) == len(journal.open_calls()) == 5

@@ -392,6 +392,39 @@ def test_the_budget_of_a_run_knows_its_earlier_calls(folder: Path) -> None:
     assert seen == [{"USD": Spending(reserved=Decimal("0.08"))}]
 
 
+def test_the_budget_forgets_what_did_not_come_to_pass(folder: Path) -> None:
+    full = [True]
+
+    def flush(descriptor: int) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "full")
+        DISK.flush(descriptor)
+
+    seen: list[Mapping[str, Spending]] = []
+    with Journal.open(folder, now=lambda: NOW, disk=dataclasses.replace(DISK, flush=flush)) as journal:
+        with pytest.raises(StoreError):
+            journal.begin_call(call("1"), [key("a")])
+        full[0] = False
+        journal.begin_call(call("2"), [key("a")], budget=lambda sums: seen.append(sums))
+    assert seen == [{}]
+
+
+def test_the_budget_knows_what_was_added_a_moment_ago(journal: Journal) -> None:
+    """What ends while a transaction is under way counts already, though it is written with the next one."""
+    seen: list[Mapping[str, Spending]] = []
+
+    def meanwhile(_: object) -> None:
+        journal.put_call(call("0", run="run-2", state="done", charged="yes", price_actual="7"))
+
+    journal.begin_calls(
+        [
+            Start(call("1", request_key=key("a")), [key("a")], meanwhile),
+            Start(call("2", request_key=key("b"), run="run-2"), [key("b")], lambda sums: seen.append(sums)),
+        ]
+    )
+    assert seen == [{"USD": Spending(spent=Decimal(7))}]
+
+
 def test_what_may_have_been_charged_counts_as_spent() -> None:
     ledger = Ledger(
         [
@@ -459,6 +492,13 @@ def test_a_result_ends_its_claim(folder: Path, journal: Journal) -> None:
     journal.commit()
     with open_journal(folder) as another:
         assert set(another.claim([key("a"), key("b"), key("request")])) == {key("b")}
+
+
+def test_a_bought_result_ends_the_claims_of_its_call(folder: Path, journal: Journal) -> None:
+    journal.begin_call(call("1"), [key("a"), key("b")])
+    journal.add_result(result("a", request_key=key("request")))
+    journal.commit()
+    assert set(journal.claims([key("a"), key("b"), key("request")])) == {key("b")}
 
 
 def test_what_is_given_back_is_free(folder: Path, journal: Journal) -> None:
@@ -559,6 +599,17 @@ def test_results_without_a_journal_are_not_a_fresh_start(folder: Path) -> None:
         open_journal(folder)
 
 
+def test_a_journal_that_was_only_just_begun_is_no_journal(folder: Path) -> None:
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "journal.db")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    assert Journal.read_only(folder) is None
+    Store(folder).put(b"picture", durable=False)
+    with pytest.raises(StoreError, match="editchain store repair"):
+        open_journal(folder)
+
+
 def test_records_without_a_journal_are_not_a_fresh_start(folder: Path) -> None:
     with open_journal(folder) as journal:
         journal.add_result(result("a"))
@@ -591,14 +642,15 @@ def test_a_newer_journal_is_left_alone(folder: Path) -> None:
     assert (folder / "journal.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [b"not a database at all" * 300, None])
-def test_a_damaged_journal_names_the_way_out(folder: Path, damage: bytes | None) -> None:
+@pytest.mark.parametrize("damage", ["all", "most", "some"])
+def test_a_damaged_journal_names_the_way_out(folder: Path, damage: str) -> None:
     with open_journal(folder) as journal:
         for number in range(500):
             journal.add_result(result(number))
     path = folder / "journal.db"
-    data = damage or path.read_bytes()[:4096] + b"\xff" * 4096 * 60
-    path.write_bytes(data)
+    data = path.read_bytes()
+    kept = {"all": 0, "most": 4096, "some": len(data) - 10 * 4096}[damage]
+    path.write_bytes(data[:kept] + b"\xff" * (len(data) - kept))
     # As after a power cut: somebody was at work and is no more.
     (folder / "owners" / "1-dead").touch()
     with pytest.raises(StoreError, match="editchain store repair"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from editchain import presence
+from editchain import platform, presence
 from editchain.errors import StoreError
 from editchain.presence import Mutex, Presence
 
@@ -35,6 +36,14 @@ def test_a_file_that_nobody_holds_is_a_dead_ones(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [with_life.id]
     with_life.end()
     assert presence.dead(f"{tmp_path}/nothing") == []
+
+
+def test_two_who_ask_at_once_do_not_take_each_other_for_the_holder(tmp_path: Path) -> None:
+    (tmp_path / "1-gone").touch()
+    descriptor = os.open(tmp_path / "1-gone", os.O_RDONLY)
+    assert platform.try_lock(descriptor, shared=True)
+    assert not presence.is_alive(f"{tmp_path}/1-gone")
+    os.close(descriptor)
 
 
 def test_one_who_turns_out_to_be_alive_is_not_forgotten(tmp_path: Path) -> None:

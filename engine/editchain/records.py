@@ -45,7 +45,8 @@ def result_lines(results: Iterable[Result]) -> str:
         [
             f'["result","{key.hex()}","{digest.hex()}",{text[media_type]},{size},'
             f"{text[width]},{text[height]},{text[kind]},{text[name]},{text[version]},"
-            f"{text[request_key and request_key.hex()]},{text[route]},{text[seed]},{take},{text[versions]},{text[call]},{text[run]},{made_at!r}]\n"
+            f"{text[request_key and request_key.hex()]},{text[route]},{text[seed]},"
+            f"{take},{text[versions]},{text[call]},{text[run]},{made_at!r}]\n"
             for (
                 key,
                 digest,
