@@ -438,7 +438,7 @@ def test_a_store_that_cannot_be_written_is_found_out_before(folder: Path) -> Non
 # What differs by platform
 
 MOUNTS = """\
-22 1 259:0 / / rw,relatime shared:1 - ext4 /dev/root rw
+22 1 259:0 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /mnt/team rw,relatime - nfs4 server:/team rw
 31 22 0:41 / /mnt/my\\040disk rw - fuse.sshfs me@host: rw
 32 30 0:42 / /mnt/team/local rw - tmpfs tmpfs rw
