@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
+    "edit": "One edit at once, from a line; --save makes it a recipe.",
     "validate": "Find every problem in pipeline files, offline.",
     "plan": "Show what a run would do, why, and at what price.",
     "run": "Run a pipeline; what is stored is not made again.",
+    "schema": "One JSON Schema of the language, for editors.",
 }
 """Command to the line that `editchain --help` shows; the module has the command's name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,6 +31,17 @@ def input_options(function: Function) -> Function:
     ):
         function = option(function)
     return function
+
+
+def nearest_workspace(folder: Path) -> Path:
+    """The workspace that a folder lies in; outside of any, the user's cache folder serves as one."""
+    from editchain.reading import workspace_of
+
+    found = workspace_of(folder)
+    if (found / "editchain.toml").is_file() or (found / ".git").exists():
+        return found
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "editchain"
 
 
 def explain_with(workspace: Workspace) -> Callable[[StepPlan, int], str]:
