@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from editchain.schemas import HOME, METASCHEMA, inline, shared
+from editchain.steps import KINDS, OF_PIPELINE_STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from editchain.models import Catalogue, Model, OperationDocument
     from editchain.schemas import Schema
@@ -20,24 +21,23 @@ ADDRESS = f"{HOME}pipeline.schema.json"
 VERBATIM = frozenset({"after", "exclude", "for_each", "operation", "pipeline", "prompt_file", "with"})
 # Fields that belong to one step and have no meaning as a default.
 NEVER_DEFAULTS = ("after", "exclude", "for_each", "operation", "pipeline", "with")
-# What a step that runs another pipeline takes; everything else is said inside that pipeline.
-OF_PIPELINES = ("pipeline", "with", "for_each", "exclude", "missing", "after", "retry", "timeout", "provider")
-KINDS = ("model", "operation", "pipeline")
 RULES = ("not", "anyOf", "oneOf", "dependentRequired", "dependentSchemas")
 
 BEGINS_REFERENCE = "\\$[A-Za-z_{]"
 WHOLE = {"$ref": "#/$defs/whole"}
 INSIDE = {"$ref": "#/$defs/inside"}
 GATHER = {"$ref": "#/$defs/gather"}
+SET_ASIDE = {"type": "null", "description": "null sets the default model aside."}
+"""All that may be said of `model` in a step that uses none."""
 NOTES = ("title", "description", "default", "examples")
 
 
 def bundle(catalogue: Catalogue) -> Schema:
     """One draft 2020-12 schema of a pipeline file, with every `$ref` inside itself.
 
-    A step is checked by its own model's or operation's document, as `schemas.Rules` does, save for what the text
-    alone cannot tell: where a reference stands any value is possible, and a rule about several fields is not applied
-    while `defaults` has one of them. Warnings are not in it.
+    A step is checked by its own model's or operation's document, as `schemas.Rules` does, save for what the
+    text alone cannot tell: where a reference stands any value is possible, and a rule about several fields is
+    not applied while `defaults` has one of them. Warnings are not in it.
     ConfigurationError where a document of the catalogue cannot be read.
     """
     return _Bundle(catalogue).whole()
@@ -45,20 +45,19 @@ def bundle(catalogue: Catalogue) -> Schema:
 
 def as_text(schema: Schema) -> str:
     """A bundle as the text of a file, a line for each definition."""
-    lines = []
-    for key, value in schema.items():
-        inner = (
-            [f"  {_compact(name)}: {_compact(one)}" for name, one in value.items()] if key in ("properties", "$defs")
-            else [f"  {_compact(one)}" for one in value] if key == "allOf"
-            else []
-        )  # fmt: skip
-        around = "[]" if isinstance(value, list) else "{}"
-        text = f"{around[0]}\n{_joined(inner)}\n {around[1]}" if inner else _compact(value)
-        lines.append(f" {_compact(key)}: {text}")
-    return f"{{\n{_joined(lines)}\n}}\n"
+    return f"{{\n{_joined(f' {_compact(key)}: {_part(key, value)}' for key, value in schema.items())}\n}}\n"
 
 
-def _joined(lines: Sequence[str]) -> str:
+def _part(key: str, value: Any) -> str:
+    if key in ("properties", "$defs"):
+        inner = _joined(f"  {_compact(name)}: {_compact(one)}" for name, one in value.items())
+        return f"{{\n{inner}\n }}"
+    if key == "allOf":
+        return f"[\n{_joined(f'  {_compact(one)}' for one in value)}\n ]"
+    return _compact(value)
+
+
+def _joined(lines: Iterable[str]) -> str:
     return ",\n".join(lines)
 
 
@@ -77,7 +76,10 @@ class _Bundle:
     def whole(self) -> Schema:
         language = shared("language.json")
         steps = {**language["properties"]["steps"], "additionalProperties": {"$ref": "#/$defs/step"}}
-        defaults = {"$ref": "#/$defs/defaults", "description": language["properties"]["defaults"]["description"]}
+        defaults = {
+            "$ref": "#/$defs/defaults",
+            "description": language["properties"]["defaults"]["description"],
+        }
         own = self._definitions()
         return {
             **{key: value for key, value in language.items() if key != "$defs"},
@@ -93,7 +95,11 @@ class _Bundle:
 
     def _definitions(self) -> dict[str, Schema]:
         found: dict[str, Schema] = {
-            "inside": {"type": "string", "pattern": BEGINS_REFERENCE, "description": "Text with a reference in it."},
+            "inside": {
+                "type": "string",
+                "pattern": BEGINS_REFERENCE,
+                "description": "Text with a reference in it.",
+            },
             "gather": {"type": "string", "pattern": "^\\$.*\\*[\\]}]*$"},
             "unnamed": {"not": {"anyOf": [{"required": [kind]} for kind in KINDS]}},
             "named": {"anyOf": [{"required": [kind]} for kind in KINDS]},
@@ -127,16 +133,16 @@ class _Bundle:
         """The fields of a step that uses one document; no other may stand there."""
         schema = document.document
         only: Mapping[str, list[str]] = self.step["x-editchain"]["only"]
-        properties: dict[str, Any] = {kind: True}
+        properties: dict[str, Any] = {"model": SET_ASIDE, kind: True}
         for name, rule in schema["properties"].items():
-            properties[name] = self.fields.add(name, _opened(_local(rule, schema)), is_needed=name in schema["required"])
+            properties[name] = self.fields.add(
+                name, _opened(_local(rule, schema)), is_needed=name in schema["required"]
+            )
         for name in self.step["properties"]:
             if name not in properties and kind in only.get(name, [kind]):
                 properties[name] = self._step_field(name)
-        return {
-            "title": schema["title"], "description": schema["description"],
-            "properties": properties, "additionalProperties": False,
-        }  # fmt: skip
+        said = {"title": schema["title"], "description": schema["description"]}
+        return {**said, "properties": properties, "additionalProperties": False}
 
     def _step_field(self, name: str) -> Schema:
         rule = _local(self.step["properties"][name], self.step)
@@ -152,7 +158,9 @@ class _Bundle:
         for name, rule in self.step["properties"].items():
             if name not in properties:
                 # Where a document has a field of the same name, the document says what may stand there.
-                properties[name] = {"description": rule["description"]} if name in taken else self._step_field(name)
+                properties[name] = (
+                    {"description": rule["description"]} if name in taken else self._step_field(name)
+                )
         ways = [_when(_says(kind, name), f"{kind}.{name}") for kind, name, _ in self._documents()]
         return {
             "type": "object",
@@ -169,7 +177,9 @@ class _Bundle:
         }
 
     def _pipeline(self) -> Schema:
-        properties = {name: self._step_field(name) for name in OF_PIPELINES}
+        """The fields of a step that runs another pipeline; everything else is said inside that pipeline."""
+        taken = [name for name in self.step["properties"] if name in OF_PIPELINE_STEPS]
+        properties = {"model": SET_ASIDE, **{name: self._step_field(name) for name in taken}}
         properties["pipeline"] = {**properties["pipeline"], "pattern": "^[^$]+$"}
         return {"title": "Pipeline", "properties": properties, "additionalProperties": False}
 
@@ -220,7 +230,10 @@ class _Bundle:
         no_null = _steps({"additionalProperties": {"$ref": "#/$defs/something"}})
         yield {"if": {"required": ["defaults"]}, "else": no_null}
         for name in self.catalogue.models:
-            yield {"if": _default_model(name), "then": _steps(_when({"$ref": "#/$defs/unnamed"}, f"model.{name}"))}
+            yield {
+                "if": _default_model(name),
+                "then": _steps(_when({"$ref": "#/$defs/unnamed"}, f"model.{name}")),
+            }
         for field in self._needs():
             supplied = [field, "prompt_file"] if field == "prompt" else [field]
             yield {"if": _defaults_lack(supplied), "then": _steps({"$ref": f"#/$defs/needs.{field}"})}
@@ -229,7 +242,10 @@ class _Bundle:
                 lack = _defaults_lack(_mentioned(rules))
                 yield {"if": lack, "then": _steps({"$ref": f"#/$defs/rules.{name}"})}
                 if kind == "model":
-                    applied = {"if": {"$ref": "#/$defs/unnamed"}, "then": {"$ref": f"#/$defs/rules.{name}/then"}}
+                    applied = {
+                        "if": {"$ref": "#/$defs/unnamed"},
+                        "then": {"$ref": f"#/$defs/rules.{name}/then"},
+                    }
                     yield {"if": {"allOf": [_default_model(name), lack]}, "then": _steps(applied)}
 
 
@@ -241,17 +257,23 @@ class _Fields:
         self._names: dict[str, list[str]] = {}
 
     def add(self, name: str, rule: Schema, *, is_needed: bool = False) -> Schema:
-        """The rule of a field as a `$ref` to its definition, with a description of its own where that differs."""
+        """A `$ref` to the definition of a field, with a description of its own where that differs."""
         rule = rule if is_needed else _or_null(rule)
         about = rule.get("description")
-        definition = next((key for key in self._names.get(name, []) if _is_alike(self.definitions[key], rule)), None)
+        definition = next(
+            (key for key in self._names.get(name, []) if _is_alike(self.definitions[key], rule)), None
+        )
         if definition is None:
             number = len(self._names.setdefault(name, [])) + 1
             definition = f"field.{name}" if number == 1 else f"field.{name}.{number}"
             self._names[name].append(definition)
             self.definitions[definition] = rule
         found = {"$ref": f"#/$defs/{definition}"}
-        return found if about == self.definitions[definition].get("description") else {**found, "description": about}
+        return (
+            found
+            if about == self.definitions[definition].get("description")
+            else {**found, "description": about}
+        )
 
     def variants(self) -> Iterator[tuple[str, str]]:
         """Every field's name with the name of one of its definitions."""
@@ -305,13 +327,17 @@ def _defaults_lack(names: Sequence[str]) -> Schema:
 
 
 def _rules(document: Schema) -> list[Schema]:
-    """What a document says of several fields at once, each rule set aside where it asks for the value of a reference."""
+    """What a document says of several fields at once; none asks for a value where a reference stands."""
     rules = [_local({key: document[key]}, document) for key in RULES if key in document]
     rules += [_local(rule, document) for rule in document.get("allOf", [])]
     if "if" in document:
-        rules.append(_local({key: document[key] for key in ("if", "then", "else") if key in document}, document))
+        rules.append(
+            _local({key: document[key] for key in ("if", "then", "else") if key in document}, document)
+        )
     kind = document["x-editchain"]["kind"]
-    if extra := [name for name in document["required"] if kind == "model" and name not in ("image", "prompt")]:
+    if extra := [
+        name for name in document["required"] if kind == "model" and name not in ("image", "prompt")
+    ]:
         rules.append({"required": extra})
     return [_unless_referred(rule) for rule in rules]
 
@@ -373,7 +399,9 @@ def _local(rule: Any, document: Schema) -> Any:
         return [_local(item, document) for item in rule]
     if not isinstance(rule, dict):
         return rule
-    found = {key: _local(value, document) for key, value in rule.items() if key not in ("$ref", "x-editchain")}
+    found = {
+        key: _local(value, document) for key, value in rule.items() if key not in ("$ref", "x-editchain")
+    }
     if message := rule.get("x-editchain", {}).get("messages", {}).get("pattern"):
         found["patternErrorMessage"] = message.replace("{value}", "this")
     reference = rule.get("$ref")
