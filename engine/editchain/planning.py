@@ -18,6 +18,7 @@ from editchain.binding import dimensions_of
 from editchain.dimensions import keys_at, positions, strides, walk
 from editchain.models import Model, OperationDocument
 from editchain.pipeline import UNKNOWN, Gathered, Joined, Listing, PathOf, Pick, Picture, Record, Step
+from editchain.schemas import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -109,6 +110,7 @@ class StepPlan:
     edges: list[Edge]
     after: tuple[StepPlan, ...]
     is_protect: bool = False
+    is_check: bool = False
     keys: list[bytes | None] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
@@ -239,6 +241,10 @@ def _expand(pipeline: Pipeline, choose: Callable[[Step, Model], Way], protect: O
             one = _protected(one, len(steps), offset, by_step, protect)
             steps.append(one)
             offset += one.count
+        if step.expect:
+            one = _checked(one, len(steps), offset, by_step)
+            steps.append(one)
+            offset += one.count
         by_step[id(step)] = one
     return steps
 
@@ -282,6 +288,31 @@ def _protected(call: StepPlan, index: int, offset: int, by_step: Mapping[int, St
         one.values["box"] = step.protect.get("box")
     else:
         one.images["mask"] = tuple(_image_parts(step.protect, one, by_step))
+    return one
+
+
+EXPECT = OperationDocument(
+    name="expect", document={"properties": {}}, image_fields=("image", "original", "mask"), image_list_fields=(), defaults={},
+    rules=Rules("expect", {"properties": {}}, "operation"), behaviour=1,
+)  # fmt: skip
+"""What a step's `expect` runs by: a local task that gives the picture on as it is, or fails."""
+
+
+def _checked(made: StepPlan, index: int, offset: int, by_step: Mapping[int, StepPlan]) -> StepPlan:
+    """The local task that holds a step's picture against what the step expects."""
+    step = made.step
+    one = StepPlan(step, step.name, index, offset, made.dimensions, made.count, (Way(EXPECT, None, True, None),), None, made.exists, {}, {}, [], (), is_check=True)
+    if made.name == step.name:
+        made.name = f"{step.name}.made"
+    own = Edge(made, range(made.count), (0,), False)
+    one.edges.append(own)
+    one.images["image"] = (own,)
+    one.values["expect"] = _column(step.expect, made.dimensions)
+    if "image" in step.fields:
+        one.images["original"] = tuple(_image_parts(step.fields["image"], one, by_step))
+    mask = step.fields.get("mask", step.protect if not isinstance(step.protect, dict) else None)
+    if mask is not None:
+        one.images["mask"] = tuple(_image_parts(mask, one, by_step))
     return one
 
 
@@ -466,6 +497,8 @@ def _identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], b
 
 
 def _is_deterministic(one: StepPlan) -> bool:
+    while one.is_check:
+        one = one.edges[0].producer
     return all(not isinstance(way.document, Model) or way.document.deterministic for way in one.ways)
 
 
@@ -511,7 +544,7 @@ def _segments(one: StepPlan, known: Known) -> Iterator[Any]:
         if name in ("num_samples",):
             continue
         lines.extend(_value_line(name, one))
-    if one.step.provider_options and not one.is_protect:
+    if one.step.provider_options and not (one.is_protect or one.is_check):
         lines.append(f"provider_options={canonical(_column(one.step.provider_options, ()))}\n")
     for name in sorted(one.images):
         lines.extend(_image_lines(name, one, known))
@@ -595,7 +628,7 @@ def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
     producer = edge.producer
     if not _is_deterministic(producer):
         return lambda ordinal: _joined(prefix, (_digest_line(producer, need) for need in edge.ordinals(ordinal)))
-    if edge.is_list or producer.exists is not None:
+    if edge.is_list or producer.exists is not None or producer.is_check:
         return lambda ordinal: _joined(prefix, (_key_line(producer, need) for need in edge.ordinals(ordinal)))
     base, offset = edge.base, edge.offsets[0]
 
@@ -607,6 +640,8 @@ def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
 
 
 def _key_line(producer: StepPlan, ordinal: int) -> str | None:
+    while producer.is_check:
+        producer = producer.edges[0].producer  # a check gives the picture on, so what follows knows the picture itself
     key = producer.keys[ordinal]
     return None if key is None else f"task:{key.hex()}"
 

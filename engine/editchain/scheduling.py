@@ -184,7 +184,6 @@ class Scheduler:
     def __init__(
         self, plan: Plan, executor: Executor, results: Results, *, call: Callable[[Work], Awaitable[Made | Failure | Ended]] | None = None,
         lanes: Mapping[str, Lane] | None = None, watch: Callable[[Ended], None] | None = None, stop: Stop | None = None, fail_fast: bool = False,
-        check: Callable[[Work, bytes], str | None] | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.run = Run()
@@ -195,7 +194,6 @@ class Scheduler:
         self._limits = lanes or {}
         self._watch = watch or (lambda _ended: None)
         self._fail_fast = fail_fast
-        self._check = check
         self._offsets = [one.offset for one in plan.steps]
         self._priorities = _priorities(plan)
         self._in_flight: dict[str, int] = {}
@@ -464,12 +462,8 @@ class Scheduler:
         task = one.offset + ordinal
         if isinstance(outcome, Made):
             self._results.add(work, outcome)
-            wrong = self._check(work, outcome.digest) if self._check and one.step.expect else None
-            if wrong is None:
-                one.digests[ordinal] = outcome.digest
-                self._end(task, one, ordinal, "done", seconds=outcome.seconds)
-            else:
-                self._end(task, one, ordinal, "failed", wrong)
+            one.digests[ordinal] = outcome.digest
+            self._end(task, one, ordinal, "done", seconds=outcome.seconds)
             return
         self._results.release([work.key])
         if isinstance(outcome, Ended):

@@ -15,7 +15,7 @@ import anyio.to_thread
 from editchain.artifacts import ImageSource
 from editchain.errors import EditchainError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
-from editchain.imaging import codec
+from editchain.imaging import codec, expectations
 from editchain.imaging.probe import MEDIA_TYPES, probe
 from editchain.models import Model
 from editchain.planning import Column, Edge
@@ -133,12 +133,24 @@ class LocalExecutor:
         document = plan.way(ordinal).document
         if isinstance(document, Model):
             return self._edit(plan, ordinal, work.key, document)
+        if plan.is_check:
+            return self._hold_against(plan, ordinal), None
         fields = {name: None for name in document.document["properties"]} | dict(document.defaults)
         fields.update((name, plan.value(name, ordinal)) for name in plan.values)
         for name in plan.images:
             pictures = [self._blob(part, ordinal_of).decode() for part, ordinal_of in self._parts(plan, name, ordinal)]
             fields[name] = pictures if name in document.image_list_fields else pictures[0]
         return self._operation(document.name).apply(**fields), None
+
+    def _hold_against(self, plan: StepPlan, ordinal: int) -> bytes:
+        """The picture of a step as it is, where it is what the step expects; raises TaskError where it is not."""
+        blobs = {name: [self._blob(part, at) for part, at in self._parts(plan, name, ordinal)] for name in plan.images}
+        data = blobs["image"][0].read()
+        images = {name: found[0].decode() for name, found in blobs.items() if found}
+        failed = expectations.failures(plan.value("expect", ordinal), data, images["image"], images.get("original"), images.get("mask"))
+        if failed:
+            raise TaskError(f"The picture is not what the step expects: {'; '.join(failed)}. It stays stored.")
+        return data
 
     def _edit(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> tuple[Picture | bytes, int | None]:
         route = plan.way(ordinal).route
