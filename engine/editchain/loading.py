@@ -11,7 +11,7 @@ from editchain.artifacts import ImageSource
 from editchain.binding import BROKEN, Binder, Binding, Handed, Result, Scope, dimensions_of, find_references
 from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
 from editchain.errors import PipelineError
-from editchain.inputs import SCALARS, InputLoader, read_given, scalar_problem
+from editchain.inputs import SCALARS, Given, InputLoader, read_given, scalar_problem
 from editchain.pipeline import UNKNOWN, Budget, Dimension, Input, Joined, Listing, Output, Pick, Picture, Pipeline, Step
 from editchain.publishing import BadTemplate, Template, first_collision, path_of, template
 from editchain.reading import Reader, Unfit, stem_of, workspace_of
@@ -62,9 +62,10 @@ class Surroundings:
 
 def load(
     path: Path, surroundings: Surroundings, *, options: Sequence[tuple[str, str]] = (), inputs_file: str | None = None, folder: str = ".",
+    given: Mapping[str, Given] | None = None,
 ) -> Pipeline:  # fmt: skip
     """The pipeline with the inputs it was given; raises PipelineError with every problem where there is an error."""
-    checked = check(path, surroundings, options=options, inputs_file=inputs_file, folder=folder, needs_all=True)
+    checked = check(path, surroundings, options=options, inputs_file=inputs_file, folder=folder, given=given, needs_all=True)
     if checked.pipeline is None:
         raise PipelineError(checked.problems)
     return checked.pipeline
@@ -72,9 +73,12 @@ def load(
 
 def check(
     path: Path, surroundings: Surroundings, *, options: Sequence[tuple[str, str]] = (), inputs_file: str | None = None, folder: str = ".",
-    needs_all: bool = False,
+    given: Mapping[str, Given] | None = None, needs_all: bool = False,
 ) -> Checked:  # fmt: skip
-    """Every problem of a pipeline, offline. Inputs without a value count as unknown unless `needs_all`."""
+    """Every problem of a pipeline, offline. Inputs without a value count as unknown unless `needs_all`.
+
+    Inputs come from `options` and `inputs_file` of a command line in `folder`, or ready-made as `given`.
+    """
     problems = Problems()
     path = path.absolute()
     workspace = workspace_of(path.parent)
@@ -82,9 +86,9 @@ def check(
     document = _read(path, reader, problems)
     if document is None:
         return Checked(None, problems.in_order())
-    given = read_given(options, inputs_file, folder, reader, problems)
+    values = {**(given or {}), **read_given(options, inputs_file, folder, reader, problems)}
     loader = FileLoader(document, str(path.parent), reader, problems, surroundings)
-    loaded = loader.load(given, needs_all=needs_all)
+    loaded = loader.load(values, needs_all=needs_all)
     if problems.has_errors() or loaded is None:
         return Checked(None, problems.in_order())
     found = problems.in_order()

@@ -17,6 +17,7 @@ import anyio.to_thread
 from editchain import __version__
 from editchain.committing import Committer
 from editchain.entries import Result, RunRecord, RunTask
+from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
 from editchain.recording import Copy, Publication, Publisher, copies
@@ -103,6 +104,12 @@ def library_versions() -> dict[str, str]:
     return {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
 
 
+def refuse_unreachable(plan: Plan) -> None:
+    """Raises ConfigurationError where a model that is left to run cannot be reached from here."""
+    if plan.problems:
+        raise ConfigurationError("\n".join(plan.problems))
+
+
 def new_run_id(now: float) -> str:
     """A name for a run that sorts by time."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -121,6 +128,7 @@ async def run(
     workers = options.workers or workspace.configuration.workers or os.cpu_count() or 2
     record = RunRecord(run_id, str(plan.pipeline.path), options.command, journal.owner, workspace.now())
     journal.put_run(record)
+    journal.put_run_keys(run_id, _keys(plan))
     if digests.fresh:
         journal.put_files(digests.fresh)
     committer = Committer(journal)
@@ -142,9 +150,14 @@ async def run(
     counts["cached"] = counts.get("cached", 0) + cached
     journal.put_run(record._replace(ended_at=workspace.now(), outcome=outcome.stopped_by or ("done" if exit_code == 0 else "failed"), exit_code=exit_code, counts=json.dumps(counts)))
     journal.put_run_tasks([RunTask(run_id, one.task, one.outcome, one.message or None, None) for one in outcome.troubles])
-    journal.put_run_keys(run_id, [key for one in plan.steps for key in one.keys if key is not None])
+    if plan.counts["after"]:
+        journal.put_run_keys(run_id, _keys(plan))
     await committer.durable()
     return Report(run_id, outcome, publication, exit_code, cached)
+
+
+def _keys(plan: Plan) -> list[bytes]:
+    return [key for one in plan.steps for key in one.keys if key is not None]
 
 
 def local_executor(workspace: Workspace, digests: Digests, workers: int) -> LocalExecutor:

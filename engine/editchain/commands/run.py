@@ -167,8 +167,9 @@ def _dependents(pipeline: Pipeline, name: str) -> set[int]:
 
 def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
     """Refuses what may not run: no way to a model, too little budget, no consent."""
-    if plan.problems:
-        raise ConfigurationError("\n".join(plan.problems))
+    from editchain.running import refuse_unreachable
+
+    refuse_unreachable(plan)
     if chosen["only"] is not None:
         missing = [one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (plan_has_work(one))]
         if missing:

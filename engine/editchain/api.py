@@ -1,0 +1,66 @@
+"""The four verbs for Python programs: load, plan, run; a run records itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from editchain import loading, planning, providers, running
+from editchain.inputs import Given
+from editchain.workspace import Known, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from editchain.pipeline import Pipeline
+    from editchain.planning import Plan
+    from editchain.running import Report
+    from editchain.scheduling import Ended
+
+
+def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) -> Pipeline:
+    """A pipeline file, checked, with the inputs given; raises PipelineError with every problem.
+
+    Inputs are as in an inputs file: text, numbers, lists; paths are relative to the current folder.
+    """
+    file = Path(path)
+    given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}  # noqa: PTH109
+    with Workspace.of(file) as workspace:
+        surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt)
+        return loading.load(file, surroundings, given=given)
+
+
+def plan(pipeline: Pipeline) -> Plan:
+    """What a run would do now, against what the pipeline's workspace has stored; touches nothing."""
+    with Workspace(pipeline.workspace) as workspace:
+        known = Known(workspace.look, workspace.digest_inputs(pipeline))
+        return planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
+
+
+def run(pipeline: Pipeline, out: str | os.PathLike[str] | None = None, *, watch: Callable[[Ended], None] | None = None) -> Report:
+    """Runs a pipeline and publishes its outputs below `out` (the workspace's out/ by default).
+
+    Failures are in the report; raises StoreError where the disk is in trouble, ConfigurationError where a model
+    cannot be reached from here. Not to be called from a running event loop: use `run_async` there.
+    """
+    return anyio.run(lambda: run_async(pipeline, out, watch=watch))
+
+
+async def run_async(pipeline: Pipeline, out: str | os.PathLike[str] | None = None, *, watch: Callable[[Ended], None] | None = None) -> Report:
+    """`run` for programs that have an event loop, asyncio's or trio's."""
+    with Workspace(pipeline.workspace) as workspace:
+        digests = workspace.digest_inputs(pipeline)
+        wanted = planning.plan(pipeline, Known(workspace.look, digests), workspace.choose, protect=workspace.protect)
+        running.refuse_unreachable(wanted)
+        options = running.Options(os.fspath(out) if out is not None else str(workspace.root / "out"), command="api")
+        return await running.run(workspace, wanted, digests, options, watch=watch)
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, tuples as lists: what an inputs file could hold."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
