@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from editchain.darkroom.slots import SLOTS, Token
 
@@ -31,9 +32,9 @@ class Gap:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Either:
-    """One of several sequences; an empty one makes it optional."""
+    """One of several sequences; an empty one makes it optional. Phrases share it."""
 
     options: tuple[Sequence_, ...]
 
@@ -125,6 +126,7 @@ def needed(nodes: Sequence_) -> frozenset[str]:
     return min(sets, key=len, default=frozenset())
 
 
+@cache
 def _needed(node: Node) -> frozenset[str]:
     if isinstance(node, Word):
         return frozenset((node.text,))

@@ -20,7 +20,7 @@ AVIF_QUALITY = 80
 _DECODERS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "gif": "GIF"}
 _PILLOW = re.compile(r"PIL\.")
 _TO_8_BIT = [round(value / 257) for value in range(65536)]
-_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab "}
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def decode(data: bytes) -> Image.Image:
@@ -140,9 +140,8 @@ def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
     if isinstance(profile, bytes) and profile:
         colour = _converted(colour, profile)
     elif colour.mode == "LAB":
-        colour = ImageCms.applyTransform(  # type: ignore[assignment]  # None only for inPlace
-            colour, ImageCms.buildTransform(ImageCms.createProfile("LAB"), _srgb(), "LAB", "RGB")
-        )
+        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        colour = _applied(colour, source)
     if colour.mode not in ("L", "RGB"):
         colour = colour.convert("RGB")
     if alpha:
@@ -150,26 +149,28 @@ def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
     return colour
 
 
-def _srgb() -> Any:
-    return ImageCms.createProfile("sRGB")
-
-
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     """Through the picture's own profile; one for another kind of picture is passed over."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space.strip() != _COLOUR_SPACES[image.mode].strip():
+        core: Any = source.profile
+        if core.xcolor_space.strip() != _COLOUR_SPACES[image.mode]:
             return image
-        if image.mode == "RGB" and (source.profile.profile_description or "").startswith("sRGB"):
+        if image.mode == "RGB" and (core.profile_description or "").startswith("sRGB"):
             return image  # another round would only shift values by one
-        made = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+        made = _applied(image, source)
     except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(
-            f"This image has a colour profile that cannot be read: {_first_line(error)}."
-        ) from error
+        reason = _first_line(error)
+        raise ImageError(f"This image has a colour profile that cannot be read: {reason}.") from error
+    return made.convert("L") if image.mode == "L" else made
+
+
+def _applied(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    made = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
     if made is None:
         raise ImageError("This image has a colour profile that cannot be applied.")
-    return made.convert("L") if image.mode == "L" else made
+    return made
 
 
 def _prepared(

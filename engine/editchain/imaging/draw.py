@@ -62,9 +62,10 @@ def readable_on(colour: Colour) -> Colour:
     return (0, 0, 0, 255) if light > 140 else (255, 255, 255, 255)
 
 
-def _drawn(face: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
-    mask = face.getmask(character)
-    return mask.size, bytes(mask)
+def _drawn(face: ImageFont.FreeTypeFont, character: str) -> bytes:
+    image = Image.new("L", (64, 64))
+    ImageDraw.Draw(image).text((8, 8), character, font=face, fill=255)
+    return image.tobytes()
 
 
 def written(
