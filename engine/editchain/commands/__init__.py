@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
+    "init": "A new workspace, with a pipeline that runs at once.",
     "edit": "One edit at once, from a line; --save makes it a recipe.",
     "validate": "Find every problem in pipeline files, offline.",
     "plan": "Show what a run would do, why, and at what price.",

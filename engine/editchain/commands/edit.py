@@ -349,9 +349,9 @@ def _go(
 def _tell(report: Report, seconds: float, saved: Path | None, *, as_json: bool) -> None:
     publication = report.publication
     if as_json:
-        counts = {**report.run.counts, "cached": report.run.counts.get("cached", 0) + report.cached}
+        numbers = {**report.run.counts, "cached": report.run.counts.get("cached", 0) + report.cached}
         write_json({
-            "run": report.id, "exit_code": report.exit_code, "counts": counts,
+            "run": report.id, "exit_code": report.exit_code, "counts": numbers,
             "files": [str(path) for path in publication.paths], "recipe": str(saved) if saved else None,
             "left_alone": [{"file": path, "reason": reason} for path, reason in publication.left_alone],
         })  # fmt: skip
@@ -362,7 +362,7 @@ def _tell(report: Report, seconds: float, saved: Path | None, *, as_json: bool) 
             click.echo(showing.path(path))
     for path, reason in publication.left_alone:
         say(f"left alone: {showing.path(path)}: {reason}")
-    counts = report.run.counts
+    counts: Mapping[Any, int] = report.run.counts
     outcomes = ("done", "failed", "rejected", "skipped", "open", "stopped")
     parts = [f"{counts[name]:,} {name}" for name in outcomes if counts.get(name)]
     if cached := counts.get("cached", 0) + report.cached:

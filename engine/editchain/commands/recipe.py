@@ -22,7 +22,10 @@ MAX_NAME = 48
 _PLAIN = re.compile(r"[^\W\d_](?:[\w .,;'()/%+-]*[\w.%)])?")
 _BEGINS_REFERENCE = re.compile(r"\$(?=[A-Za-z_{$])")
 _FILLERS = frozenset(
-    ["a", "an", "and", "be", "by", "can", "it", "its", "make", "my", "of", "please", "the", "then", "this", "to", "turn", "with", "you", "picture", "photo", "image"]
+    re.findall(
+        r"\w+",
+        "a an and be by can it its make my of please the then this to turn with you picture photo image",
+    )
 )
 
 
