@@ -32,7 +32,14 @@ __all__ = [
 if TYPE_CHECKING:
     from editchain.api import load, plan, run, run_async
     from editchain.diagnostics import Problem
-    from editchain.errors import ConfigurationError, EditchainError, PipelineError, Refused, StoreError, TaskError
+    from editchain.errors import (
+        ConfigurationError,
+        EditchainError,
+        PipelineError,
+        Refused,
+        StoreError,
+        TaskError,
+    )
     from editchain.models import Catalogue, catalogue
     from editchain.pipeline import Pipeline
     from editchain.planning import Plan
@@ -40,10 +47,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("load", "plan", "run", "run_async"), "api"),
-    **dict.fromkeys(("ConfigurationError", "EditchainError", "PipelineError", "Refused", "StoreError", "TaskError"), "errors"),
+    **dict.fromkeys(
+        ("ConfigurationError", "EditchainError", "PipelineError", "Refused", "StoreError", "TaskError"),
+        "errors",
+    ),
     **dict.fromkeys(("Catalogue", "catalogue"), "models"),
-    "Pipeline": "pipeline", "Plan": "planning", "Problem": "diagnostics", "Report": "running",
-}  # fmt: skip
+    "Pipeline": "pipeline",
+    "Plan": "planning",
+    "Problem": "diagnostics",
+    "Report": "running",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -27,7 +27,7 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
     Inputs are as in an inputs file: text, numbers, lists; paths are relative to the current folder.
     """
     file = Path(path)
-    given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}  # noqa: PTH109
+    given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}
     with Workspace.of(file) as workspace:
         surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt)
         return loading.load(file, surroundings, given=given)
@@ -40,7 +40,12 @@ def plan(pipeline: Pipeline) -> Plan:
         return planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
 
 
-def run(pipeline: Pipeline, out: str | os.PathLike[str] | None = None, *, watch: Callable[[Ended], None] | None = None) -> Report:
+def run(
+    pipeline: Pipeline,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    watch: Callable[[Ended], None] | None = None,
+) -> Report:
     """Runs a pipeline and publishes its outputs below `out` (the workspace's out/ by default).
 
     Failures are in the report; raises StoreError where the disk is in trouble, ConfigurationError where a model
@@ -49,13 +54,22 @@ def run(pipeline: Pipeline, out: str | os.PathLike[str] | None = None, *, watch:
     return anyio.run(lambda: run_async(pipeline, out, watch=watch))
 
 
-async def run_async(pipeline: Pipeline, out: str | os.PathLike[str] | None = None, *, watch: Callable[[Ended], None] | None = None) -> Report:
+async def run_async(
+    pipeline: Pipeline,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    watch: Callable[[Ended], None] | None = None,
+) -> Report:
     """`run` for programs that have an event loop, asyncio's or trio's."""
     with Workspace(pipeline.workspace) as workspace:
         digests = workspace.digest_inputs(pipeline)
-        wanted = planning.plan(pipeline, Known(workspace.look, digests), workspace.choose, protect=workspace.protect)
+        wanted = planning.plan(
+            pipeline, Known(workspace.look, digests), workspace.choose, protect=workspace.protect
+        )
         running.refuse_unreachable(wanted)
-        options = running.Options(os.fspath(out) if out is not None else str(workspace.root / "out"), command="api")
+        options = running.Options(
+            os.fspath(out) if out is not None else str(workspace.root / "out"), command="api"
+        )
         return await running.run(workspace, wanted, digests, options, watch=watch)
 
 

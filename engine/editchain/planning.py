@@ -208,9 +208,14 @@ Choose = "Callable[[Step, Model], Way]"
 
 
 def plan(
-    pipeline: Pipeline, known: Known, choose: Callable[[Step, Model], Way], *, protect: OperationDocument,
-    targets: Callable[[Step], bool] | None = None, fresh: Callable[[StepPlan], bool] | None = None,
-) -> Plan:  # fmt: skip
+    pipeline: Pipeline,
+    known: Known,
+    choose: Callable[[Step, Model], Way],
+    *,
+    protect: OperationDocument,
+    targets: Callable[[Step], bool] | None = None,
+    fresh: Callable[[StepPlan], bool] | None = None,
+) -> Plan:
     """The tasks of a pipeline, what is stored of them, and what is left to do.
 
     `choose` gives the way to a model for a step. `targets` narrows what is wanted to some steps (all outputs
@@ -222,14 +227,27 @@ def plan(
     _mark(steps, by_step, pipeline.outputs, targets)
     counts = _counts(steps)
     calls, money = _price(steps)
-    problems = tuple(dict.fromkeys(way.problem for one in steps if _has_work(one) for way in one.ways if way.problem))
-    return Plan(pipeline, tuple(steps), sum(one.total for one in steps), counts, calls, money, problems, tuple(_notices(pipeline, steps)))
+    problems = tuple(
+        dict.fromkeys(way.problem for one in steps if _has_work(one) for way in one.ways if way.problem)
+    )
+    return Plan(
+        pipeline,
+        tuple(steps),
+        sum(one.total for one in steps),
+        counts,
+        calls,
+        money,
+        problems,
+        tuple(_notices(pipeline, steps)),
+    )
 
 
 # ---------------------------------------------------------------------- expansion
 
 
-def _expand(pipeline: Pipeline, choose: Callable[[Step, Model], Way], protect: OperationDocument) -> list[StepPlan]:
+def _expand(
+    pipeline: Pipeline, choose: Callable[[Step, Model], Way], protect: OperationDocument
+) -> list[StepPlan]:
     steps: list[StepPlan] = []
     by_step: dict[int, StepPlan] = {}
     offset = 0
@@ -249,7 +267,9 @@ def _expand(pipeline: Pipeline, choose: Callable[[Step, Model], Way], protect: O
     return steps
 
 
-def _expand_step(step: Step, index: int, offset: int, by_step: Mapping[int, StepPlan], choose: Callable[[Step, Model], Way]) -> StepPlan:
+def _expand_step(
+    step: Step, index: int, offset: int, by_step: Mapping[int, StepPlan], choose: Callable[[Step, Model], Way]
+) -> StepPlan:
     dimensions = step.dimensions
     count = step.count
     names = list(step.documents)
@@ -259,8 +279,26 @@ def _expand_step(step: Step, index: int, offset: int, by_step: Mapping[int, Step
         target = step.target
         of_value = [names.index(str(_cell(target, at))) for at in range(target.dimension.size)]
         way_at = Column(of_value, positions(dimensions, target.dimension.name))
-    one = StepPlan(step, step.name, index, offset, dimensions, count, ways, way_at, None, {}, {}, [], tuple(by_step[id(other)] for other in step.after if id(other) in by_step))
-    image_fields = {name for document in step.documents.values() for name in (*document.image_fields, *document.image_list_fields)}
+    one = StepPlan(
+        step,
+        step.name,
+        index,
+        offset,
+        dimensions,
+        count,
+        ways,
+        way_at,
+        None,
+        {},
+        {},
+        [],
+        tuple(by_step[id(other)] for other in step.after if id(other) in by_step),
+    )
+    image_fields = {
+        name
+        for document in step.documents.values()
+        for name in (*document.image_fields, *document.image_list_fields)
+    }
     for name, value in step.fields.items():
         if name in image_fields:
             one.images[name] = tuple(_image_parts(value, one, by_step))
@@ -275,10 +313,27 @@ def _way(step: Step, document: Model | OperationDocument, choose: Callable[[Step
     return choose(step, document) if isinstance(document, Model) else Way(document, None, True, None)
 
 
-def _protected(call: StepPlan, index: int, offset: int, by_step: Mapping[int, StepPlan], protect: OperationDocument) -> StepPlan:
+def _protected(
+    call: StepPlan, index: int, offset: int, by_step: Mapping[int, StepPlan], protect: OperationDocument
+) -> StepPlan:
     """The local task after a call that pastes the original back where the mask keeps."""
     step = call.step
-    one = StepPlan(step, step.name, index, offset, call.dimensions, call.count, (Way(protect, None, True, None),), None, call.exists, {}, {}, [], (), is_protect=True)
+    one = StepPlan(
+        step,
+        step.name,
+        index,
+        offset,
+        call.dimensions,
+        call.count,
+        (Way(protect, None, True, None),),
+        None,
+        call.exists,
+        {},
+        {},
+        [],
+        (),
+        is_protect=True,
+    )
     call.name = f"{step.name}.call"
     own = Edge(call, range(call.count), (0,), False)
     one.edges.append(own)
@@ -292,16 +347,36 @@ def _protected(call: StepPlan, index: int, offset: int, by_step: Mapping[int, St
 
 
 EXPECT = OperationDocument(
-    name="expect", document={"properties": {}}, image_fields=("image", "original", "mask"), image_list_fields=(), defaults={},
-    rules=Rules("expect", {"properties": {}}, "operation"), behaviour=1,
-)  # fmt: skip
+    name="expect",
+    document={"properties": {}},
+    image_fields=("image", "original", "mask"),
+    image_list_fields=(),
+    defaults={},
+    rules=Rules("expect", {"properties": {}}, "operation"),
+    behaviour=1,
+)
 """What a step's `expect` runs by: a local task that gives the picture on as it is, or fails."""
 
 
 def _checked(made: StepPlan, index: int, offset: int, by_step: Mapping[int, StepPlan]) -> StepPlan:
     """The local task that holds a step's picture against what the step expects."""
     step = made.step
-    one = StepPlan(step, step.name, index, offset, made.dimensions, made.count, (Way(EXPECT, None, True, None),), None, made.exists, {}, {}, [], (), is_check=True)
+    one = StepPlan(
+        step,
+        step.name,
+        index,
+        offset,
+        made.dimensions,
+        made.count,
+        (Way(EXPECT, None, True, None),),
+        None,
+        made.exists,
+        {},
+        {},
+        [],
+        (),
+        is_check=True,
+    )
     if made.name == step.name:
         made.name = f"{step.name}.made"
     own = Edge(made, range(made.count), (0,), False)
@@ -339,7 +414,10 @@ def _image_parts(value: Any, one: StepPlan, by_step: Mapping[int, StepPlan]) -> 
         for at in range(value.dimension.size):
             yield from _image_parts(_cell(value, at), one, by_step)
     elif isinstance(value, (Pick, Gathered)):
-        yield Column([_cell(value, at) for at in range(value.dimension.size)], positions(one.dimensions, value.dimension.name))
+        yield Column(
+            [_cell(value, at) for at in range(value.dimension.size)],
+            positions(one.dimensions, value.dimension.name),
+        )
     elif isinstance(value, PathOf):
         yield _paths(value, one.dimensions)
     elif value is not UNKNOWN and value is not None:
@@ -368,10 +446,18 @@ def _edge(picture: Picture, one: StepPlan, by_step: Mapping[int, StepPlan]) -> E
     producer = by_step[id(picture.step)]
     steps = strides(producer.dimensions)
     start = sum(steps[dimension.name] * position for dimension, position in picture.fixed)
-    gone = {dimension.name for dimension, _ in picture.fixed} | {dimension.name for dimension in picture.gathered}
+    gone = {dimension.name for dimension, _ in picture.fixed} | {
+        dimension.name for dimension in picture.gathered
+    }
     moving = {name: step for name, step in steps.items() if name not in gone}
     base = walk(one.dimensions, moving, start)
-    offsets = tuple(walk(picture.gathered, {dimension.name: steps[dimension.name] for dimension in picture.gathered})) if picture.gathered else (0,)
+    offsets = (
+        tuple(
+            walk(picture.gathered, {dimension.name: steps[dimension.name] for dimension in picture.gathered})
+        )
+        if picture.gathered
+        else (0,)
+    )
     return Edge(producer, base, offsets, picture.is_list)
 
 
@@ -383,7 +469,10 @@ def _column(value: Any, dimensions: tuple[Dimension, ...]) -> Any:
     if not varying:
         return _evaluate(value, {})
     if isinstance(value, Pick):
-        return Column([_cell(value, at) for at in range(value.dimension.size)], positions(dimensions, value.dimension.name))
+        return Column(
+            [_cell(value, at) for at in range(value.dimension.size)],
+            positions(dimensions, value.dimension.name),
+        )
     steps = strides(varying)
     total = 1
     for one in varying:
@@ -405,7 +494,9 @@ def _evaluate(value: Any, at: Mapping[str, int]) -> Any:
     if isinstance(value, Pick):
         return _cell(value, at[value.dimension.name])
     if isinstance(value, Joined):
-        return "".join(part if isinstance(part, str) else _text(part, at[part.dimension.name]) for part in value.parts).strip()
+        return "".join(
+            part if isinstance(part, str) else _text(part, at[part.dimension.name]) for part in value.parts
+        ).strip()
     if isinstance(value, Listing):
         items: list[Any] = []
         for one in value.items:
@@ -413,9 +504,16 @@ def _evaluate(value: Any, at: Mapping[str, int]) -> Any:
             items.extend(got) if isinstance(one, Gathered) else items.append(got)
         return items
     if isinstance(value, Gathered):
-        return [_cell(value, at[value.dimension.name])] if value.is_lined_up else [_cell(value, one) for one in range(value.dimension.size)]
+        return (
+            [_cell(value, at[value.dimension.name])]
+            if value.is_lined_up
+            else [_cell(value, one) for one in range(value.dimension.size)]
+        )
     if isinstance(value, (Record, dict)):
-        return {name: _evaluate(one, at) for name, one in (value.items if isinstance(value, Record) else value).items()}
+        return {
+            name: _evaluate(one, at)
+            for name, one in (value.items if isinstance(value, Record) else value).items()
+        }
     return [_evaluate(one, at) for one in value] if isinstance(value, list) else value
 
 
@@ -432,14 +530,29 @@ def _set_take_and_seed(one: StepPlan) -> None:
     take: Any = _column(step.take, one.dimensions)
     has_samples = step.samples is not None and any(dimension.name == "sample" for dimension in one.dimensions)
     at = positions(one.dimensions, "sample") if has_samples else None
-    seeded = next((way.document.seeded for way in one.ways if isinstance(way.document, Model) and way.document.seeded), None)
+    seeded = next(
+        (way.document.seeded for way in one.ways if isinstance(way.document, Model) and way.document.seeded),
+        None,
+    )
     seed = one.values.get(seeded) if seeded else None
     if seed is not None and seed != "random" and seeded is not None:
         if at is not None:
-            one.values[seeded] = Column([(seed[ordinal] if isinstance(seed, Column) else seed) + position for ordinal, position in enumerate(at)], None)
+            one.values[seeded] = Column(
+                [
+                    (seed[ordinal] if isinstance(seed, Column) else seed) + position
+                    for ordinal, position in enumerate(at)
+                ],
+                None,
+            )
         return  # a fixed seed says which picture; the take says nothing more
     if at is not None:
-        take = Column([(take[ordinal] if isinstance(take, Column) else take) + position for ordinal, position in enumerate(at)], None)
+        take = Column(
+            [
+                (take[ordinal] if isinstance(take, Column) else take) + position
+                for ordinal, position in enumerate(at)
+            ],
+            None,
+        )
     one.values["take"] = take
 
 
@@ -447,7 +560,11 @@ def _existence(one: StepPlan) -> bytearray | None:
     """Which places have a task: all that are not excluded and where everything referred to exists."""
     exists: bytearray | None = None
     for exclusion in one.step.excluded:
-        columns = [(positions(one.dimensions, name), at) for name, at in exclusion.items() if any(dimension.name == name for dimension in one.dimensions)]
+        columns = [
+            (positions(one.dimensions, name), at)
+            for name, at in exclusion.items()
+            if any(dimension.name == name for dimension in one.dimensions)
+        ]
         if len(columns) < len(exclusion):
             continue
         exists = exists or bytearray(b"\1") * one.count
@@ -465,9 +582,19 @@ def _existence(one: StepPlan) -> bytearray | None:
             if not edge.is_list:
                 exists[ordinal] = there[edge.base[ordinal]]
             elif not edge.ordinals(ordinal):
-                raise BadPlan(one.step, "empty-gather", f"steps.{one.step.name}: nothing is left to gather from {edge.producer.name}: every combination is excluded.", "Exclude less.")
+                raise BadPlan(
+                    one.step,
+                    "empty-gather",
+                    f"steps.{one.step.name}: nothing is left to gather from {edge.producer.name}: every combination is excluded.",
+                    "Exclude less.",
+                )
     if exists is not None and not any(exists):
-        raise BadPlan(one.step, "empty-dimension", f"steps.{one.step.name}: every combination is excluded, so there is no task.", "Exclude less.")
+        raise BadPlan(
+            one.step,
+            "empty-dimension",
+            f"steps.{one.step.name}: every combination is excluded, so there is no task.",
+            "Exclude less.",
+        )
     return exists
 
 
@@ -502,7 +629,9 @@ def _is_deterministic(one: StepPlan) -> bool:
     return all(not isinstance(way.document, Model) or way.document.deterministic for way in one.ways)
 
 
-def _look_up(one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str], *, is_fresh: bool) -> None:
+def _look_up(
+    one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str], *, is_fresh: bool
+) -> None:
     states = bytearray(one.count)
     exists = one.exists
     for ordinal, key in enumerate(one.keys):
@@ -583,7 +712,10 @@ def _value_line(name: str, one: StepPlan) -> Iterator[Any]:
         if value is not None and not _is_equal(value, default):
             yield f"{name}={canonical(value)}\n"
         return
-    spelt = [("" if one_value is None or _is_equal(one_value, default) else f"{name}={canonical(one_value)}\n") for one_value in value.values]
+    spelt = [
+        ("" if one_value is None or _is_equal(one_value, default) else f"{name}={canonical(one_value)}\n")
+        for one_value in value.values
+    ]
     yield Column(spelt, value.at).__getitem__
 
 
@@ -627,7 +759,9 @@ def _source_column(prefix: str, part: Column, known: Known) -> Any:
 def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
     producer = edge.producer
     if not _is_deterministic(producer):
-        return lambda ordinal: _joined(prefix, (_digest_line(producer, need) for need in edge.ordinals(ordinal)))
+        return lambda ordinal: _joined(
+            prefix, (_digest_line(producer, need) for need in edge.ordinals(ordinal))
+        )
     if edge.is_list or producer.exists is not None or producer.is_check:
         return lambda ordinal: _joined(prefix, (_key_line(producer, need) for need in edge.ordinals(ordinal)))
     base, offset = edge.base, edge.offsets[0]
@@ -641,7 +775,9 @@ def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
 
 def _key_line(producer: StepPlan, ordinal: int) -> str | None:
     while producer.is_check:
-        producer = producer.edges[0].producer  # a check gives the picture on, so what follows knows the picture itself
+        producer = producer.edges[
+            0
+        ].producer  # a check gives the picture on, so what follows knows the picture itself
     key = producer.keys[ordinal]
     return None if key is None else f"task:{key.hex()}"
 
@@ -659,7 +795,12 @@ def _joined(prefix: str, parts: Iterable[str | None]) -> str | None:
 # ---------------------------------------------------------------------- what is left to do
 
 
-def _mark(steps: list[StepPlan], by_step: Mapping[int, StepPlan], outputs: Sequence[Output], targets: Callable[[Step], bool] | None) -> None:
+def _mark(
+    steps: list[StepPlan],
+    by_step: Mapping[int, StepPlan],
+    outputs: Sequence[Output],
+    targets: Callable[[Step], bool] | None,
+) -> None:
     """What is not stored and not needed by anything that is left to do need not be made."""
     wanted = [bytearray(one.count) for one in steps]
     index = {id(one): at for at, one in enumerate(steps)}
@@ -743,7 +884,11 @@ def _price(steps: list[StepPlan]) -> tuple[int, Money]:
 
 def _notices(pipeline: Pipeline, steps: list[StepPlan]) -> Iterator[str]:
     """Two image inputs of equal size that multiply are often meant as pairs."""
-    images = {one.dimension.name: one.dimension for one in pipeline.inputs.values() if one.dimension is not None and one.type in ("image", "images")}
+    images = {
+        one.dimension.name: one.dimension
+        for one in pipeline.inputs.values()
+        if one.dimension is not None and one.type in ("image", "images")
+    }
     told: set[tuple[str, str]] = set()
     for one in steps:
         own = [dimension for dimension in one.dimensions if dimension.name in images and dimension.size > 1]

@@ -22,7 +22,9 @@ def differences(stored: str, wanted: str) -> tuple[Difference, ...]:
     """What differs between two identities, field by field."""
     old, new = _fields(stored), _fields(wanted)
     return tuple(
-        Difference(name, old.get(name), new.get(name)) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)
+        Difference(name, old.get(name), new.get(name))
+        for name in dict.fromkeys([*new, *old])
+        if old.get(name) != new.get(name)
     )
 
 
@@ -41,8 +43,10 @@ def phrase(found: tuple[Difference, ...] | None) -> str:
         return "new"
     if not names:
         return "asked for anew"
-    changed = [name for name in names]
-    return f"{' and '.join(changed)} changed" if all(one.stored is not None and one.wanted is not None for one in found) else f"{' and '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
+    said = " and ".join(names)
+    if all(one.stored is not None and one.wanted is not None for one in found):
+        return f"{said} changed"
+    return f"{said} differ{'s' if len(names) == 1 else ''}"
 
 
 def _fields(identity: str) -> dict[str, str]:

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from editchain.store import Store
 
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
-_FORMAT_OF = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/avif": "avif", "image/tiff": "tiff", "image/gif": "gif"}
+_FORMAT_OF = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/tiff": "tiff",
+    "image/gif": "gif",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,11 @@ class Copy:
     @property
     def encoding(self) -> str:
         """How the bytes are made, in words that are the same for the same bytes."""
-        return "copy" if self.format is None else f"{self.format} quality={self.quality} lossless={self.lossless}"
+        return (
+            "copy"
+            if self.format is None
+            else f"{self.format} quality={self.quality} lossless={self.lossless}"
+        )
 
 
 @dataclass(slots=True)
@@ -69,9 +80,19 @@ def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
             own = _FORMAT_OF[types[digest]]
             wanted = _wanted(output, written.extension if written else None) or own
             keys = _keys(one, at, fixed)
-            path = path_of(output.name, written, output.picture.dimensions, keys, _EXTENSIONS.get(wanted, wanted))
+            path = path_of(
+                output.name, written, output.picture.dimensions, keys, _EXTENSIONS.get(wanted, wanted)
+            )
             is_copy = wanted == own and output.quality is None and not output.lossless
-            yield Copy(path, digest, None if is_copy else wanted, output.quality, output.lossless, output.name, one.task_name(at))
+            yield Copy(
+                path,
+                digest,
+                None if is_copy else wanted,
+                output.quality,
+                output.lossless,
+                output.name,
+                one.task_name(at),
+            )
 
 
 def _wanted(output: Output, extension: str | None) -> str | None:
@@ -85,10 +106,19 @@ def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
 class Publisher:
     """Writes the files of a run below a folder."""
 
-    def __init__(self, store: Store, journal: Journal, out: str, pipeline: str, run: str | None, *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        out: str,
+        pipeline: str,
+        run: str | None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
         self._store = store
         self._journal = journal
-        self._out = os.path.abspath(out)  # noqa: PTH100
+        self._out = os.path.abspath(out)
         self._pipeline = pipeline
         self._run = run
         self._overwrite = overwrite
@@ -97,7 +127,7 @@ class Publisher:
     def look(self, wanted: list[Copy]) -> tuple[Publication, list[tuple[str, Copy]]]:
         """What publishing would leave as it is, and what it would write."""
         result = Publication()
-        named = [(os.path.join(self._out, copy.path), copy) for copy in wanted]  # noqa: PTH118
+        named = [(os.path.join(self._out, copy.path), copy) for copy in wanted]
         known = self._journal.published([path for path, _ in named])
         todo: list[tuple[str, Copy]] = []
         seen: dict[str, str] = {}
@@ -126,7 +156,7 @@ class Publisher:
             self._journal.put_published(row)
             result.written.append(path)
         if result.written:
-            self._store.sync({os.path.dirname(path) for path in result.written})  # noqa: PTH120
+            self._store.sync({os.path.dirname(path) for path in result.written})
         return result
 
     def _verdict(self, path: str, copy: Copy, row: Published | None) -> str | None:
@@ -137,16 +167,24 @@ class Publisher:
             return None
         if row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found):
             if row.pipeline != self._pipeline and not self._overwrite and row.result != copy.digest:
-                return f"it was published by {os.path.basename(row.pipeline)}"  # noqa: PTH119
+                return f"it was published by {os.path.basename(row.pipeline)}"
             return "" if row.result == copy.digest and row.encoding == copy.encoding else None
         if self._overwrite:
             return None
         digest = _digest(path)
         if row is not None and digest == row.digest:
-            return self._adopt(path, copy, found, digest) if row.result == copy.digest and row.encoding == copy.encoding else None
+            return (
+                self._adopt(path, copy, found, digest)
+                if row.result == copy.digest and row.encoding == copy.encoding
+                else None
+            )
         if digest == copy.digest and copy.format is None:
             return self._adopt(path, copy, found, digest)
-        return "somebody changed it since it was published" if row is not None else "it was there before and is not ours"
+        return (
+            "somebody changed it since it was published"
+            if row is not None
+            else "it was there before and is not ours"
+        )
 
     def _adopt(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> str:
         """A file whose bytes are ours although its times are not: noted as it is now when something is written."""
@@ -154,7 +192,17 @@ class Publisher:
         return ""
 
     def _row(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> Published:
-        return Published(path, *stat_of(found), digest, copy.digest, copy.encoding, self._pipeline, copy.output, copy.task, self._run)
+        return Published(
+            path,
+            *stat_of(found),
+            digest,
+            copy.digest,
+            copy.encoding,
+            self._pipeline,
+            copy.output,
+            copy.task,
+            self._run,
+        )
 
     def _write_all(self, todo: list[tuple[str, Copy]], workers: int) -> Iterator[tuple[str, Published]]:
         encoded = [pair for pair in todo if pair[1].format is not None]
@@ -188,7 +236,7 @@ class Publisher:
                 gone.append(row.path)
                 continue
             if stat_of(found) == (row.size, row.mtime_ns, row.ctime_ns, row.inode):
-                os.unlink(row.path)  # noqa: PTH108
+                os.unlink(row.path)
                 gone.append(row.path)
         self._journal.forget_published(gone)
         return gone
@@ -196,7 +244,7 @@ class Publisher:
 
 def _digest(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return sha256(file.read()).digest()
     except OSError:
         return None

@@ -11,7 +11,7 @@ from editchain.dimensions import shape
 from editchain.planning import AFTER, REJECTED, RUN, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from decimal import Decimal
 
     from editchain.planning import Money, Plan, StepPlan
@@ -83,7 +83,9 @@ def _where(one: StepPlan) -> str:
     names = []
     for way in one.ways:
         route = way.route
-        names.append(way.document.name if way.is_local or route is None else f"{way.document.name} at {route.provider}")
+        names.append(
+            way.document.name if way.is_local or route is None else f"{way.document.name} at {route.provider}"
+        )
     return f"by {one_of(dict.fromkeys(names))}"
 
 
@@ -103,7 +105,12 @@ def plan_json(plan: Plan, reason: Callable[[StepPlan, int], str]) -> dict[str, A
         for ordinal in one.ordinals():
             state = one.states[ordinal]
             key = one.keys[ordinal]
-            task: dict[str, Any] = {"step": one.name, "task": one.task_name(ordinal), "state": STATES[state], "key": None if key is None else key.hex()}
+            task: dict[str, Any] = {
+                "step": one.name,
+                "task": one.task_name(ordinal),
+                "state": STATES[state],
+                "key": None if key is None else key.hex(),
+            }
             if state in (RUN, AFTER):
                 task["reason"] = said.setdefault(state, reason(one, ordinal))
             tasks.append(task)
@@ -111,19 +118,33 @@ def plan_json(plan: Plan, reason: Callable[[StepPlan, int], str]) -> dict[str, A
     return {
         "pipeline": plan.pipeline.name,
         "summary": {
-            "tasks": plan.total, "cached": plan.counts["cached"], "to_run": plan.counts["run"] + plan.counts["after"],
-            "rejected": plan.counts["rejected"], "calls": plan.calls, "unpriced_calls": money.unknown,
-            "price": [{"currency": currency, "least": str(money.least[currency]), "most": str(most)} for currency, most in money.most.items()],
+            "tasks": plan.total,
+            "cached": plan.counts["cached"],
+            "to_run": plan.counts["run"] + plan.counts["after"],
+            "rejected": plan.counts["rejected"],
+            "calls": plan.calls,
+            "unpriced_calls": money.unknown,
+            "price": [
+                {"currency": currency, "least": str(money.least[currency]), "most": str(most)}
+                for currency, most in money.most.items()
+            ],
         },
-        "problems": list(plan.problems), "notices": list(plan.notices), "tasks": tasks,
-    }  # fmt: skip
+        "problems": list(plan.problems),
+        "notices": list(plan.notices),
+        "tasks": tasks,
+    }
 
 
 def plan_markdown(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[str]:
     """The plan for a pull request."""
     yield f"**{plan.pipeline.name}**: {summary_line(plan)}"
     rows = [
-        (one.name, f"{one.states.count(RUN) + one.states.count(AFTER):,} of {one.total:,}", _where(one).removeprefix("by "), "; ".join(dict.fromkeys(_reasons(one, reason))))
+        (
+            one.name,
+            f"{one.states.count(RUN) + one.states.count(AFTER):,} of {one.total:,}",
+            _where(one).removeprefix("by "),
+            "; ".join(dict.fromkeys(_reasons(one, reason))),
+        )
         for one in plan.steps
         if RUN in one.states or AFTER in one.states
     ]
@@ -153,20 +174,33 @@ class Progress:
     def emit(self, event: str, **fields: Any) -> None:
         """Writes one event, where events are wanted."""
         if self._events is not None:
-            self._events.write(json.dumps({"version": 1, "event": event, **fields}, ensure_ascii=False) + "\n")
+            self._events.write(
+                json.dumps({"version": 1, "event": event, **fields}, ensure_ascii=False) + "\n"
+            )
             self._events.flush()
 
     def watch(self, ended: Ended) -> None:
         """Takes the outcome of one task."""
         self._done += 1
         if self._events is not None:
-            self.emit("task", task=ended.task, step=ended.step, outcome=ended.outcome, message=ended.message or None, seconds=round(ended.seconds, 3))
+            self.emit(
+                "task",
+                task=ended.task,
+                step=ended.step,
+                outcome=ended.outcome,
+                message=ended.message or None,
+                seconds=round(ended.seconds, 3),
+            )
         if ended.outcome not in ("done", "cached"):
             self._failed += 1
             if ended.outcome not in ("skipped", "stopped"):
                 self.say(f"{ended.outcome}: {visible(ended.task)}: {visible(ended.message)}")
         now = time.monotonic()
-        if self._events is None and now - self._shown >= (REFRESH_SECONDS if self._is_live else 10.0) and self._done < self._total:
+        if (
+            self._events is None
+            and now - self._shown >= (REFRESH_SECONDS if self._is_live else 10.0)
+            and self._done < self._total
+        ):
             if self._is_live:
                 self._live(now)
             elif self._shown:
@@ -212,8 +246,12 @@ def duration(seconds: float) -> str:
 
 def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> Iterator[str]:
     """What a run did: outcomes, files, and what to look at."""
-    counts: Mapping[str, int] = report.run.counts
-    parts = [f"{count:,} {name}" for name in ("done", "failed", "rejected", "skipped", "open", "waiting", "stopped") if (count := counts.get(name, 0))]
+    counts: dict[str, int] = {str(name): count for name, count in report.run.counts.items()}
+    parts = [
+        f"{count:,} {name}"
+        for name in ("done", "failed", "rejected", "skipped", "open", "waiting", "stopped")
+        if (count := counts.get(name, 0))
+    ]
     if cached := counts.get("cached", 0) + report.cached:
         parts.append(f"{cached:,} cached")
     publication = report.publication
@@ -230,5 +268,3 @@ def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> It
         yield f"  left alone: {shown(path)}: {why} (--overwrite replaces it)"
     if publication.pruned:
         yield f"  removed: {one_of([shown(path) for path in publication.pruned], most=8)}"
-
-

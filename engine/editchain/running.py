@@ -90,12 +90,26 @@ class JournalResults:
         take = plan.value("take", ordinal) if "take" in plan.values else 1
         self._journal.add_result(
             Result(
-                work.key, made.digest, made.media_type, made.size, made.width, made.height, "model" if is_model else "operation", document.name,
-                document.version if isinstance(document, Model) else str(document.behaviour), None, way.route.provider if way.route else None, made.seed, take or 1,
-                self._versions, None, self._run, self._now(),
+                work.key,
+                made.digest,
+                made.media_type,
+                made.size,
+                made.width,
+                made.height,
+                "model" if is_model else "operation",
+                document.name,
+                document.version if isinstance(document, Model) else str(document.behaviour),
+                None,
+                way.route.provider if way.route else None,
+                made.seed,
+                take or 1,
+                self._versions,
+                None,
+                self._run,
+                self._now(),
             ),
             plan.identity(ordinal),
-        )  # fmt: skip
+        )
         self._committer.soon()
 
 
@@ -116,14 +130,22 @@ def new_run_id(now: float) -> str:
 
 
 async def run(
-    workspace: Workspace, plan: Plan, digests: Digests, options: Options, *, watch: Callable[[Ended], None] | None = None, stop: Stop | None = None,
-    executor: Executor | None = None, run_id: str | None = None, lanes: Mapping[str, Lane] | None = None,
-) -> Report:  # fmt: skip
+    workspace: Workspace,
+    plan: Plan,
+    digests: Digests,
+    options: Options,
+    *,
+    watch: Callable[[Ended], None] | None = None,
+    stop: Stop | None = None,
+    executor: Executor | None = None,
+    run_id: str | None = None,
+    lanes: Mapping[str, Lane] | None = None,
+) -> Report:
     """Carries out a plan, publishes its outputs, and journals it. Failures are outcomes; raises StoreError.
 
     Works on asyncio and on trio. `stop` asks for a tidy end; the executor is the local one unless one is handed in.
     """
-    journal, store = workspace.journal, workspace.store
+    journal = workspace.journal
     run_id = run_id or new_run_id(workspace.now())
     workers = options.workers or workspace.configuration.workers or os.cpu_count() or 2
     record = RunRecord(run_id, str(plan.pipeline.path), options.command, journal.owner, workspace.now())
@@ -135,8 +157,16 @@ async def run(
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
     results = JournalResults(journal, committer, run_id, workspace.now)
-    limits = {**{name: Lane(int(limit.get("concurrency", 4)), limit.get("per_second")) for name, limit in workspace.configuration.limits.items()}, **(lanes or {})}
-    scheduler = Scheduler(plan, executor, results, watch=watch, stop=stop, fail_fast=options.fail_fast, lanes=limits)
+    limits = {
+        **{
+            name: Lane(int(limit.get("concurrency", 4)), limit.get("per_second"))
+            for name, limit in workspace.configuration.limits.items()
+        },
+        **(lanes or {}),
+    }
+    scheduler = Scheduler(
+        plan, executor, results, watch=watch, stop=stop, fail_fast=options.fail_fast, lanes=limits
+    )
     cached = plan.counts["cached"]
     async with anyio.create_task_group() as group:
         group.start_soon(committer.serve)
@@ -148,8 +178,17 @@ async def run(
     exit_code = _exit_code(outcome, plan)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
-    journal.put_run(record._replace(ended_at=workspace.now(), outcome=outcome.stopped_by or ("done" if exit_code == 0 else "failed"), exit_code=exit_code, counts=json.dumps(counts)))
-    journal.put_run_tasks([RunTask(run_id, one.task, one.outcome, one.message or None, None) for one in outcome.troubles])
+    journal.put_run(
+        record._replace(
+            ended_at=workspace.now(),
+            outcome=outcome.stopped_by or ("done" if exit_code == 0 else "failed"),
+            exit_code=exit_code,
+            counts=json.dumps(counts),
+        )
+    )
+    journal.put_run_tasks(
+        [RunTask(run_id, one.task, one.outcome, one.message or None, None) for one in outcome.troubles]
+    )
     if plan.counts["after"]:
         journal.put_run_keys(run_id, _keys(plan))
     await committer.durable()
@@ -183,7 +222,9 @@ async def _heed(stop: Stop, scheduler: Scheduler) -> None:
 
 def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
     journal = workspace.journal
-    publisher = Publisher(workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite)
+    publisher = Publisher(
+        workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
+    )
     publication = publisher.publish(wanted_copies(journal, plan), workers=workers)
     if options.prune:
         publication.pruned = publisher.prune(set(publication.paths))
@@ -195,7 +236,12 @@ def wanted_copies(journal: Journal, plan: Plan) -> list[Copy]:
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
     published = [one for one in plan.steps if id(one.step) in wanted]
     results = journal.results([key for one in published for key in one.keys if key is not None])
-    types = {one.digests[at]: results[key].media_type for one in published for at, key in enumerate(one.keys) if key in results and at in one.digests}
+    types = {
+        one.digests[at]: results[key].media_type
+        for one in published
+        for at, key in enumerate(one.keys)
+        if key in results and at in one.digests
+    }
     return list(copies(plan, types))
 
 
@@ -207,7 +253,10 @@ def _exit_code(outcome: Run, plan: Plan) -> int:
         return stopped[outcome.stopped_by]
     if counts.get("waiting"):
         return 4
-    if any(counts.get(name) for name in ("failed", "rejected", "skipped", "open", "stopped")) or plan.counts["rejected"]:
+    if (
+        any(counts.get(name) for name in ("failed", "rejected", "skipped", "open", "stopped"))
+        or plan.counts["rejected"]
+    ):
         return 1
     return 0
 
@@ -215,6 +264,10 @@ def _exit_code(outcome: Run, plan: Plan) -> int:
 def summary(plan: Plan) -> dict[str, Any]:
     """The numbers of a plan."""
     return {
-        "tasks": plan.total, "cached": plan.counts["cached"], "to_run": plan.counts["run"] + plan.counts["after"], "calls": plan.calls,
-        "rejected": plan.counts["rejected"], "unneeded": plan.counts["unneeded"],
-    }  # fmt: skip
+        "tasks": plan.total,
+        "cached": plan.counts["cached"],
+        "to_run": plan.counts["run"] + plan.counts["after"],
+        "calls": plan.calls,
+        "rejected": plan.counts["rejected"],
+        "unneeded": plan.counts["unneeded"],
+    }

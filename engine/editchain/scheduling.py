@@ -41,7 +41,14 @@ class Board:
     `lanes` says where each task runs; `priorities` is the length of the longest path that begins with it.
     """
 
-    def __init__(self, count: int, needs: Iterable[tuple[int, int]], lanes: Callable[[int], str], priorities: Callable[[int], float], tasks: Iterable[int]) -> None:
+    def __init__(
+        self,
+        count: int,
+        needs: Iterable[tuple[int, int]],
+        lanes: Callable[[int], str],
+        priorities: Callable[[int], float],
+        tasks: Iterable[int],
+    ) -> None:
         """`needs` are pairs: what is needed, and who needs it."""
         self._lanes = lanes
         self._priorities = priorities
@@ -84,7 +91,9 @@ class Board:
         return freed
 
 
-def _adjacency(count: int, needs: Iterable[tuple[int, int]], waiting: array[int]) -> tuple[array[int], array[int]]:
+def _adjacency(
+    count: int, needs: Iterable[tuple[int, int]], waiting: array[int]
+) -> tuple[array[int], array[int]]:
     """Who depends on each task, as one array with the place where each task's part begins."""
     sources, users = array("I"), array("I")
     first = array("I", bytes(4 * (count + 1)))
@@ -182,9 +191,17 @@ class Scheduler:
     """Runs the tasks of a plan that are left to do. Only ready tasks are handed out; nothing waits in memory."""
 
     def __init__(
-        self, plan: Plan, executor: Executor, results: Results, *, call: Callable[[Work], Awaitable[Made | Failure | Ended]] | None = None,
-        lanes: Mapping[str, Lane] | None = None, watch: Callable[[Ended], None] | None = None, stop: Stop | None = None, fail_fast: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        plan: Plan,
+        executor: Executor,
+        results: Results,
+        *,
+        call: Callable[[Work], Awaitable[Made | Failure | Ended]] | None = None,
+        lanes: Mapping[str, Lane] | None = None,
+        watch: Callable[[Ended], None] | None = None,
+        stop: Stop | None = None,
+        fail_fast: bool = False,
+    ) -> None:
         self.plan = plan
         self.run = Run()
         self.stop = stop or Stop()
@@ -218,7 +235,12 @@ class Scheduler:
             self._barriers[other] = count + barrier
         self._barrier_steps = {count + at: other for at, other in enumerate(awaited.values())}
         self._count = count
-        tasks = [one.offset + ordinal for one in plan.steps for ordinal in one.ordinals() if one.states[ordinal] in (RUN, AFTER)]
+        tasks = [
+            one.offset + ordinal
+            for one in plan.steps
+            for ordinal in one.ordinals()
+            if one.states[ordinal] in (RUN, AFTER)
+        ]
         tasks.extend(self._barriers.values())
         return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks)
 
@@ -335,7 +357,9 @@ class Scheduler:
             self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
             limit = self._limits.get(lane)
             if limit is not None and limit.per_second:
-                self._next_at[lane] = max(self._next_at.get(lane, 0.0), anyio.current_time()) + 1 / limit.per_second
+                self._next_at[lane] = (
+                    max(self._next_at.get(lane, 0.0), anyio.current_time()) + 1 / limit.per_second
+                )
             group.start_soon(self._send, lane, works[0])
         return True
 
@@ -408,7 +432,9 @@ class Scheduler:
             if not there:
                 return f"nothing of {producer.name} has a picture"
         for other in one.after:
-            if any(other.offset + at in self._failed or other.states[at] == REJECTED for at in other.ordinals()):
+            if any(
+                other.offset + at in self._failed or other.states[at] == REJECTED for at in other.ordinals()
+            ):
                 return f"not all of {other.name} succeeded"
         return None
 
@@ -469,14 +495,34 @@ class Scheduler:
         if isinstance(outcome, Ended):
             self._end(task, one, ordinal, outcome.outcome, outcome.message)
         else:
-            self._end(task, one, ordinal, "rejected" if outcome.is_final and not one.way(ordinal).is_local else "failed", outcome.message)
+            self._end(
+                task,
+                one,
+                ordinal,
+                "rejected" if outcome.is_final and not one.way(ordinal).is_local else "failed",
+                outcome.message,
+            )
 
-    def _end(self, task: int, one: StepPlan, ordinal: int, outcome: Outcome, message: str = "", seconds: float = 0.0) -> None:
+    def _end(
+        self,
+        task: int,
+        one: StepPlan,
+        ordinal: int,
+        outcome: Outcome,
+        message: str = "",
+        seconds: float = 0.0,
+    ) -> None:
         """Gives a task its outcome, its twins with it, and frees what waited for it."""
         stack = [(task, one, ordinal, outcome, message, seconds)]
         while stack:
             task, one, ordinal, outcome, message, seconds = stack.pop()
-            ended = Ended(one.task_name(ordinal) if outcome not in ("done", "cached") else one.name, one.name, outcome, message, seconds)
+            ended = Ended(
+                one.task_name(ordinal) if outcome not in ("done", "cached") else one.name,
+                one.name,
+                outcome,
+                message,
+                seconds,
+            )
             self.run.add(ended)
             self._watch(ended)
             if outcome in ("done", "cached"):

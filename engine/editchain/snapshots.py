@@ -11,6 +11,10 @@ import sys
 import time
 import zlib
 
+TYPE_CHECKING = False  # importing typing for it would be felt here
+if TYPE_CHECKING:
+    from typing import Any
+
 RACY_NS = 2_000_000_000
 """A file written less than this before it was looked at may have changed since without its times telling."""
 
@@ -34,8 +38,17 @@ def answer(arguments: list[str]) -> int | None:
 
 
 def save(
-    arguments: list[str], root: str, *, files: dict[str, _Stat], folders: list[str], absent: list[str], empty: list[str], results: str, messages: str, code: int,
-) -> None:  # fmt: skip
+    arguments: list[str],
+    root: str,
+    *,
+    files: dict[str, _Stat],
+    folders: list[str],
+    absent: list[str],
+    empty: list[str],
+    results: str,
+    messages: str,
+    code: int,
+) -> None:
     """Keeps an answer. Nothing is kept where a file was written so recently that a change might go unseen.
 
     `files` are looked at again with size, times and inode; `folders` with their times; `absent` must stay absent, and
@@ -50,55 +63,71 @@ def save(
         if stats[folder][1] > before:
             return
     snapshot = {
-        "shape": _SHAPE, "who": _who(arguments), "files": [(path, *stat) for path, stat in files.items()],
-        "folders": [(path, *stat) for path, stat in stats.items()], "absent": absent, "empty": empty, "results": results, "messages": messages, "code": code,
-    }  # fmt: skip
+        "shape": _SHAPE,
+        "who": _who(arguments),
+        "files": [(path, *stat) for path, stat in files.items()],
+        "folders": [(path, *stat) for path, stat in stats.items()],
+        "absent": absent,
+        "empty": empty,
+        "results": results,
+        "messages": messages,
+        "code": code,
+    }
     folder = f"{root}/.editchain/plans"
     temporary = f"{folder}/.{os.getpid()}.tmp"
     try:
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        with open(temporary, "wb") as file:  # noqa: PTH123
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "wb") as file:
             file.write(marshal.dumps(snapshot))
-        os.replace(temporary, f"{folder}/{_name(arguments)}")  # noqa: PTH105
+        os.replace(temporary, f"{folder}/{_name(arguments)}")
     except OSError:
         return  # a cache that cannot be written is no cache
 
 
-def _find(arguments: list[str]) -> dict[str, object] | None:
+def _find(arguments: list[str]) -> dict[str, Any] | None:
     """The snapshot of these very words, in the workspace that one of them names."""
     name = _name(arguments)
     for argument in arguments[1:]:
-        if not argument.startswith("-") and os.path.isfile(argument):  # noqa: PTH113
-            folder = os.path.dirname(os.path.abspath(argument))  # noqa: PTH100, PTH120
+        if not argument.startswith("-") and os.path.isfile(argument):
+            folder = os.path.dirname(os.path.abspath(argument))
             while True:
                 path = f"{folder}/.editchain/plans/{name}"
-                if os.path.exists(path):  # noqa: PTH110
-                    with open(path, "rb") as file:  # noqa: PTH123
-                        snapshot = marshal.loads(file.read())  # noqa: S302  (our own cache, in a folder that holds the journal too)
-                    return snapshot if snapshot["shape"] == _SHAPE and snapshot["who"] == _who(arguments) else None
-                parent = os.path.dirname(folder)  # noqa: PTH120
+                if os.path.exists(path):
+                    with open(path, "rb") as file:
+                        snapshot = marshal.loads(file.read())
+                    return (
+                        snapshot
+                        if snapshot["shape"] == _SHAPE and snapshot["who"] == _who(arguments)
+                        else None
+                    )
+                parent = os.path.dirname(folder)
                 if parent == folder:
                     break
                 folder = parent
     return None
 
 
-def _holds(snapshot: dict[str, object]) -> bool:
+def _holds(snapshot: dict[str, Any]) -> bool:
     stat = os.stat
-    for path, size, mtime, ctime, inode in snapshot["files"]:  # type: ignore[attr-defined]  # marshal gives back what `save` put in
+    for path, size, mtime, ctime, inode in snapshot["files"]:
         found = stat(path)
-        if found.st_mtime_ns != mtime or found.st_size != size or found.st_ctime_ns != ctime or found.st_ino != inode:
+        if (
+            found.st_mtime_ns != mtime
+            or found.st_size != size
+            or found.st_ctime_ns != ctime
+            or found.st_ino != inode
+        ):
             return False
-    for path, *known in snapshot["folders"]:  # type: ignore[attr-defined]  # as above
+    for path, *known in snapshot["folders"]:
         if _stat(path) != tuple(known):
             return False
-    if any(os.path.lexists(path) for path in snapshot["absent"]):  # type: ignore[attr-defined]  # as above
+    if any(os.path.lexists(path) for path in snapshot["absent"]):
         return False
-    return not any(os.path.exists(path) and os.stat(path).st_size for path in snapshot["empty"])  # type: ignore[attr-defined]  # as above
+    return not any(os.path.exists(path) and os.stat(path).st_size for path in snapshot["empty"])
 
 
 def _stat(path: str) -> _Stat:
-    found = os.stat(path)  # noqa: PTH116
+    found = os.stat(path)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
@@ -108,8 +137,16 @@ def _who(arguments: list[str]) -> list[object]:
 
     credentials = sorted(name for name in os.environ if name.endswith(("_KEY", "_TOKEN", "_SECRET")))
     look = (os.environ.get("NO_COLOR", ""), sys.stderr.isatty())
-    return [arguments, os.getcwd(), __version__, sys.hexversion, int(time.time() // 86400), credentials, list(look)]  # noqa: PTH109
+    return [
+        arguments,
+        os.getcwd(),
+        __version__,
+        sys.hexversion,
+        int(time.time() // 86400),
+        credentials,
+        list(look),
+    ]
 
 
 def _name(arguments: list[str]) -> str:
-    return f"{zlib.crc32(repr((arguments, os.getcwd())).encode('utf-8', 'surrogateescape')):08x}"  # noqa: PTH109
+    return f"{zlib.crc32(repr((arguments, os.getcwd())).encode('utf-8', 'surrogateescape')):08x}"

@@ -30,12 +30,28 @@ if TYPE_CHECKING:
 RACY_NS = 2_000_000_000
 """A file that was written less than this before it was looked at may have changed since within one tick of its clock."""
 
-_TABLES = ("store", "routes", "limits", "budget", "run", "plugins", "prices", "remote", "confirm_above", "on_unknown", "metadata")
+_TABLES = (
+    "store",
+    "routes",
+    "limits",
+    "budget",
+    "run",
+    "plugins",
+    "prices",
+    "remote",
+    "fetch",
+    "confirm_above",
+    "on_unknown",
+    "metadata",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider."""
+    """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider.
+
+    `plain_hosts` are those that may be fetched from without TLS, private ones among them.
+    """
 
     store: str | None = None
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -43,6 +59,7 @@ class Configuration:
     budget: Mapping[str, Any] | None = None
     confirm_above: float = 1.0
     workers: int | None = None
+    plain_hosts: frozenset[str] = frozenset()
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -56,7 +73,9 @@ def read_configuration(root: Path) -> Configuration:
         raise ConfigurationError(f"{path}: this is not TOML: {error}.") from error
     for name in data:
         if name not in _TABLES:
-            raise ConfigurationError(f'{path}: there is no "{name}". {did_you_mean(name, _TABLES) or f"There is {one_of(_TABLES)}."}')
+            raise ConfigurationError(
+                f'{path}: there is no "{name}". {did_you_mean(name, _TABLES) or f"There is {one_of(_TABLES)}."}'
+            )
     return Configuration(
         store=_text(path, data, "store", "path"),
         routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
@@ -64,6 +83,7 @@ def read_configuration(root: Path) -> Configuration:
         budget=_table(path, data, "budget") or None,
         confirm_above=float(data.get("confirm_above", 1.0)),
         workers=_workers(path, _table(path, data, "run").get("workers")),
+        plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
     )
 
 
@@ -84,12 +104,17 @@ def _text(path: Path, data: Mapping[str, Any], table: str, name: str) -> str | N
 def _names(path: Path, name: str, value: Any) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
     if not names or not all(isinstance(one, str) for one in names):
-        raise ConfigurationError(f'{path}: [routes] {name} is the name of a provider or a list of them, such as ["bfl", "fal"].')
+        raise ConfigurationError(
+            f'{path}: [routes] {name} is the name of a provider or a list of them, such as ["bfl", "fal"].'
+        )
     return names
 
 
 def _limits(path: Path, name: str, value: Any) -> dict[str, float]:
-    if not isinstance(value, dict) or not all(key in ("concurrency", "per_second") and isinstance(one, (int, float)) and one > 0 for key, one in value.items()):
+    if not isinstance(value, dict) or not all(
+        key in ("concurrency", "per_second") and isinstance(one, (int, float)) and one > 0
+        for key, one in value.items()
+    ):
         raise ConfigurationError(f"{path}: [limits.{name}] takes concurrency and per_second, both above 0.")
     return value
 
@@ -195,23 +220,46 @@ class Workspace:
         from editchain.planning import Way
         from editchain.providers import LOCAL, PROVIDERS
 
-        wanted = step.providers or self.configuration.routes.get(model.name) or self.configuration.routes.get("default") or ()
-        routes = [route for name in wanted for route in model.routes if route.provider == name] if wanted else list(model.routes)
+        wanted = (
+            step.providers
+            or self.configuration.routes.get(model.name)
+            or self.configuration.routes.get("default")
+            or ()
+        )
+        routes = (
+            [route for name in wanted for route in model.routes if route.provider == name]
+            if wanted
+            else list(model.routes)
+        )
         if not routes:
             offered = one_of(sorted({route.provider for route in model.routes}))
-            return Way(model, None, False, None, f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}.")
+            return Way(
+                model,
+                None,
+                False,
+                None,
+                f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}.",
+            )
         for route in routes:
             if route.provider in PROVIDERS:
                 price = next((price for price in model.prices if price.route == route.provider), None)
                 return Way(model, route, route.provider in LOCAL, price)
         price = next((price for price in model.prices if price.route == routes[0].provider), None)
         names = one_of(dict.fromkeys(route.provider for route in routes))
-        return Way(model, routes[0], False, price, f"{model.name} cannot run yet: this version of editchain has no provider {names}.")
+        return Way(
+            model,
+            routes[0],
+            False,
+            price,
+            f"{model.name} cannot run yet: this version of editchain has no provider {names}.",
+        )
 
     def digest_inputs(self, pipeline: Pipeline) -> Digests:
         """The digests of all input files; those that changed since they were last read are read."""
         journal = self.look
-        known = {} if journal is None else journal.files(pipeline.evidence.images)
+        from editchain.fetching import addresses
+
+        known = {} if journal is None else journal.files([*pipeline.evidence.images, *addresses(pipeline)])
         digests = Digests(dict(known), self.now)
         digests.read(pipeline.evidence.images)
         return digests
@@ -245,16 +293,29 @@ class Digests:
         from editchain.imaging.probe import HEAD_BYTES, probe
 
         try:
-            with open(path, "rb") as file:  # noqa: PTH123
+            with open(path, "rb") as file:
                 data = file.read()
         except OSError:
             return None
         found = probe(data[:HEAD_BYTES])
         seen = int(self._now() * 1e9)
         return KnownFile(
-            path, stat.size, stat.mtime_ns, stat.ctime_ns, stat.inode, sha256(data).digest(), found.format if found else "",
-            found.width if found else None, found.height if found else None, seen,
-        )  # fmt: skip
+            path,
+            stat.size,
+            stat.mtime_ns,
+            stat.ctime_ns,
+            stat.inode,
+            sha256(data).digest(),
+            found.format if found else "",
+            found.width if found else None,
+            found.height if found else None,
+            seen,
+        )
+
+    def note(self, file: KnownFile) -> None:
+        """Takes a file that was fetched, by its address."""
+        self._known[file.path] = file
+        self.fresh.append(file)
 
     def digest(self, source: ImageSource) -> bytes | None:
         """The digest of a source's bytes; None for what has not been fetched, or only its vendor can read."""

@@ -43,11 +43,15 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first argument names; offers the nearest where there is none."""
         name = args[0]
         if name not in COMMANDS:
-            ctx.fail(f'There is no command "{name}". {did_you_mean(name, COMMANDS) or "See editchain --help."}')
+            ctx.fail(
+                f'There is no command "{name}". {did_you_mean(name, COMMANDS) or "See editchain --help."}'
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -57,7 +61,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, "-V", "--version", message="editchain %(version)s")
 def group() -> None:
     """Run pipelines of prompted picture edits: checked before money, charged once, reproducible in git.
@@ -120,7 +126,12 @@ def write_json(document: dict[str, Any]) -> None:
 
 
 def check(
-    workspace: Workspace, path: Path, *, options: Sequence[str] = (), inputs_file: str | None = None, needs_all: bool = True
+    workspace: Workspace,
+    path: Path,
+    *,
+    options: Sequence[str] = (),
+    inputs_file: str | None = None,
+    needs_all: bool = True,
 ) -> Checked:
     """A pipeline file checked in its workspace, with inputs as the command line has them."""
     from editchain import loading, providers
@@ -132,13 +143,22 @@ def check(
     def is_unchanged(image: str, stat: Stat) -> bool:
         if look is None:
             return False
-        folder = os.path.dirname(image)  # noqa: PTH120
+        folder = os.path.dirname(image)
         if folder not in folders:
             folders[folder] = look.files_below(folder)
         return is_same(folders[folder].get(image), stat)
 
-    surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt, is_unchanged)
-    return loading.check(path, surroundings, options=[_option(text) for text in options], inputs_file=inputs_file, folder=os.getcwd(), needs_all=needs_all)  # noqa: PTH109
+    surroundings = loading.Surroundings(
+        workspace.catalogue, workspace.today, providers.check_prompt, is_unchanged
+    )
+    return loading.check(
+        path,
+        surroundings,
+        options=[_option(text) for text in options],
+        inputs_file=inputs_file,
+        folder=os.getcwd(),
+        needs_all=needs_all,
+    )
 
 
 def _option(text: str) -> tuple[str, str]:

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 _MAGIC = frozenset("*?[")
 
 
-def keep(workspace: Workspace, pipeline: Pipeline, *, published: Iterable[str], results: str, messages: str, code: int) -> None:
+def keep(
+    workspace: Workspace,
+    pipeline: Pipeline,
+    *,
+    published: Iterable[str],
+    results: str,
+    messages: str,
+    code: int,
+) -> None:
     """Keeps what a command says, with everything that it depends on."""
     evidence = pipeline.evidence
     folders = []
     for listed in evidence.listings:
-        folder = os.path.dirname(listed) if _MAGIC.intersection(os.path.basename(listed)) else listed  # noqa: PTH119, PTH120
+        folder = os.path.dirname(listed) if _MAGIC.intersection(os.path.basename(listed)) else listed
         if _MAGIC.intersection(folder):
             return  # a pattern over folders would have to be walked to be trusted
         folders.append(folder)
@@ -34,21 +42,39 @@ def keep(workspace: Workspace, pipeline: Pipeline, *, published: Iterable[str], 
     log = str(workspace.folder / "journal.db-wal")
     for path in (*_surroundings(workspace, pipeline), str(workspace.folder / "journal.db"), *published):
         try:
-            files[path] = stat_of(os.stat(path))  # noqa: PTH116
+            files[path] = stat_of(os.stat(path))
         except FileNotFoundError:
             absent.append(path)
         except OSError:
             return
-    snapshots.save(sys.argv[1:], str(workspace.root), files=dict(files), folders=folders, absent=absent, empty=[log], results=results, messages=messages, code=code)
+    snapshots.save(
+        sys.argv[1:],
+        str(workspace.root),
+        files=dict(files),
+        folders=folders,
+        absent=absent,
+        empty=[log],
+        results=results,
+        messages=messages,
+        code=code,
+    )
 
 
 def _surroundings(workspace: Workspace, pipeline: Pipeline) -> list[str]:
     """What a plan depends on besides its own files: the configuration, and the documents of its models and operations."""
-    documents = {(kind, name) for step in pipeline.steps for kind, name in _documents(step.kind, step.documents)}
+    documents = {
+        (kind, name) for step in pipeline.steps for kind, name in _documents(step.kind, step.documents)
+    }
     shipped = schemas.folder()
     found = [str(shipped / f"{kind}s" / f"{name}.json") for kind, name in documents]
     own = [str(workspace.root / "models" / f"{name}.json") for kind, name in documents if kind == "model"]
-    return [str(workspace.root / "editchain.toml"), str(shipped / "step.json"), str(shipped / "fields.json"), *found, *own]
+    return [
+        str(workspace.root / "editchain.toml"),
+        str(shipped / "step.json"),
+        str(shipped / "fields.json"),
+        *found,
+        *own,
+    ]
 
 
 def _documents(kind: str, documents: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @click.command("plan", epilog="Example: editchain plan pipelines/seasons.yaml -i product=photos/mug.jpg")
 @click.argument("file", type=click.Path(path_type=Path))
 @input_options
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How the plan is written.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="How the plan is written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def command(file: Path, options: tuple[str, ...], inputs_file: str | None, form: str, as_json: bool) -> int:
     """Show what a run would do, by step, each with its reason; calls and price are at most.
@@ -38,7 +44,14 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, form:
         notes = "".join(f"{line}\n" for line in _notes(plan))
         click.echo(notes, err=True, nl=False)
         code = 0 if plan.is_settled else 10
-        keep(workspace, plan.pipeline, published=(), results=text + "\n", messages=found.messages + notes, code=code)
+        keep(
+            workspace,
+            plan.pipeline,
+            published=(),
+            results=text + "\n",
+            messages=found.messages + notes,
+            code=code,
+        )
     return code
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from editchain.commands.base import check, show_problems
 from editchain.diagnostics import Problem
 from editchain.errors import PipelineError
+from editchain.fetching import addresses, fetch_all
 from editchain.planning import BadPlan, plan
 from editchain.workspace import Known
 
@@ -30,20 +31,64 @@ class Planned:
 
 
 def planned(
-    workspace: Workspace, path: Path, *, options: Sequence[str] = (), inputs_file: str | None = None, retry_rejected: bool = False,
-    targets: Callable[[Pipeline], Callable[[Step], bool] | None] | None = None, fresh: Callable[[StepPlan], bool] | None = None,
-) -> Planned:  # fmt: skip
-    """The plan of a pipeline file; shows warnings, and raises PipelineError with every problem where there is an error."""
+    workspace: Workspace,
+    path: Path,
+    *,
+    options: Sequence[str] = (),
+    inputs_file: str | None = None,
+    retry_rejected: bool = False,
+    fetches: bool = False,
+    targets: Callable[[Pipeline], Callable[[Step], bool] | None] | None = None,
+    fresh: Callable[[StepPlan], bool] | None = None,
+) -> Planned:
+    """The plan of a pipeline file; shows warnings, and raises PipelineError with every problem where there is an error.
+
+    `fetches` lets inputs that are addresses be fetched first; without it what hangs on them is open.
+    """
     checked = check(workspace, path, options=options, inputs_file=inputs_file)
     if checked.pipeline is None:
         raise PipelineError(checked.problems)
     messages = show_problems(checked.problems)
     digests = workspace.digest_inputs(checked.pipeline)
+    if fetches and addresses(checked.pipeline):
+        from editchain.http import PUBLIC, is_public
+
+        plain = workspace.configuration.plain_hosts
+        rules = replace(
+            PUBLIC,
+            plain_hosts=plain,
+            is_allowed=lambda address: is_public(address) or bool(plain & {address, "localhost"}),
+        )
+        fetch_all(workspace, checked.pipeline, digests, rules)
     known = Known(workspace.look, digests, retry_rejected=retry_rejected)
     wanted = targets(checked.pipeline) if targets else None
     try:
-        return Planned(plan(checked.pipeline, known, workspace.choose, protect=workspace.protect, targets=wanted, fresh=fresh), digests, messages)
+        return Planned(
+            plan(
+                checked.pipeline,
+                known,
+                workspace.choose,
+                protect=workspace.protect,
+                targets=wanted,
+                fresh=fresh,
+            ),
+            digests,
+            messages,
+        )
     except BadPlan as bad:
         line, column = bad.step.place.source.locate(bad.step.place.offset)
         excerpt = bad.step.place.source.line(bad.step.place.offset)
-        raise PipelineError([Problem(bad.step.place.source.name, line, column, "error", bad.code, bad.message, bad.suggestion, excerpt)]) from None
+        raise PipelineError(
+            [
+                Problem(
+                    bad.step.place.source.name,
+                    line,
+                    column,
+                    "error",
+                    bad.code,
+                    bad.message,
+                    bad.suggestion,
+                    excerpt,
+                )
+            ]
+        ) from None

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 @click.command("run", epilog="Example: editchain run pipelines/seasons.yaml -i product='photos/*.jpg' -o out")
 @click.argument("file", type=click.Path(path_type=Path))
 @input_options
-@click.option("-o", "--out", metavar="DIR", help="Where outputs are published (the workspace's out/ by default).")
+@click.option(
+    "-o", "--out", metavar="DIR", help="Where outputs are published (the workspace's out/ by default)."
+)
 @click.option("--only", metavar="STEP", help="Run one step alone; what it needs must be stored.")
 @click.option("--from", "from_", metavar="STEP", help="Run a step and what needs it.")
 @click.option("--until", metavar="STEP", help="Run a step and what it needs.")
-@click.option("--fresh", multiple=True, metavar="STEP", help="Make a step's pictures anew, under the same keys.")
+@click.option(
+    "--fresh", multiple=True, metavar="STEP", help="Make a step's pictures anew, under the same keys."
+)
 @click.option("--budget", metavar="AMOUNT", help="A ceiling for this run, such as 3.00 or '3.00 USD'.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after a first failure.")
 @click.option("--overwrite", is_flag=True, help="Replace published files that somebody changed.")
@@ -51,9 +55,17 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, **cho
     with Workspace.of(file) as workspace:
         fresh = _fresh(chosen["fresh"])
         found = planned(
-            workspace, file, options=options, inputs_file=inputs_file, retry_rejected=chosen["retry_rejected"], fresh=fresh,
-            targets=lambda pipeline: _targets(pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]),
-        )  # fmt: skip
+            workspace,
+            file,
+            options=options,
+            inputs_file=inputs_file,
+            retry_rejected=chosen["retry_rejected"],
+            fresh=fresh,
+            fetches=True,
+            targets=lambda pipeline: _targets(
+                pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
+            ),
+        )
         plan = found.plan
         chosen["messages"] = found.messages
         _refuse(workspace, plan, chosen)
@@ -78,17 +90,28 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
         progress.say(f"notice: {notice}")
     run_id = running.new_run_id(workspace.now())
     progress.emit("run", id=run_id, pipeline=plan.pipeline.name, **running.summary(plan))
-    settings = running.Options(out, overwrite=chosen["overwrite"], prune=chosen["prune"], fail_fast=chosen["fail_fast"])
+    settings = running.Options(
+        out, overwrite=chosen["overwrite"], prune=chosen["prune"], fail_fast=chosen["fail_fast"]
+    )
     began = time.monotonic()
 
     async def work() -> Report:
-        return await running.run(workspace, plan, found.digests, settings, watch=progress.watch, run_id=run_id)
+        return await running.run(
+            workspace, plan, found.digests, settings, watch=progress.watch, run_id=run_id
+        )
 
     try:
         report = anyio.run(work)
     finally:
         progress.end()
-    progress.emit("end", id=run_id, exit_code=report.exit_code, counts=report.run.counts, published=report.publication.written, left_alone=[path for path, _ in report.publication.left_alone])
+    progress.emit(
+        "end",
+        id=run_id,
+        exit_code=report.exit_code,
+        counts=report.run.counts,
+        published=report.publication.written,
+        left_alone=[path for path, _ in report.publication.left_alone],
+    )
     return report, time.monotonic() - began
 
 
@@ -100,13 +123,22 @@ def _is_published(workspace: Workspace, plan: Plan, out: str, chosen: dict[str, 
     journal = workspace.look
     if journal is None or chosen["prune"]:
         return False
-    publisher = Publisher(workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"])
+    publisher = Publisher(
+        workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"]
+    )
     publication, todo = publisher.look(wanted_copies(journal, plan))
     if todo or publication.left_alone:
         return False
     said = f"{reporting.summary_line(plan)} · outputs unchanged"
     click.echo(said)
-    keep(workspace, plan.pipeline, published=publication.paths, results=said + "\n", messages=chosen["messages"], code=0)
+    keep(
+        workspace,
+        plan.pipeline,
+        published=publication.paths,
+        results=said + "\n",
+        messages=chosen["messages"],
+        code=0,
+    )
     return True
 
 
@@ -134,13 +166,17 @@ def _fresh(names: Iterable[str]) -> Callable[[StepPlan], bool] | None:
     return (lambda one: one.step.name in wanted or one.step.name.split("/")[0] in wanted) if wanted else None
 
 
-def _targets(pipeline: Pipeline, only: str | None, from_: str | None, until: str | None, fresh: Iterable[str]) -> Callable[[Step], bool] | None:
+def _targets(
+    pipeline: Pipeline, only: str | None, from_: str | None, until: str | None, fresh: Iterable[str]
+) -> Callable[[Step], bool] | None:
     """Which steps are wanted: all that outputs need, unless a step was named."""
     known = [step.name for step in pipeline.steps]
     tops = dict.fromkeys([*known, *(name.split("/")[0] for name in known)])
     for name in (only, from_, until, *fresh):
         if name is not None and name not in tops:
-            raise ConfigurationError(f'No step is called "{name}". {did_you_mean(name, tops) or f"There is {one_of(tops)}."}')
+            raise ConfigurationError(
+                f'No step is called "{name}". {did_you_mean(name, tops) or f"There is {one_of(tops)}."}'
+            )
     if sum(one is not None for one in (only, from_, until)) > 1:
         raise ConfigurationError("--only, --from and --until do not go together; name one.")
     if until is not None or only is not None:
@@ -160,7 +196,11 @@ def _dependents(pipeline: Pipeline, name: str) -> set[int]:
 
     found = {id(step) for step in pipeline.steps if _is(step, name)}
     for step in pipeline.steps:
-        if any(id(other) in found for value in (*step.fields.values(), step.protect) for other in pictures_in(value)):
+        if any(
+            id(other) in found
+            for value in (*step.fields.values(), step.protect)
+            for other in pictures_in(value)
+        ):
             found.add(id(step))
     return found
 
@@ -171,16 +211,27 @@ def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
 
     refuse_unreachable(plan)
     if chosen["only"] is not None:
-        missing = [one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (plan_has_work(one))]
+        missing = [
+            one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (plan_has_work(one))
+        ]
         if missing:
-            raise ConfigurationError(f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}.")
+            raise ConfigurationError(
+                f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."
+            )
     ceilings = [ceiling for ceiling in (_ceiling(chosen["budget"]), _budget_of(plan)) if ceiling]
     for most, currency in ceilings:
         for unit, least in plan.money.least.items():
             if (currency is None or unit == currency) and least > most:
-                raise Refused(f"This would cost at least {least:f} {unit}, more than the budget of {most:f}. Raise the budget, or run less.")
+                raise Refused(
+                    f"This would cost at least {least:f} {unit}, more than the budget of {most:f}. Raise the budget, or run less."
+                )
     total = sum(plan.money.most.values(), Decimal(0))
-    if plan.calls and not chosen["yes"] and sys.stdin.isatty() and total > Decimal(str(workspace.configuration.confirm_above)):
+    if (
+        plan.calls
+        and not chosen["yes"]
+        and sys.stdin.isatty()
+        and total > Decimal(str(workspace.configuration.confirm_above))
+    ):
         click.confirm(f"{reporting.summary_line(plan)}. Go on?", abort=True, err=True)
 
 

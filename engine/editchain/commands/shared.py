@@ -27,7 +27,14 @@ def input_options(function: Function) -> Function:
     """-i/--input and --inputs."""
     for option in (
         click.option("--inputs", "inputs_file", metavar="FILE", help="A YAML file that gives inputs."),
-        click.option("-i", "--input", "options", multiple=True, metavar="NAME=VALUE", help="Gives an input; several times for several values."),
+        click.option(
+            "-i",
+            "--input",
+            "options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Gives an input; several times for several values.",
+        ),
     ):
         function = option(function)
     return function
@@ -51,7 +58,11 @@ def explain_with(workspace: Workspace) -> Callable[[StepPlan, int], str]:
 
     def reason(one: StepPlan, ordinal: int) -> str:
         if one.states[ordinal] == AFTER:
-            open_needs = [producer.name for producer, need in one.needs(ordinal) if producer.keys[need] is None or need not in producer.digests]
+            open_needs = [
+                producer.name
+                for producer, need in one.needs(ordinal)
+                if producer.keys[need] is None or need not in producer.digests
+            ]
             return f"after {open_needs[0]}" if open_needs else "after an input is fetched"
         wanted = one.identity(ordinal)
         if look is None or wanted is None:

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problem
 
 
-@click.command("validate", epilog='Example: editchain validate pipelines/*.yaml --strict')
+@click.command("validate", epilog="Example: editchain validate pipelines/*.yaml --strict")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text", help="How problems are written.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    help="How problems are written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> int:
@@ -36,7 +42,11 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     warnings = len(problems) - errors
     _write(problems, form)
     if form == "text":
-        said = f"{len(files)} file{'s' if len(files) > 1 else ''}: {errors} errors, {warnings} warnings" if problems else None
+        said = (
+            f"{len(files)} file{'s' if len(files) > 1 else ''}: {errors} errors, {warnings} warnings"
+            if problems
+            else None
+        )
         if said:
             say(said)
         else:
@@ -50,19 +60,30 @@ def _write(problems: list[Problem], form: str) -> None:
     if form == "text":
         show_problems(problems)
     elif form == "json":
-        click.echo(json.dumps({"version": 1, "problems": [_as_json(one) for one in problems]}, ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(
+                {"version": 1, "problems": [_as_json(one) for one in problems]}, ensure_ascii=False, indent=2
+            )
+        )
     elif form == "github":
         for one in problems:
-            click.echo(f"::{one.severity} file={_escaped(one.file, True)},line={one.line},col={one.column},title={one.code}::{_escaped(one.sentence)}")
+            click.echo(
+                f"::{one.severity} file={_escaped(one.file, True)},line={one.line},col={one.column},title={one.code}::{_escaped(one.sentence)}"
+            )
     else:
         click.echo(json.dumps(_as_sarif(problems), ensure_ascii=False, indent=2))
 
 
 def _as_json(problem: Problem) -> dict[str, Any]:
     return {
-        "file": problem.file, "line": problem.line, "column": problem.column, "severity": problem.severity, "code": problem.code,
-        "message": problem.message, "suggestion": problem.suggestion,
-    }  # fmt: skip
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "severity": problem.severity,
+        "code": problem.code,
+        "message": problem.message,
+        "suggestion": problem.suggestion,
+    }
 
 
 def _escaped(text: str, is_property: bool = False) -> str:
@@ -77,10 +98,23 @@ def _as_sarif(problems: list[Problem]) -> dict[str, Any]:
     rules = sorted({problem.code for problem in problems})
     results = [
         {
-            "ruleId": one.code, "level": one.severity, "message": {"text": one.sentence},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": one.file}, "region": {"startLine": one.line, "startColumn": one.column}}}],
+            "ruleId": one.code,
+            "level": one.severity,
+            "message": {"text": one.sentence},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": one.file},
+                        "region": {"startLine": one.line, "startColumn": one.column},
+                    }
+                }
+            ],
         }
         for one in problems
-    ]  # fmt: skip
+    ]
     driver = {"name": "editchain", "version": __version__, "rules": [{"id": rule} for rule in rules]}
-    return {"version": "2.1.0", "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    return {
+        "version": "2.1.0",
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }

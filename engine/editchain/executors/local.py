@@ -75,9 +75,14 @@ class LocalExecutor:
     """Carries out operations and local models; keeps what it decoded for the tasks that come next."""
 
     def __init__(
-        self, store: Store, digests: Callable[[ImageSource], bytes | None], operation: Callable[[str], Operation],
-        provider: Callable[[str], Provider], *, workers: int,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        digests: Callable[[ImageSource], bytes | None],
+        operation: Callable[[str], Operation],
+        provider: Callable[[str], Provider],
+        *,
+        workers: int,
+    ) -> None:
         self.workers = workers
         self._store = store
         self._digests = digests
@@ -107,7 +112,7 @@ class LocalExecutor:
             return Failure("failed", str(error), is_final=True)
         except MemoryError:
             return Failure("failed", "There is not enough memory for this picture.")
-        except Exception as error:  # noqa: BLE001  (a picture that a library chokes on fails its task, not the run)
+        except Exception as error:
             return Failure("failed", f"{type(error).__name__}: {error}")
 
     def _keep(self, picture: Picture | bytes, seed: int | None, began: float) -> Made:
@@ -135,24 +140,35 @@ class LocalExecutor:
             return self._edit(plan, ordinal, work.key, document)
         if plan.is_check:
             return self._hold_against(plan, ordinal), None
-        fields = {name: None for name in document.document["properties"]} | dict(document.defaults)
+        fields = dict.fromkeys(document.document["properties"]) | dict(document.defaults)
         fields.update((name, plan.value(name, ordinal)) for name in plan.values)
         for name in plan.images:
-            pictures = [self._blob(part, ordinal_of).decode() for part, ordinal_of in self._parts(plan, name, ordinal)]
+            pictures = [
+                self._blob(part, ordinal_of).decode() for part, ordinal_of in self._parts(plan, name, ordinal)
+            ]
             fields[name] = pictures if name in document.image_list_fields else pictures[0]
         return self._operation(document.name).apply(**fields), None
 
     def _hold_against(self, plan: StepPlan, ordinal: int) -> bytes:
         """The picture of a step as it is, where it is what the step expects; raises TaskError where it is not."""
-        blobs = {name: [self._blob(part, at) for part, at in self._parts(plan, name, ordinal)] for name in plan.images}
+        blobs = {
+            name: [self._blob(part, at) for part, at in self._parts(plan, name, ordinal)]
+            for name in plan.images
+        }
         data = blobs["image"][0].read()
         images = {name: found[0].decode() for name, found in blobs.items() if found}
-        failed = expectations.failures(plan.value("expect", ordinal), data, images["image"], images.get("original"), images.get("mask"))
+        failed = expectations.failures(
+            plan.value("expect", ordinal), data, images["image"], images.get("original"), images.get("mask")
+        )
         if failed:
-            raise TaskError(f"The picture is not what the step expects: {'; '.join(failed)}. It stays stored.")
+            raise TaskError(
+                f"The picture is not what the step expects: {'; '.join(failed)}. It stays stored."
+            )
         return data
 
-    def _edit(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> tuple[Picture | bytes, int | None]:
+    def _edit(
+        self, plan: StepPlan, ordinal: int, key: bytes, document: Model
+    ) -> tuple[Picture | bytes, int | None]:
         route = plan.way(ordinal).route
         if route is None:
             raise TaskError(f"{document.name} has no route here.")
@@ -165,12 +181,23 @@ class LocalExecutor:
     def request(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> Request:
         """What a task asks of a model: fields with defaults, pictures, and a seed derived from the key where none is said."""
         fields = {name: value for name, value in document.defaults.items() if value is not None}
-        fields.update((name, plan.value(name, ordinal)) for name in plan.values if plan.value(name, ordinal) is not None)
+        fields.update(
+            (name, plan.value(name, ordinal)) for name in plan.values if plan.value(name, ordinal) is not None
+        )
         seed = None
         if document.seeded:
             said = fields.pop(document.seeded, None)
-            seed = int.from_bytes(key[:4], "big") & MAX_SEED if said is None else said if isinstance(said, int) else None
-        images = {name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal)) for name in plan.images}
+            seed = (
+                int.from_bytes(key[:4], "big") & MAX_SEED
+                if said is None
+                else said
+                if isinstance(said, int)
+                else None
+            )
+        images = {
+            name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal))
+            for name in plan.images
+        }
         route = plan.way(ordinal).route
         return Request(document.name, route.id if route else document.name, fields, images, seed)
 
@@ -179,7 +206,9 @@ class LocalExecutor:
         parts: list[tuple[Any, int]] = []
         for part in plan.images[name]:
             if isinstance(part, Edge):
-                parts.extend((part.producer, need) for need in part.ordinals(ordinal) if need in part.producer.digests)
+                parts.extend(
+                    (part.producer, need) for need in part.ordinals(ordinal) if need in part.producer.digests
+                )
             else:
                 parts.append((part[ordinal] if isinstance(part, Column) else part, 0))
         return parts

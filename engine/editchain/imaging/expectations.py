@@ -19,10 +19,20 @@ _LIMITS = (
 
 
 def failures(
-    expect: Mapping[str, Any], data: bytes, image: Image.Image, original: Image.Image | None, mask: Image.Image | None
+    expect: Mapping[str, Any],
+    data: bytes,
+    image: Image.Image,
+    original: Image.Image | None,
+    mask: Image.Image | None,
 ) -> list[str]:
     """A sentence for each expectation that does not hold; `data` are the picture's stored bytes."""
-    return [*_size(expect, image), *_format(expect, data), *_blank(expect, image), *_similar(expect, image, original), *_outside(expect, image, original, mask)]
+    return [
+        *_size(expect, image),
+        *_format(expect, data),
+        *_blank(expect, image),
+        *_similar(expect, image, original),
+        *_outside(expect, image, original, mask),
+    ]
 
 
 def _size(expect: Mapping[str, Any], image: Image.Image) -> Iterator[str]:

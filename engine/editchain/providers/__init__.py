@@ -24,7 +24,9 @@ LOCAL = frozenset({"darkroom"})
 def load(name: str) -> Provider:
     """The provider of a name; raises ConfigurationError where there is none in this version."""
     if name not in PROVIDERS:
-        raise ConfigurationError(f'There is no provider "{name}" in this version. There is {one_of(PROVIDERS)}.')
+        raise ConfigurationError(
+            f'There is no provider "{name}" in this version. There is {one_of(PROVIDERS)}.'
+        )
     return cast("Provider", importlib.import_module(PROVIDERS[name]))
 
 

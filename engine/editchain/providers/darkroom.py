@@ -33,10 +33,14 @@ async def submit(request: Request) -> Submitted:
     pictures = []
     for sample in range(request.count):
         edited = apply(
-            compiled.edits, images["image"][0].decode(), references=[one.decode() for one in images.get("references", ())],
-            mask=mask, seed=(request.seed or 0) + sample, strength=float(request.fields.get("strength", 1.0)),
+            compiled.edits,
+            images["image"][0].decode(),
+            references=[one.decode() for one in images.get("references", ())],
+            mask=mask,
+            seed=(request.seed or 0) + sample,
+            strength=float(request.fields.get("strength", 1.0)),
             aspect_ratio=str(request.fields.get("aspect_ratio", "auto")),
-        )  # fmt: skip
+        )
         pictures.append(Picture(edited))
     return Finished(tuple(pictures), seed=request.seed)
 

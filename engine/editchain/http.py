@@ -1,0 +1,162 @@
+"""Sockets: fetching pictures from addresses that a recipe names, without being led to a machine that is not public."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import anyio
+import anyio.to_thread
+import httpcore
+
+from editchain.errors import EditchainError
+from editchain.imaging.limits import MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_REDIRECTS = 5
+TOTAL_SECONDS = 60.0
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class FetchError(EditchainError):
+    """An address that cannot or may not be fetched; nothing was charged, and trying again is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be fetched. `is_allowed` judges each address a name resolves to; `plain_hosts` may be asked without TLS."""
+
+    is_allowed: Callable[[str], bool]
+    plain_hosts: frozenset[str] = frozenset()
+    tls: ssl.SSLContext | None = None
+    max_bytes: int = MAX_BYTES
+    total_seconds: float = TOTAL_SECONDS
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is a globally routable unicast one, however an IPv4 address is wrapped into IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+PUBLIC = Rules(is_public)
+
+
+async def fetch(url: str, rules: Rules = PUBLIC) -> bytes:
+    """The bytes at an address, redirects followed and judged one by one; raises FetchError with the reason."""
+    try:
+        with anyio.fail_after(rules.total_seconds):
+            for _ in range(MAX_REDIRECTS + 1):
+                status, location, body = await _once(url, rules)
+                if location is None:
+                    if status != 200:
+                        raise FetchError(f"{_shown(url)} answered with status {status}.")
+                    return body
+                url = urljoin(url, location)
+    except TimeoutError:
+        raise FetchError(f"{_shown(url)} took longer than {rules.total_seconds:.0f} s.") from None
+    raise FetchError(f"{_shown(url)} leads on more than {MAX_REDIRECTS} times.")
+
+
+async def _once(url: str, rules: Rules) -> tuple[int, str | None, bytes]:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in rules.plain_hosts):
+        raise FetchError(f"{_shown(url)} is not an https: address.")
+    if parts.username or parts.password or not parts.hostname:
+        raise FetchError(f"{_shown(url)} must name a host, without user or password.")
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=rules.tls or ssl.create_default_context(),
+        network_backend=_Judging(rules),
+        max_connections=1,
+    )
+    headers = [
+        ("Host", parts.netloc),
+        ("Accept", "image/*"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", "editchain"),
+    ]
+    try:
+        async with pool, pool.stream("GET", url, headers=headers) as response:
+            location = dict(response.headers).get(b"location")
+            if response.status in _REDIRECTS and location:
+                return response.status, location.decode("latin-1"), b""
+            return response.status, None, await _body(response, url, rules)
+    except (
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+        ssl.SSLError,
+        OSError,
+    ) as error:
+        raise FetchError(f"{_shown(url)} cannot be fetched: {error or type(error).__name__}.") from error
+
+
+async def _body(response: httpcore.Response, url: str, rules: Rules) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_stream():
+        body += chunk
+        if len(body) > rules.max_bytes:
+            raise FetchError(f"{_shown(url)} is larger than {rules.max_bytes // 1048576} MB.")
+    return bytes(body)
+
+
+class _Judging(httpcore.AsyncNetworkBackend):
+    """Resolves a name once, judges every answer, and connects to the judged address itself."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the first address, when all of them may be connected to."""
+        try:
+            found = await anyio.to_thread.run_sync(
+                lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            )
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} is not known: {error.strerror or error}") from error
+        addresses = [str(info[4][0]) for info in found]
+        refused = [address for address in addresses if not self._rules.is_allowed(address)]
+        if refused or not addresses:
+            raise FetchError(
+                f"{host} is {refused[0] if refused else 'nowhere'}, which is not a public address; recipes may only fetch from public ones."
+            )
+        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Never: an address names a host."""
+        _ = timeout, socket_options
+        raise httpcore.ConnectError(path)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await anyio.sleep(seconds)
+
+
+def _shown(url: str) -> str:
+    """An address for messages: without its query, which may be signed."""
+    return url.split("?", 1)[0]
