@@ -410,4 +410,11 @@ _FRAME = (
         None, values={"colour": "#ffffff", "anchor": "bottom_right", "height": 0.05, "opacity": 0.6}),
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*_TONE, *_COLOUR, *_LOOKS, *_DETAIL, *_FRAME)
+GROUPS: Mapping[str, tuple[Rule, ...]] = {
+    "Light and dark": _TONE,
+    "Colour": _COLOUR,
+    "Looks": _LOOKS,
+    "Sharp and soft": _DETAIL,
+    "Shape and frame": _FRAME,
+}
+RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)

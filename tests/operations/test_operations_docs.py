@@ -1,0 +1,59 @@
+"""docs/operations.md follows the documents; run this file to write its last part again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operations.md"
+MARK = "<!-- operations: this part follows schemas/operations/ -->\n"
+
+
+def kind(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2].replace("_", " ")
+    if "enum" in field:
+        return " \\| ".join(f"`{value}`" for value in field["enum"])
+    least, most = field.get("minimum", field.get("exclusiveMinimum")), field.get("maximum")
+    limits = f", {least:g} to {most:g}" if least is not None and most is not None else ""
+    return f"{field['type']}{limits}"
+
+
+def section(name: str, document: dict[str, Any]) -> str:
+    example = document["x-editchain"]["example"]
+    rows = []
+    for key, field in document["properties"].items():
+        default = f"`{json.dumps(field['default'])}`" if "default" in field else ""
+        needed = " (required)" if key in document["required"] else ""
+        rows.append(f"| `{key}`{needed} | {kind(field)} | {default} | {field['description']} |")
+    lines = [
+        f"### {name}",
+        document["description"],
+        "```yaml\n"
+        + "step: {"
+        + ", ".join(f"{key}: {plain(value)}" for key, value in example.items())
+        + "}\n```",
+        "\n".join(["| field | takes | default | |", "|---|---|---|---|", *rows]),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def plain(value: Any) -> str:
+    return value if isinstance(value, str) and not set(value) & set(",:#{}[]") else json.dumps(value)
+
+
+def expected() -> str:
+    documents = sorted((ROOT / "schemas" / "operations").glob("*.json"))
+    return "\n" + "\n".join(section(path.stem, json.loads(path.read_text("utf-8"))) for path in documents)
+
+
+def test_the_page_lists_every_field_of_every_operation() -> None:
+    assert PAGE.read_text("utf-8").partition(MARK)[2] == expected()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(PAGE.read_text("utf-8").partition(MARK)[0] + MARK + expected(), "utf-8")
+    sys.stdout.write(f"{PAGE} written\n")
