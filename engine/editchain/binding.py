@@ -94,6 +94,7 @@ class Binder:
         self.dimensions: dict[str, Dimension] = {one.name: one for one in scope.ambient}
         self.is_sound = True
         self.used: set[str] = set()
+        self.spoilt: set[str] = set()
 
     # ------------------------------------------------------------------ problems
 
@@ -393,6 +394,8 @@ class Binder:
     def resolve(self, reference: Reference, source: Source, at: int, *, as_text: bool = False) -> Any:
         """What a reference stands for in this step; UNKNOWN with a problem noted where it stands for nothing."""
         name = reference.name
+        if name in self.spoilt:
+            return UNKNOWN  # a loop variable whose own problem has been said
         target = self.scope.names.get(name)
         if target is None:
             dimension = self.loops.get(name) or self._visible(name)
@@ -416,7 +419,7 @@ class Binder:
 
     def _unknown_name(self, reference: Reference, source: Source, at: int) -> Any:
         name = reference.name
-        if name in self.scope.all_names:
+        if name in self.scope.all_names or any(one.startswith(f"{name}-") for one in self.scope.all_names):
             return UNKNOWN  # declared, but its own problems have been said
         if steps := self.scope.loop_variables.get(name):
             return self._bad(
@@ -578,7 +581,7 @@ class Binder:
         if isinstance(value, str) and "$" in value:
             return self._loop_over(name, value, source, at)
         if not isinstance(value, Seq):
-            self.error(source, at, "wrong-type", f"for_each.{name} is a list of values, or a reference to an input of type list, images or table.", f"Write {name}: [{written(source, at, value)}]." if not isinstance(value, Map) else None)
+            self.error(source, at, "wrong-type", f"for_each.{name} is a list of values, or a reference to an input of type list, images or table.", f"Write {name}: [{written(source, at, value)}]." if isinstance(value, (str, int, float)) else None)
             return None
         if not value:
             self.error(source, at, "empty-dimension", f"for_each.{name} has no values.")

@@ -25,12 +25,17 @@ class Source:
         self.text = text
         self._line_starts: list[int] | None = None
 
-    def locate(self, offset: int) -> tuple[int, int]:
-        """The line and column of a character offset."""
+    @property
+    def line_starts(self) -> list[int]:
+        """The offset of the first character of every line."""
         if self._line_starts is None:
             self._line_starts = [0, *_after_line_ends(self.text)]
-        line = bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
+        return self._line_starts
+
+    def locate(self, offset: int) -> tuple[int, int]:
+        """The line and column of a character offset."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
 
     def line(self, offset: int) -> str:
         """The whole line that holds a character offset, without its end."""
@@ -81,10 +86,22 @@ class Problems:
     """Collects problems as they are found; one for each cause and place."""
 
     found: dict[tuple[str, int, int, str], Problem] = field(default_factory=dict)
+    spoilt: set[tuple[str, int, int]] = field(default_factory=set)
 
-    def error(self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1) -> None:
-        """Adds what makes the file unusable."""
+    def error(
+        self,
+        place: Place,
+        code: str,
+        message: str,
+        suggestion: str | None = None,
+        *,
+        width: int = 1,
+        spoils: bool = False,
+    ) -> None:
+        """Adds what makes the file unusable. `spoils` says that nothing more is to be said of this place."""
         self._add(place, "error", code, message, suggestion, width)
+        if spoils:
+            self.spoilt.add((place.source.name, *place.source.locate(place.offset)))
 
     def warning(self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1) -> None:
         """Adds what a vendor would silently ignore, or what is likely not meant."""
@@ -94,12 +111,21 @@ class Problems:
         self, place: Place, severity: Severity, code: str, message: str, suggestion: str | None, width: int
     ) -> None:
         line, column = place.source.locate(place.offset)
+        if (place.source.name, line, column) in self.spoilt:
+            return
         excerpt = place.source.line(place.offset) if place.source.text else None
         problem = Problem(
             place.source.name, line, column, severity, code, visible(message),
             visible(suggestion) if suggestion else None, excerpt, width,
         )  # fmt: skip
         self.found.setdefault((problem.file, line, column, code), problem)
+
+    def forget_after(self, place: Place) -> None:
+        """Takes back what was said of a source at or after a place."""
+        start = place.source.locate(place.offset)
+        for key in [one for one in self.found if one[0] == place.source.name and one[1:3] >= start]:
+            del self.found[key]
+            self.spoilt.discard(key[:3])
 
     def has_errors(self) -> bool:
         """Whether anything makes the file unusable."""

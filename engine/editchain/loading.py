@@ -11,11 +11,12 @@ from editchain.artifacts import ImageSource
 from editchain.binding import BROKEN, Binder, Binding, Handed, Result, Scope, dimensions_of, find_references
 from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
 from editchain.errors import PipelineError
-from editchain.inputs import SCALARS, Given, InputLoader, read_given, scalar_problem
+from editchain.inputs import Given, InputLoader, better_name, read_given
 from editchain.pipeline import UNKNOWN, Budget, Dimension, Input, Joined, Listing, Output, Pick, Picture, Pipeline, Step
 from editchain.publishing import BadTemplate, Template, first_collision, path_of, template
 from editchain.reading import Reader, Unfit, stem_of, workspace_of
 from editchain.references import NAME, BadReference, Reference, parse
+from editchain.scalars import SCALARS, scalar_problem, shown, width_of
 from editchain.steps import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, StepLoader
 from editchain.syntax import MAX_BYTES, Document, Map, Seq, written
 from editchain.syntax import parse as parse_yaml
@@ -161,8 +162,8 @@ class FileLoader:
         if self.scope.prefix:
             return inputs, tuple(self.made), outputs
         needed = self._needed(outputs, drafts)
-        self._check_collisions(outputs, inputs)
         self._check_counts(needed)
+        self._check_collisions(outputs, inputs)
         return inputs, needed, outputs
 
     # ------------------------------------------------------------------ the top level
@@ -172,11 +173,15 @@ class FileLoader:
         return value if isinstance(value, Map) else otherwise
 
     def _check_top(self, root: Map) -> None:
+        means_steps = False
         for key, value in root.items():
             key_at, at = root.places[key]
+            if value is UNKNOWN:
+                continue
             if key not in TOP_LEVEL:
                 offer = did_you_mean(key, TOP_LEVEL) or f"A pipeline has {one_of(TOP_LEVEL)}."
-                self.error(key_at, "unknown-field", f'a pipeline has no "{key}".', offer, width=len(key))
+                means_steps = means_steps or '"steps"' in offer
+                self.error(key_at, "unknown-field", f'A pipeline has no "{key}".', offer, width=len(key))
             elif value is None:
                 self.error(at, "null-value", f"{key} has no value.", "Remove the line, or give it a value.")
             elif key in ("inputs", "defaults", "steps", "outputs", "budget") and not isinstance(value, Map):
@@ -185,11 +190,12 @@ class FileLoader:
                 self.error(at, "wrong-type", f"{key} is text.", f'Put it in quotes: "{written(self.source, at, value)}".' if not isinstance(value, (dict, list)) else None)
         if "version" not in root:
             self.error(root.at, "missing-field", "The pipeline does not say its version.", "Begin the file with `version: 1`.")
-        elif root["version"] is not None and (root["version"] != 1 or type(root["version"]) is not int):
-            at = root.places["version"][1]
-            shown = root["version"] if not isinstance(root["version"], (dict, list)) else "that"
-            self.error(at, "bad-version", f"version: {shown} is not a version of the language that is known here.", "Write `version: 1`.", width=len(str(shown)))
-        if "steps" not in root or (isinstance(root["steps"], Map) and not root["steps"]):
+        elif root["version"] not in (None, UNKNOWN) and (root["version"] != 1 or type(root["version"]) is not int):
+            value, at = root["version"], root.places["version"][1]
+            said = f'"{value}"' if isinstance(value, str) else shown(value)
+            message = f"version: {said} is not a version of the language that is known here."
+            self.error(at, "bad-version", message, "Write `version: 1`.", width=width_of(value))
+        if ("steps" not in root and not means_steps) or (isinstance(root.get("steps"), Map) and not root["steps"]):
             at = root.places["steps"][1] if "steps" in root else root.at
             self.error(at, "missing-field", "A pipeline needs at least one step.", "Write them under `steps:`.")
         if isinstance(name := root.get("name"), str) and not _SLUG.fullmatch(name):
@@ -209,7 +215,8 @@ class FileLoader:
             self.error(budget.at, "missing-field", f"budget does not say its {missing}.", "Write {max: 3.00, currency: USD}.")
             return None
         if type(most) not in (int, float) or most < 0:
-            self.error(budget.places["max"][1], "wrong-type", "budget.max is an amount of 0 or more.")
+            hint = f"Write {most} without the quotes." if isinstance(most, str) and re.fullmatch(r"\d+(\.\d+)?", most) else None
+            self.error(budget.places["max"][1], "wrong-type", "budget.max is an amount of 0 or more.", hint, width=width_of(most))
             return None
         if not isinstance(currency, str) or not re.fullmatch("[A-Za-z]{2,12}", currency):
             self.error(budget.places["currency"][1], "wrong-type", "budget.currency is a unit such as USD.")
@@ -229,7 +236,7 @@ class FileLoader:
             if name == "sample":
                 self.error(key_at, "reserved-name", 'The name "sample" is reserved for the samples of a step.', "Choose another name.", width=len(name))
             elif not NAME.fullmatch(name):
-                self.error(key_at, "bad-name", f'"{name}" is no name for a step: a name is made of a-z, 0-9 and _, and begins with a letter.', width=max(1, len(name)))
+                self.error(key_at, "bad-name", f'"{name}" is no name for a step: a name is made of a-z, 0-9 and _, and begins with a letter.', better_name(name), width=max(1, len(name)))
 
     # ------------------------------------------------------------------ steps
 
@@ -238,7 +245,7 @@ class FileLoader:
         for name, raw in steps.items():
             key_at, at = steps.places[name]
             if not isinstance(raw, Map):
-                self.error(at if raw is not None else key_at, "wrong-type", f"steps.{name}: a step is a mapping of fields.", "Such as {model: darkroom, image: $photo, prompt: sepia}.")
+                self.error(at if raw is not None else key_at, "wrong-type", f"steps.{name}: a step is a mapping of fields.", "Write {model: darkroom, image: $photo, prompt: sepia}.")
                 self.scope.names.setdefault(name, BROKEN)
                 continue
             drafts[name] = self.steps.draft(name, raw, key_at, defaults)
@@ -442,20 +449,17 @@ class FileLoader:
             return None
         place = Place(document.source, key_at)
         wants = {"image": "image", "images": "images"}.get(str(kind), "list" if kind == "list" else "any")
-        if kind == "images" and isinstance(value, str) and "$" not in value:
-            bound = InputLoader(self.source, self.base, self.reader, self.problems).load(
-                _single(name, declared, value, at), {}, None, needs_all=False
-            ).get(name)
-            return Handed(bound, None, None) if bound is not None else None
+        reads_itself = kind == "images" and isinstance(value, str) and "$" not in value
+        if reads_itself or (kind == "table" and isinstance(value, (str, list)) and not any(find_references(value))):
+            loader = InputLoader(self.source, self.base, self.reader, self.problems)
+            read = loader.bind_written(name, declared, value, at)
+            return Handed(read, None, None) if read is not None else Handed(_unknown_input(name, kind, place), UNKNOWN, None)
         bound_value = binder.bind(value, self.source, at, wants)
         if bound_value is None:
             return Handed(Input(name, str(kind), None, None, None, False, place, Place(self.source, at), True), None, None)
         dimension = None
         if kind in ("images", "list") and bound_value is not UNKNOWN:
             dimension = self._handed_dimension(where, name, bound_value, at)
-        elif kind == "table" and isinstance(value, Seq):
-            loaded = InputLoader(self.source, self.base, self.reader, self.problems).load(_single(name, declared, value, at), {}, None, needs_all=False).get(name)
-            return Handed(loaded, None, None) if loaded is not None else None
         elif kind in SCALARS and not isinstance(bound_value, (Pick, Joined)) and bound_value is not UNKNOWN:
             problem = scalar_problem(bound_value, str(kind), declared)
             if problem is not None:
@@ -502,7 +506,7 @@ class FileLoader:
         for name, value in declared.items():
             key_at, at = declared.places[name]
             if not NAME.fullmatch(name):
-                self.error(key_at, "bad-name", f'"{name}" is no name for an output: a name is made of a-z, 0-9 and _, and begins with a letter.', width=max(1, len(name)))
+                self.error(key_at, "bad-name", f'"{name}" is no name for an output: a name is made of a-z, 0-9 and _, and begins with a letter.', better_name(name), width=max(1, len(name)))
             output = self._output(name, value, key_at, at)
             if output is not None:
                 outputs.append(output)
@@ -633,7 +637,8 @@ class FileLoader:
             elif key in ("operation", "pipeline", "with", "for_each", "exclude", "after"):
                 self.error(key_at, "unknown-field", f"defaults.{key}: that stands in a step, not in defaults.", width=len(key))
             elif key not in self.steps.defaults_used and not any(key in draft.entries for draft in drafts.values()):
-                if any(not draft.documents and draft.kind != "pipeline" for draft in drafts.values()):
+                is_any_field = key in STEP_FIELDS or self.steps.is_field(key)
+                if is_any_field and any(not draft.documents and draft.kind != "pipeline" for draft in drafts.values()):
                     continue  # a step whose model is not known might have taken it
                 fields = {name for draft in drafts.values() for document in draft.documents.values() for name in document.document["properties"]} | STEP_FIELDS
                 self.problems.warning(Place(self.source, key_at), "unused-default", f'defaults.{key}: no step can take "{key}".', did_you_mean(key, fields) or "Take it away.", width=len(key))
@@ -724,17 +729,10 @@ def _only_after(draft: Draft, need: str) -> bool:
     return not any(reference.name == need for key, entry in draft.entries.items() if key != "after" for reference in find_references(entry.value))
 
 
-def _single(name: str, declared: Map, value: Any, at: int) -> Map:
-    """An input declaration with a value in place of its default, for reading a value that a caller writes out."""
-    one = Map(at)
-    one.update({key: part for key, part in declared.items() if key != "default"})
-    one.places = {key: (at, at) for key in declared}
-    one["default"] = value
-    one.places["default"] = (at, at)
-    whole = Map(at)
-    whole[name] = one
-    whole.places[name] = (at, at)
-    return whole
+def _unknown_input(name: str, kind: str, place: Place) -> Input:
+    """An input whose value is wrong and has been said to be."""
+    dimension = Dimension(name, None, place=place) if kind in ("images", "list", "table") else None
+    return Input(name, kind, UNKNOWN, None, dimension, False, place, place, True)
 
 
 def _single_pictures(picture: Picture) -> Iterator[tuple[str, Picture]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from editchain.diagnostics import Place, Problem
@@ -29,6 +29,7 @@ class Dimension:
 
     A value is a scalar, an ImageSource, or a dict of those (a row, a loop item), whose texts are then dicts too.
     `columns` names what a row has. `is_outer` marks an image input that was given several values.
+    `value_places` go with `keys`; `cell_place` looks up where a cell of a row stands.
     """
 
     name: str
@@ -39,6 +40,13 @@ class Dimension:
     is_outer: bool = False
     place: Place | None = None
     value_places: tuple[Place, ...] = ()
+    cell_place: Callable[[int, str], Place] | None = None
+
+    def place_at(self, position: int, column: str | None = None) -> Place | None:
+        """Where the value at a position stands, or its cell in a column; None where that is not known."""
+        if column is not None and self.cell_place is not None:
+            return self.cell_place(position, column)
+        return self.value_places[position] if position < len(self.value_places) else None
 
     @property
     def size(self) -> int:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _MAGIC = frozenset("*?[")
+_MOST_NEAR = 5000
+_IMAGES_HINT = "Declare an input with type: images, which takes a folder or a glob."
 
 
 class Stat(NamedTuple):
@@ -106,10 +108,8 @@ class Reader:
         if inside is None:
             inside = self._inside[folder] = self._is_inside(folder)
         if not inside or (os.path.islink(path) and not self._is_inside(path)):  # noqa: PTH114
-            raise Unfit(
-                "outside-workspace", f'"{text}" leads outside the workspace {self.display(self.workspace)}.',
-                "Move the file into the workspace.",
-            )  # fmt: skip
+            message = f'"{text}" leads outside the workspace.'
+            raise Unfit("outside-workspace", message, "Move the file into the workspace.")
         hidden = [part for part in os.path.relpath(path, self.workspace).split(os.sep) if part.startswith(".") and part != "."]
         if hidden:
             raise Unfit("outside-workspace", f'"{text}" leads into the hidden {hidden[0]}.', "Move the file to a folder that is not hidden.")
@@ -162,20 +162,26 @@ class Reader:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 self.evidence.absent.add(path)
-                raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", self._near(path)) from None
+                is_glob = what == "file" and _MAGIC.intersection(os.path.basename(path))  # noqa: PTH119
+                hint = _IMAGES_HINT if is_glob else self._near(path)
+                raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", hint) from None
             raise Unfit("unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}.") from None
         if stat.S_ISDIR(found.st_mode):
-            raise Unfit("not-a-file", f"{self.display(path)} is a folder; a {what} is wanted here.")
+            message = f"{self.display(path)} is a folder, and a {what} is wanted here."
+            raise Unfit("not-a-file", message, _IMAGES_HINT if what == "file" else None)
         if not stat.S_ISREG(found.st_mode):
-            raise Unfit("not-a-file", f"{self.display(path)} is not a regular file.")
+            message = f"{self.display(path)} is not a regular file."
+            raise Unfit("not-a-file", message, "Name a file on the disk.")
         return found
 
     def _near(self, path: str) -> str | None:
         folder, name = os.path.split(path)
         try:
-            return did_you_mean(name, os.listdir(folder))  # noqa: PTH208
+            near = did_you_mean(name, os.listdir(folder)[:_MOST_NEAR])  # noqa: PTH208
         except OSError:
             return None
+        shown = self.display(folder)
+        return near if near is None or shown == "." else near.replace('"', f'"{shown}{os.sep}', 1)
 
     def several(self, text: str, base: str, *, anywhere: bool = False) -> list[str] | None:
         """The sorted image files that a folder or a glob means; None where the text means one file."""

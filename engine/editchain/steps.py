@@ -19,6 +19,7 @@ from editchain.binding import (
     value_at,
 )
 from editchain.diagnostics import Place, Source, did_you_mean, one_of
+from editchain.inputs import better_name
 from editchain.pipeline import UNKNOWN, Dimension, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record, Retry, Step
 from editchain.reading import Unfit
 from editchain.references import NAME
@@ -136,6 +137,10 @@ class StepLoader:
             return kinds[0]
         if defaults and defaults.get("model") is not None and not ("model" in raw and raw["model"] is None):
             return "model"
+        if defaults and (near := next((key for key in defaults if key not in STEP_FIELDS and did_you_mean(key, KINDS)), None)):
+            self.error(defaults.places[near][0], "unknown-field", f'defaults.{near}: no step has a field "{near}".', did_you_mean(near, KINDS), width=len(near))
+            self.defaults_used.add(near)
+            return ""
         misspelt = next((key for key in raw if key not in STEP_FIELDS and did_you_mean(key, KINDS)), None)
         offer = did_you_mean(misspelt, KINDS) if misspelt else "Write `model:`, `operation:` or `pipeline:`, or put a model in `defaults`."
         self.error(raw.places[misspelt][0] if misspelt else key_at, "missing-field", f"steps.{name} names no model, operation or pipeline.", offer, width=len(misspelt or name))
@@ -190,6 +195,11 @@ class StepLoader:
             key_at, at = defaults.places[key]
             draft.entries[key] = Entry(value, draft.source, at, key_at)
 
+    def is_field(self, name: str) -> bool:
+        """Whether some model or operation has a field of this name."""
+        tables: tuple[Mapping[str, Any], ...] = (self.catalogue.models, self.catalogue.operations)
+        return any(name in document.document["properties"] for table in tables for document in table.values())
+
     def _takes(self, draft: Draft, key: str) -> bool:
         if draft.kind == "pipeline" or not draft.kind:
             return False
@@ -237,8 +247,10 @@ class StepLoader:
                 draft.has_references = True
                 for reference in find_references(value):
                     names[reference.name] = None
-        if isinstance(after := draft.raw.get("after"), str):
-            names[after] = None
+        loops = draft.entries.get("for_each")
+        if loops is not None and isinstance(loops.value, Map):  # a name of its own, were it allowed, is no step
+            for name in loops.value:
+                names.pop(name, None)
         return tuple(names)
 
     # ------------------------------------------------------------------ steps
@@ -332,6 +344,7 @@ class StepLoader:
 
     def _loops(self, draft: Draft, entry: Entry, binder: Binder) -> list[Dimension]:
         if not isinstance(entry.value, Map):
+            binder.is_sound = False
             self.error(entry.at, "wrong-type", f"steps.{draft.name}.for_each is a mapping from loop variables to their values.", "Write for_each: {name: [a, b]}.")
             return []
         if not entry.value:
@@ -340,6 +353,7 @@ class StepLoader:
         loops = []
         for name, value in entry.value.items():
             key_at, at = entry.value.places[name]
+            binder.spoilt.add(name)
             if name == "sample":
                 self.error(key_at, "reserved-name", f'steps.{draft.name}: the name "sample" is reserved for num_samples.', "Choose another name.", width=6)
                 continue
@@ -356,6 +370,7 @@ class StepLoader:
             if dimension is None:
                 binder.is_sound = False
                 continue
+            binder.spoilt.discard(name)
             dimension = self._one_with(draft, dimension, entry, key_at)
             binder.loops[name] = dimension
             loops.append(dimension)
@@ -435,9 +450,9 @@ class StepLoader:
             origins: dict[str, Place] = {}
             for key, value in varying.items():
                 candidate[key] = self._plain(value, positions, draft.entries[key] if key in draft.entries else None, key, origins)
-            for key in unknown:
-                candidate[key] = _PICTURE
             ignored = unknown | {key for key, value in candidate.items() if _has_unknown(value)}
+            for key in ignored:
+                candidate[key] = _PICTURE
             if not document.rules.is_valid(candidate):
                 self._report(draft, document, candidate, origins, ignored, binder)
             if isinstance(text := candidate.get("prompt"), str) and "prompt" not in ignored:
@@ -450,10 +465,9 @@ class StepLoader:
             if is_image_pick(value) or isinstance(value.dimension.values[0] if value.dimension.values else None, Picture):
                 return _PICTURE
             position = positions.get(value.dimension.name, 0)
-            if position < len(value.dimension.value_places):
-                origins.setdefault(key, value.dimension.value_places[position])
-            got = value_at(value.dimension, value.column, position)
-            return _PICTURE if got is UNKNOWN else got
+            if (place := value.dimension.place_at(position, value.column)) is not None:
+                origins.setdefault(key, place)
+            return value_at(value.dimension, value.column, position)
         if isinstance(value, Joined):
             return evaluate_text(value, {part.dimension.name: positions.get(part.dimension.name, 0) for part in value.parts if isinstance(part, Pick)}).strip()
         if isinstance(value, Listing):
@@ -466,7 +480,7 @@ class StepLoader:
         if isinstance(value, (Record, dict)):
             pairs = (value.items if isinstance(value, Record) else value).items()
             return {name: self._plain(one, positions, entry, key, origins) for name, one in pairs}
-        if isinstance(value, (ImageSource, Picture, PathOf)) or value is UNKNOWN:
+        if isinstance(value, (ImageSource, Picture, PathOf)):
             return _PICTURE
         if isinstance(value, list):
             return [self._plain(one, positions, entry, key, origins) for one in value]
@@ -655,6 +669,8 @@ def _combinations(dimensions: list[Dimension]) -> Iterator[dict[str, int]]:
 
 
 def _has_unknown(value: Any) -> bool:
+    if value is UNKNOWN:
+        return True
     if isinstance(value, dict):
         return any(_has_unknown(one) for one in value.values())
     return isinstance(value, list) and any(_has_unknown(one) for one in value) if not isinstance(value, str) else False

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editchain.accidents import Accident, explain, short, written_out
 from editchain.diagnostics import Place, Problems, Source
+from editchain.pipeline import UNKNOWN, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,11 +126,11 @@ def _decode(data: bytes | str, name: str, problems: Problems, max_bytes: int) ->
     source = Source(name, data.removeprefix("\ufeff"))
     found = _FORBIDDEN.search(source.text)
     if found:
-        character = "a lone carriage return" if found.group() == "\r" else f"the character U+{ord(found.group()):04X}"
-        problems.error(
-            Place(source, found.start()), "control-character", f"{character.capitalize()} may not stand in this file.",
-            "Remove it; lines end with LF or CRLF.",
-        )  # fmt: skip
+        lone = found.group() == "\r"
+        character = "A lone carriage return" if lone else f"The character U+{ord(found.group()):04X}"
+        message = f"{character} may not stand in this file."
+        hint = "Remove it; lines end with LF or CRLF."
+        problems.error(Place(source, found.start()), "control-character", message, hint)
         return None
     return source
 
@@ -142,9 +144,18 @@ class _Builder:
         self.anchors: dict[str, tuple[Any, int, int] | None] = {}
         self.unused: dict[str, int] = {}
         self.nodes = 0
+        self.stray: Map | None = None
 
-    def error(self, offset: int, code: str, message: str, suggestion: str | None = None) -> None:
-        self.problems.error(Place(self.source, offset), code, message, suggestion)
+    def error(
+        self, offset: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1
+    ) -> None:
+        # What is said of the text is the cause of whatever later seems wrong at the same place.
+        self.problems.error(Place(self.source, offset), code, message, suggestion, width=width, spoils=True)
+
+    def _unreadable(self, accident: Accident) -> None:
+        """Notes where the text cannot be read; what was said of its part after that place was about nothing."""
+        self.problems.forget_after(Place(self.source, accident.offset))
+        self.error(accident.offset, accident.code, accident.message, accident.suggestion)
 
     def document(self) -> Document:
         import yaml
@@ -154,7 +165,7 @@ class _Builder:
         try:
             return self._document(parser.get_event, yaml)
         except yaml.MarkedYAMLError as error:
-            _explain(error, self.source, self.problems)
+            self._unreadable(explain(error, self.source.text))
             raise Unreadable from None
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             self.error(0, "syntax", f"This is not YAML: {error}.")
@@ -167,17 +178,16 @@ class _Builder:
         while (one := event()) is not None:
             kind = type(one)
             if kind is yaml.DocumentStartEvent and seen:
-                self.error(one.start_mark.index, "syntax", "A pipeline file holds one YAML document; here a second one begins.")
+                message = "A file holds one YAML document; here a second one begins."
+                self.error(one.start_mark.index, "syntax", message, "Take away the `---`, or make two files of it.")
                 raise Unreadable
             if kind in (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent):
                 seen = True
                 at = one.start_mark.index
                 root = self._node(one, event, yaml)
         for anchor, where in self.unused.items():
-            self.problems.warning(
-                Place(self.source, where), "unquoted-sign", f"YAML takes &{anchor} for a name of its own, and nothing uses it.",
-                "Where it is text, put the whole text in quotes.",
-            )  # fmt: skip
+            message = f"YAML takes &{anchor} for a name of its own, and nothing uses it."
+            self.error(where, "unquoted-sign", message, "Where it is text, put the whole text in quotes.")
         return Document(self.source, root, at)
 
     def _node(self, first: Any, event: Callable[[], Any], yaml: Any) -> Any:
@@ -200,8 +210,8 @@ class _Builder:
                 self.nodes += 1
                 plain = one.style == "" and one.implicit[0]
                 if one.tag is not None:
-                    self._refuse_tag(one)
-                if plain:
+                    value = self._refuse_tag(one)
+                elif plain:
                     if value in words:
                         value = words[value]
                     elif value[0] in starts_number and (found := number(value)):
@@ -218,7 +228,7 @@ class _Builder:
                 if one.tag is not None:
                     self._refuse_tag(one)
                 if len(stack) >= MAX_DEPTH:
-                    self.error(at, "too-deep", f"This is nested more than {MAX_DEPTH} deep.")
+                    self.error(at, "too-deep", f"This is nested more than {MAX_DEPTH} deep.", "Nest it less.")
                     raise Unreadable
                 if container is not None and key is None and type(container) is Map:
                     self._refuse_key(at)
@@ -240,7 +250,8 @@ class _Builder:
                     _, anchor, before = open_anchors.pop()
                     self.anchors[anchor] = (value, at, self.nodes - before + 1)
             if self.nodes > MAX_NODES:
-                self.error(at, "too-large", f"This file holds more than {MAX_NODES:,} values, aliases counted as if written out.")
+                message = f"This file holds more than {MAX_NODES:,} values, aliases counted as if written out."
+                self.error(at, "too-large", message, "Split it into several files.")
                 raise Unreadable
             if container is None:
                 return value
@@ -248,61 +259,59 @@ class _Builder:
                 container.append(value)
                 container.places.append(at)
             elif key is None:
-                key, key_at = self._key(value, at, container), at
+                key, key_at = value if type(value) is str else self._key(value, at), at
             else:
-                if value is None and container.is_flow and self._is_stray(key, key_at, at):
-                    self._stray_key(key, key_at)
-                elif key in container:
-                    self._duplicate(key, key_at, container)
+                if value is None or key in container or key == "<<":
+                    self._put(container, key, value, key_at, at)
                 else:
                     container[key] = value
                     container.places[key] = (key_at, at)
                 key = None
             one = event()
 
-    def _number(self, text: str, found: re.Match[str], at: int) -> int | float | str:
+    def _number(self, text: str, found: re.Match[str], at: int) -> int | float | Unknown:
         if len(text) > 30 or (found.group(2) and abs(float(text)) == float("inf")):
-            self.error(at, "out-of-range", f"The number {text[:30]}… is beyond every limit." if len(text) > 30 else f"The number {text} is beyond every limit.")
-            return 0
+            shown = f"{text[:30]}…" if len(text) > 30 else text
+            self.error(at, "out-of-range", f"The number {shown} is beyond every limit.", width=len(text))
+            return UNKNOWN
         return int(text) if found.group(1) is None and found.group(2) is None else float(text)
 
-    def _key(self, value: Any, at: int, container: Map) -> str:
+    def _key(self, value: Any, at: int) -> str:
         if isinstance(value, str):
-            if value == "<<" and self.source.text.startswith("<<", at):
-                self.error(at, "merge-key", "Merge keys (<<) are not part of the language.", "Write the fields out, or put them in `defaults`.")
             return value
         if isinstance(value, (Map, Seq)):
             self._refuse_key(at)
+        if value is UNKNOWN:  # its own problem has been said
+            return f"?{at}"
         spelling = written(self.source, at, value) if value is not None else "null"
-        self.error(at, "non-text-key", f"A key must be text, and {spelling} is not.", f'Put it in quotes: "{spelling}".')
+        message = f"A key must be text, and {spelling} is not."
+        self.error(at, "non-text-key", message, f'Put it in quotes: "{spelling}".', width=len(spelling))
         return spelling
 
     def _refuse_key(self, at: int) -> None:
-        self.error(
-            at, "non-text-key", "A key must be text, and here a list or a mapping stands in its place.",
-            'Quote a text that holds braces or a reference: "${name}".',
-        )  # fmt: skip
+        message = "A key must be text, and here a list or a mapping stands in its place."
+        self.error(at, "non-text-key", message, 'Quote a text that holds braces or a reference: "${name}".')
         raise Unreadable
 
-    def _refuse_tag(self, event: Any) -> None:
-        at = event.start_mark.index
-        self.error(
-            at, "yaml-tag", f"YAML tags such as {event.tag} are not part of the language.",
-            "Where this is text that begins with !, put it in quotes.",
-        )  # fmt: skip
+    def _refuse_tag(self, event: Any) -> Unknown:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!", 1)
+        message = f"YAML tags such as {tag} are not part of the language."
+        hint = "Where this is text that begins with !, put it in quotes."
+        self.error(event.start_mark.index, "yaml-tag", message, hint, width=len(tag))
+        return UNKNOWN
 
     def _alias(self, event: Any) -> tuple[Any, int]:
         at = event.start_mark.index
         if event.anchor not in self.anchors:
-            self.error(
-                at, "unknown-anchor", f"No anchor &{event.anchor} stands before this alias.",
-                "Where this is text that begins with *, put it in quotes.",
-            )  # fmt: skip
-            return None, at
+            message = f"No anchor &{event.anchor} stands before this alias."
+            hint = "Where this is text that begins with *, put it in quotes."
+            self.error(at, "unknown-anchor", message, hint, width=len(event.anchor) + 1)
+            return UNKNOWN, at
         self.unused.pop(event.anchor, None)
         known = self.anchors[event.anchor]
         if known is None:
-            self.error(at, "cyclic-alias", f"The alias *{event.anchor} stands inside what it repeats.")
+            message = f"The alias *{event.anchor} stands inside what it repeats."
+            self.error(at, "cyclic-alias", message, "Write it out.", width=len(event.anchor) + 1)
             raise Unreadable
         value, value_at, count = known
         self.nodes += count
@@ -310,98 +319,45 @@ class _Builder:
 
     def _comment_cut(self, event: Any) -> None:
         hash_at = self.source.text.index("#", event.end_mark.index)
-        rest = self.source.text[hash_at:].split("\n", 1)[0].rstrip()
-        self.error(
-            hash_at, "unquoted-comment", f'YAML takes "{_short(rest)}" for a comment, so the text ends at "{_short(event.value[-30:])}".',
-            f'Put the text in quotes: "{_short(event.value, 40)} {_short(rest)}" (or a space after the # if it is a comment).',
-        )  # fmt: skip
+        rest = self.source.line(hash_at)[self.source.locate(hash_at)[1] - 1 :].rstrip()
+        message = f'YAML takes "{short(rest)}" for a comment, so the text ends at "{short(event.value[-30:])}".'
+        quoted = f"{short(event.value, 40)} {short(rest)}"
+        hint = f'Put the text in quotes: "{quoted}" (or a space after the # if it is a comment).'
+        self.error(hash_at, "unquoted-comment", message, hint, width=len(rest))
+
+    def _put(self, container: Map, key: str, value: Any, key_at: int, at: int) -> None:
+        """Fills what is no plain new key: the rest of a text cut at a comma, a key for the second time, a merge."""
+        if value is None and container.is_flow and self._is_stray(key, key_at, at):
+            self._stray_key(container, key, key_at)
+        elif key == "<<" and self.source.text.startswith("<<", key_at):
+            self._merge(container, value, key_at)
+        elif key in container and container.places[key][0] >= container.at:  # else a merge brought it
+            line, _ = self.source.locate(container.places[key][0])
+            message = f'"{short(key)}" stands twice: it is already there at line {line}.'
+            self.error(key_at, "duplicate-key", message, "Remove one of the two.", width=len(key))
+        else:
+            container[key] = value
+            container.places[key] = (key_at, at)
 
     def _is_stray(self, key: str, key_at: int, value_at: int) -> bool:
         """Whether a key of a flow mapping has no colon, so that it is the rest of a text cut at a comma."""
         return ":" not in self.source.text[key_at + len(key) : value_at + 1]
 
-    def _stray_key(self, key: str, at: int) -> None:
-        self.error(
-            at, "unquoted-comma", f'Inside {{ }} a comma ends a text, so "{_short(key)}" stands alone here.',
-            "Put the whole text in quotes: \"..., ...\".",
-        )  # fmt: skip
+    def _stray_key(self, container: Map, key: str, at: int) -> None:
+        if self.stray is container:
+            return  # the next part of the same text
+        self.stray = container
+        last = next(reversed(container), None)
+        start = written_out(self.source.text, container.places[last][1]) if last else ""
+        hint = f'Put the whole text in quotes: "{short(start, 40)}, {short(key, 40)}".'
+        message = f'Inside {{ }} a comma ends a text, so "{short(key)}" stands alone here.'
+        self.error(at, "unquoted-comma", message, hint, width=len(key))
 
-    def _duplicate(self, key: str, at: int, container: Map) -> None:
-        line, _ = self.source.locate(container.places[key][0])
-        self.error(at, "duplicate-key", f'"{_short(key)}" stands twice: it is already there at line {line}.', "Remove one of the two.")
-
-
-def _short(text: str, most: int = 60) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _explain(error: Any, source: Source, problems: Problems) -> None:
-    """Turns a parser's error into a problem: the accidents of writing text in YAML have words of their own."""
-    mark = error.problem_mark or error.context_mark
-    text = source.text
-    offset = min(mark.index if mark else 0, len(text))
-    place = Place(source, offset)
-    line = source.line(offset) if offset < len(text) or text else ""
-    said = str(error.problem or error)
-    column = source.locate(offset)[1]
-    before = line[: column - 1]
-    opened = _unquoted_reference(text, offset, error)
-    if opened is not None:
-        problems.error(
-            Place(source, opened), "unquoted-brace", "Inside { } or [ ] a reference with braces must stand in quotes.",
-            'Write "...${name}..." with quotes around the whole text.',
-        )  # fmt: skip
-    elif "mapping values are not allowed" in said:
-        value = before.partition(":")[2].strip()
-        problems.error(
-            place, "unquoted-colon", 'A colon followed by a space ends a plain text in YAML.',
-            f'Put the text in quotes: "{_short((value or before.strip()) + line[column - 1 :], 70)}".',
-        )  # fmt: skip
-    elif "\\t" in said or text[offset : offset + 1] == "\t":
-        problems.error(place, "tab", "A tab stands where YAML wants spaces.", "Indent with spaces.")
-    elif (sign := _leading_sign(text, offset, error)) is not None:
-        at, character = sign
-        if character in "[{\"'" and offset >= len(text.rstrip()):
-            problems.error(Place(source, at), "syntax", f"This {character} is not closed.", "Close it, or put the whole text in quotes.")
-            return
-        problems.error(
-            Place(source, at), "unquoted-sign", f"A plain text may not begin with {character}: to YAML it is a sign of its own.",
-            "Put the whole text in quotes.",
-        )  # fmt: skip
-    else:
-        context = f" ({error.context})" if error.context else ""
-        problems.error(place, "syntax", f"This is not YAML: {said}{context}.", _hint(said))
-
-
-def _hint(said: str) -> str | None:
-    if "expected <block end>" in said or "block mapping" in said or "expected key" in said:
-        return "Look at the indentation here and on the lines above; text with special signs belongs in quotes."
-    if "end of stream" in said or "end of the stream" in said:
-        return "A quote, a bracket or a brace is not closed."
-    return None
-
-
-def _unquoted_reference(text: str, offset: int, error: Any) -> int | None:
-    """Where `${` stands unquoted inside a flow collection, when that is what broke the text."""
-    line_start = text.rfind("\n", 0, offset) + 1
-    at = text.rfind("${", line_start, offset + 2)
-    if at < 0:
-        return None
-    flow = "flow" in str(error.context or "") or "flow" in str(error.problem or "") or "','" in str(error.problem or "")
-    return at if flow else None
-
-
-def _leading_sign(text: str, offset: int, error: Any) -> tuple[int, str] | None:
-    """The sign that a plain value begins with, on the line where the parser gave up or where it began."""
-    marks = [offset]
-    if error.context_mark is not None:
-        marks.append(error.context_mark.index)
-    for at in marks:
-        start = text.rfind("\n", 0, at) + 1
-        end = text.find("\n", at)
-        line = text[start : end if end >= 0 else None]
-        found = re.match(r"\s*(?:- +)?(?:[\w-]+: +)?([@`%&*!|>\"'\[\]{},?-])", line)
-        if found and not (found.group(1) == "-" and line.strip().startswith("- ")):
-            return start + found.start(1), found.group(1)
-    return None
+    def _merge(self, container: Map, value: Any, at: int) -> None:
+        message = "Merge keys (<<) are not part of the language."
+        self.error(at, "merge-key", message, "Write the fields out, or put them in `defaults`.", width=2)
+        for one in [value] if isinstance(value, Map) else value if isinstance(value, Seq) else []:
+            for key in one if isinstance(one, Map) else ():
+                if key not in container:  # so that nothing is called missing
+                    container[key] = one[key]
+                    container.places[key] = one.places[key]
