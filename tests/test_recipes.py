@@ -1,6 +1,6 @@
 """Every recipe in pipelines/: checked, planned, run, run again with nothing to do, and run over three photos.
 
-`python tests/test_recipes.py` writes recipes.json anew: what each recipe publishes from the small photos used here.
+`python tests/test_recipes.py` writes recipes.json anew: what each recipe publishes from small photos.
 """
 
 from __future__ import annotations
@@ -113,11 +113,10 @@ def test_gives_what_it_is_there_for_once(recipe: str, workspace: Path) -> None:
 
     times = {path: path.stat().st_mtime_ns for path in (workspace / "out").rglob("*")}
     assert editchain(workspace, "plan", file).code == 0
-    again = [
-        json.loads(line) for line in editchain(workspace, "run", file, "-o", "out", "--json").out.splitlines()
-    ]
-    assert [event["event"] for event in again] == ["run", "end"], "something ran a second time"
-    assert again[-1]["published"] == []
+    again = editchain(workspace, "run", file, "-o", "out", "--json")
+    events = [json.loads(line) for line in again.out.splitlines()]
+    assert [event["event"] for event in events] == ["run", "end"], "something ran a second time"
+    assert events[-1]["published"] == []
     assert {path: path.stat().st_mtime_ns for path in (workspace / "out").rglob("*")} == times
 
 
