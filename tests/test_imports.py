@@ -1,0 +1,220 @@
+"""Imports: they go one way, outside libraries have homes, and starting up loads little. Read from the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "engine" / "editchain"
+
+ORDER = (
+    # errors and nouns
+    "errors", "artifacts", "pipeline",
+    # text to a checked pipeline
+    "diagnostics", "accidents", "syntax", "references", "schemas", "scalars", "models", "imaging", "reading",
+    "tables", "inputs", "binding", "steps", "publishing", "loading", "bundle",
+    # a plan
+    "dimensions", "planning", "reasons",
+    # what is kept
+    "platform", "entries", "records", "ledger", "presence", "store", "journal_shape", "journal_opening",
+    "journal_reading", "journal_writing", "journal", "repairing", "maintenance", "committing",
+    # what carries out a task
+    "http", "fetching", "darkroom", "operations", "providers", "executors",
+    # a run
+    "scheduling", "recording", "reporting", "workspace", "running", "snapshots",
+    # ways in
+    "api", "commands", "cli",
+)  # fmt: skip
+"""Modules and packages of the engine: each may use what stands before it. A new one takes its place here."""
+
+HOMES = {
+    "click": {"commands"},
+    "httpx": {"http"},
+    "socket": {"http"},
+    "ssl": {"http"},
+    "urllib.request": set[str](),
+    "requests": set[str](),
+    "sqlite3": {"journal", "journal_opening", "journal_reading", "journal_writing", "repairing"},
+    "yaml": {"syntax"},
+}
+"""Libraries that only these modules use."""
+
+PURE = (
+    "references",
+    "dimensions",
+    "planning",
+    "publishing",
+    "binding",
+    "steps",
+    "loading",
+    "imaging",
+    "operations",
+)
+REACHES_OUT = {
+    "time",
+    "socket",
+    "httpx",
+    "sqlite3",
+    "subprocess",
+    "urllib.request",
+    "anyio",
+    "asyncio",
+    "threading",
+}
+"""What pure modules leave alone: the clock, the network, the journal, other processes and threads."""
+
+HEAVY = (
+    "yaml",
+    "PIL",
+    "httpx",
+    "anyio",
+    "asyncio",
+    "jsonschema",
+    "jsonschema_rs",
+    "sqlite3",
+    "click",
+    "numpy",
+    "cv2",
+)
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the engine by its name after `editchain.`, parsed."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if "skeleton" not in parts:
+            found[".".join(parts)] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+def unit(module: str) -> str:
+    """The module or package directly under `editchain`."""
+    return module.partition(".")[0]
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every import of a module with its line, those inside functions too; not what only the type checker reads."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports say editchain..., never a dot"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from imported(ast.Module(node.orelse, []))
+        else:
+            yield from imported(node)
+
+
+def own(module: str) -> Iterator[tuple[str, int]]:
+    """The engine's modules that one of them imports, by their names after `editchain.`."""
+    for name, line in imported(modules()[module]):
+        if name.startswith("editchain."):
+            wanted = name.removeprefix("editchain.")
+            while wanted and wanted not in modules() and f"{wanted}.__init__" not in modules():
+                wanted = wanted.rpartition(".")[0]
+            if wanted:
+                yield (wanted if wanted in modules() else f"{wanted}.__init__"), line
+
+
+def test_every_module_has_its_place() -> None:
+    there = {unit(module) for module in modules()} - {"__init__", "__main__"}
+    assert there == set(ORDER)
+    assert len(ORDER) == len(set(ORDER))
+
+
+def test_imports_go_one_way() -> None:
+    place = {name: number for number, name in enumerate(ORDER)}
+    wrong = [
+        f"{module}.py:{line} imports {other}, which stands below it"
+        for module in modules()
+        for other, line in own(module)
+        if unit(module) in place and unit(other) in place and place[unit(other)] > place[unit(module)]
+    ]
+    assert wrong == []
+
+
+def test_no_two_modules_need_each_other() -> None:
+    needs = {module: {other for other, _ in own(module) if other != module} for module in modules()}
+    TopologicalSorter(needs).prepare()  # raises CycleError, which names the cycle
+
+
+def test_outside_libraries_have_homes() -> None:
+    wrong = [
+        f"{module}.py:{line} imports {name}"
+        for module, tree in modules().items()
+        for name, line in imported(tree)
+        for library, homes in HOMES.items()
+        if f"{name}.".startswith(f"{library}.") and unit(module) not in homes
+    ]
+    assert wrong == []
+
+
+def test_pure_modules_reach_for_nothing() -> None:
+    wrong = [
+        f"{module}.py:{line} imports {name}"
+        for module, tree in modules().items()
+        if unit(module) in PURE
+        for name, line in imported(tree)
+        if any(f"{name}.".startswith(f"{library}.") for library in REACHES_OUT)
+    ]
+    assert wrong == []
+
+
+def test_nothing_is_imported_under_two_names() -> None:
+    wrong = [
+        f"{module}.py:{line} imports {name}"
+        for module, tree in modules().items()
+        for name, line in imported(tree)
+        if name.partition(".")[0] in ("engine", "tests", "benchmarks")
+    ]
+    assert wrong == []
+
+
+def test_the_reader_of_imports_sees_what_it_should() -> None:
+    tree = ast.parse(
+        "import os\n"
+        "if TYPE_CHECKING:\n    from editchain.cli import main\nelse:\n    import json\n"
+        "def later():\n    from editchain.errors import Refused\n"
+    )
+    assert list(imported(tree)) == [("os", 1), ("json", 5), ("editchain.errors.Refused", 7)]
+
+
+def loaded_after(program: str) -> set[str]:
+    """The heavy libraries that a fresh Python has loaded when a program is through."""
+    ending = f"\nimport sys\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    found = subprocess.run(
+        [sys.executable, "-c", program + ending], capture_output=True, text=True, env=environment, check=True
+    )
+    return set(found.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import editchain",
+        "from editchain import EditchainError, Refused",
+        "import sys; sys.argv = ['editchain', '--version']; from editchain.cli import main; main()",
+    ],
+)
+def test_starting_up_loads_nothing_heavy(program: str) -> None:
+    assert loaded_after(program) == set()
+
+
+def test_what_is_loaded_is_seen() -> None:
+    assert loaded_after("import sqlite3, click") == {"sqlite3", "click"}
+
+
+def test_reading_a_pipeline_loads_no_network_and_no_journal() -> None:
+    assert loaded_after("import editchain.loading") <= {"yaml", "jsonschema_rs"}
