@@ -8,6 +8,8 @@ COMMANDS: dict[str, str] = {
     "validate": "Find every problem in pipeline files, offline.",
     "plan": "Show what a run would do, why, and at what price.",
     "run": "Run a pipeline; what is stored is not made again.",
+    "why": "What differs from the nearest stored result, down to its cause.",
+    "explain": "What the embedded model understands of a prompt.",
     "schema": "One JSON Schema of the language, for editors.",
 }
 """Command to the line that `editchain --help` shows; the module has the command's name."""

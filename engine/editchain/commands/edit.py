@@ -24,7 +24,7 @@ from editchain.commands.recipe import (
     words_of,
 )
 from editchain.commands.shared import nearest_workspace
-from editchain.diagnostics import Problem, did_you_mean, one_of, render
+from editchain.diagnostics import did_you_mean, one_of, render
 from editchain.errors import ConfigurationError, PipelineError, Refused
 from editchain.platform import disk_error
 from editchain.workspace import Workspace
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from editchain.commands.planned import Planned
+    from editchain.diagnostics import Problem
     from editchain.models import Model
     from editchain.planning import Plan, StepPlan
     from editchain.running import Report
-
-_WORKS = ('"make it black and white"', '"brighten by 20%"', '"crop to 16:9"', '"add a white border"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +149,8 @@ def _model(workspace: Workspace, name: str) -> Model:
 def _check_prompt(model: Model, prompt: str) -> None:
     """Says what of the prompt is not understood, with the nearest that would be; then nothing is made."""
     from editchain import providers
+    from editchain.commands.explain import as_problem
+    from editchain.darkroom.grammar import PromptProblem
 
     if model.checked_by is None:
         return
@@ -157,29 +158,9 @@ def _check_prompt(model: Model, prompt: str) -> None:
     if not problems:
         return
     for start, end, message, suggestion in problems:
-        offer = _offer(suggestion)
-        line = prompt.rfind("\n", 0, start) + 1
-        excerpt = prompt[line:].split("\n", 1)[0]
-        number = prompt.count("\n", 0, line) + 1
-        said = Problem(
-            "prompt",
-            number,
-            start - line + 1,
-            "error",
-            "not-understood",
-            message,
-            offer,
-            excerpt,
-            end - start,
-        )
-        say(render(said, colour=wants_colour()))
+        problem = PromptProblem(start, end, message, suggestion)
+        say(render(as_problem(prompt, problem), colour=wants_colour()))
     raise ConfigurationError(f"Nothing was made. `editchain explain` lists what {model.name} understands.")
-
-
-def _offer(suggestion: str | None) -> str:
-    if suggestion is None:
-        return f"It understands {one_of(_WORKS)}, for instance."
-    return f"The nearest is {suggestion}." if suggestion.startswith('"') else f'Did you mean "{suggestion}"?'
 
 
 def _check_save(save: Path | None, *, overwrite: bool) -> None:
