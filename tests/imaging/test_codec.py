@@ -17,7 +17,7 @@ from editchain.errors import ImageError
 from editchain.imaging.codec import decode, encode, flatten, has_transparency
 from editchain.imaging.limits import MAX_FRAMES
 
-HAS_AVIF = features.check("avif")
+HAS_AVIF = "avif" in features.modules and features.check("avif")
 FORMATS = ["png", "jpeg", "webp", "tiff", "gif", *(["avif"] if HAS_AVIF else [])]
 
 

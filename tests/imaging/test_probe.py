@@ -48,7 +48,9 @@ def test_format_and_size_are_read_from_the_bytes(kind: str, mode: str, options: 
     assert probe(saved(picture(mode), kind, **options)) == Probe(kind, 37, 23)
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+@pytest.mark.skipif(
+    "avif" not in features.modules or not features.check("avif"), reason="this Pillow has no AVIF"
+)
 def test_avif_with_alpha_gives_the_size_of_the_picture() -> None:
     assert probe(saved(picture("RGBA"), "avif", max_threads=1)) == Probe("avif", 37, 23)
 

@@ -3,8 +3,6 @@
 Words stand in British spelling without articles; a prompt is brought to that form before it is read.
 """
 
-# ruff: noqa: E501 - a phrase is read best on one line
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -29,6 +29,8 @@ def decode(data: bytes) -> Image.Image:
     Raises ImageError for what is no image, is beyond the limits, is damaged, or makes the decoder warn.
     """
     found = _found(data)
+    if found.format == "avif":
+        _need_avif()
     _warnings_are_errors()
     try:
         with Image.open(io.BytesIO(data), formats=[_DECODERS[found.format]]) as image:
@@ -196,8 +198,7 @@ def _prepared(
                 return image, {"lossless": True, "quality": 50, "method": 3, "exact": True}
             return image, {"quality": quality or WEBP_QUALITY, "method": 4}
         case "avif":
-            if not features.check("avif"):
-                raise ImageError("This build of Pillow has no AVIF; install Pillow 11.3 or newer from PyPI.")
+            _need_avif()
             # pixels differ between one thread and several
             return image, {"quality": quality or AVIF_QUALITY, "speed": 6, "max_threads": 1}
         case "tiff":
@@ -206,6 +207,11 @@ def _prepared(
             return image, {}
         case _:
             raise ImageError(f"No format {format!r} can be written; png, jpeg, webp, avif, tiff and gif can.")
+
+
+def _need_avif() -> None:
+    if "avif" not in features.modules or not features.check("avif"):
+        raise ImageError("This build of Pillow has no AVIF; install Pillow 11.3 or newer from PyPI.")
 
 
 def _first_line(error: BaseException) -> str:
