@@ -143,6 +143,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f'Did you mean "{nearest[0]}"?' if nearest else None
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 task`, `2,000 tasks`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_of(names: Iterable[str], *, most: int = 12) -> str:
     """Names as a list for a message, shortened when there are many."""
     listed = list(names)

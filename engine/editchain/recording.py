@@ -56,6 +56,23 @@ class Copy:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """A file to write. `found` is the digest of one that is there already; with a `guard` only equal bytes are taken
+    for ours, and else the file is left alone for that reason.
+    """
+
+    path: str
+    copy: Copy
+    found: bytes | None = None
+    guard: str | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a file is there already."""
+        return self.found is not None
+
+
 @dataclass(slots=True)
 class Publication:
     """What publishing did: files written, files that were there already, and those left alone with the reason."""
@@ -122,14 +139,13 @@ class Publisher:
         self._pipeline = pipeline
         self._run = run
         self._overwrite = overwrite
-        self._adopted: list[tuple[str, Copy, tuple[os.stat_result, bytes]]] = []
 
-    def look(self, wanted: list[Copy]) -> tuple[Publication, list[tuple[str, Copy]]]:
-        """What publishing would leave as it is, and what it would write."""
+    def look(self, wanted: list[Copy]) -> tuple[Publication, list[Todo]]:
+        """What publishing would leave as it is, and what it would write or look into."""
         result = Publication()
         named = [(os.path.join(self._out, copy.path), copy) for copy in wanted]
         known = self._journal.published([path for path, _ in named])
-        todo: list[tuple[str, Copy]] = []
+        todo: list[Todo] = []
         seen: dict[str, str] = {}
         for path, copy in named:
             result.paths.append(path)
@@ -139,8 +155,8 @@ class Publisher:
                 continue
             seen[key] = copy.task
             verdict = self._verdict(path, copy, known.get(path))
-            if verdict is None:
-                todo.append((path, copy))
+            if isinstance(verdict, Todo):
+                todo.append(verdict)
             elif verdict:
                 result.left_alone.append((path, verdict))
             else:
@@ -150,50 +166,75 @@ class Publisher:
     def publish(self, wanted: list[Copy], *, workers: int) -> Publication:
         """Writes what is not there yet, flushes it together, and notes it for the journal. Raises StoreError."""
         result, todo = self.look(wanted)
-        for path, copy, (found, digest) in self._adopted:
-            self._journal.put_published(self._row(path, copy, found, digest))
-        for path, row in self._write_all(todo, workers):
+        for one, row in zip(todo, self._carry_out(todo, workers), strict=True):
+            if row is None:
+                result.left_alone.append((one.path, one.guard or ""))
+                continue
             self._journal.put_published(row)
-            result.written.append(path)
+            if one.is_there and row.digest == one.found:
+                result.unchanged += 1
+            else:
+                result.written.append(one.path)
         if result.written:
             self._store.sync({os.path.dirname(path) for path in result.written})
         return result
 
-    def _verdict(self, path: str, copy: Copy, row: Published | None) -> str | None:
-        """None: to be written. Empty: it is there as wanted. Else why it is left alone."""
+    def _verdict(self, path: str, copy: Copy, row: Published | None) -> Todo | str:
+        """What to do about one file; empty text: it is there as wanted; else why it is left alone."""
         try:
             found = os.lstat(path)
         except OSError:
-            return None
+            return Todo(path, copy)
+        is_wanted = row is not None and row.result == copy.digest and row.encoding == copy.encoding
         if row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found):
-            if row.pipeline != self._pipeline and not self._overwrite and row.result != copy.digest:
+            if row.pipeline != self._pipeline and not self._overwrite and not is_wanted:
                 return f"it was published by {os.path.basename(row.pipeline)}"
-            return "" if row.result == copy.digest and row.encoding == copy.encoding else None
+            return "" if is_wanted else Todo(path, copy)
         if self._overwrite:
-            return None
+            return Todo(path, copy)
         digest = _digest(path)
         if row is not None and digest == row.digest:
-            return (
-                self._adopt(path, copy, found, digest)
-                if row.result == copy.digest and row.encoding == copy.encoding
-                else None
-            )
-        if digest == copy.digest and copy.format is None:
-            return self._adopt(path, copy, found, digest)
-        return (
-            "somebody changed it since it was published"
-            if row is not None
-            else "it was there before and is not ours"
+            return Todo(path, copy, digest)
+        return Todo(
+            path,
+            copy,
+            digest,
+            "it was there before and is not ours"
+            if row is None
+            else "somebody changed it since it was published",
         )
 
-    def _adopt(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> str:
-        """A file whose bytes are ours although its times are not: noted as it is now when something is written."""
-        self._adopted.append((path, copy, (found, digest)))
-        return ""
+    def _carry_out(self, todo: list[Todo], workers: int) -> list[Published | None]:
+        """A row for each file that is there now as wanted, None for each that is left alone; in order."""
+        if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                return list(pool.map(self._carry_out_one, todo))
+        return [self._carry_out_one(one) for one in todo]
 
-    def _row(self, path: str, copy: Copy, found: os.stat_result, digest: bytes) -> Published:
+    def _carry_out_one(self, one: Todo) -> Published | None:
+        copy = one.copy
+        if copy.format is None:
+            if one.found == copy.digest:
+                return self._row(one, os.lstat(one.path), copy.digest)
+            return (
+                None if one.guard else self._row(one, self._store.publish(copy.digest, one.path), copy.digest)
+            )
+        data = self._encoded(copy, copy.format)
+        digest = sha256(data).digest()
+        if one.found == digest:
+            return self._row(one, os.lstat(one.path), digest)
+        return None if one.guard else self._row(one, self._store.publish_bytes(data, one.path), digest)
+
+    def _encoded(self, copy: Copy, form: str) -> bytes:
+        from editchain.imaging import codec
+
+        image = codec.decode(self._store.read(copy.digest))
+        return codec.encode(image, form, quality=copy.quality, lossless=copy.lossless, compact=True)
+
+    def _row(self, one: Todo, found: os.stat_result, digest: bytes) -> Published:
+        copy = one.copy
         return Published(
-            path,
+            one.path,
             *stat_of(found),
             digest,
             copy.digest,
@@ -203,26 +244,6 @@ class Publisher:
             copy.task,
             self._run,
         )
-
-    def _write_all(self, todo: list[tuple[str, Copy]], workers: int) -> Iterator[tuple[str, Published]]:
-        encoded = [pair for pair in todo if pair[1].format is not None]
-        for path, copy in todo:
-            if copy.format is None:
-                yield path, self._row(path, copy, self._store.publish(copy.digest, path), copy.digest)
-        if len(encoded) > 1 and workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                yield from pool.map(self._encode, encoded)
-        else:
-            yield from map(self._encode, encoded)
-
-    def _encode(self, pair: tuple[str, Copy]) -> tuple[str, Published]:
-        from editchain.imaging import codec
-
-        path, copy = pair
-        image = codec.decode(self._store.read(copy.digest))
-        assert copy.format is not None  # noqa: S101  (the caller asks for encoded ones only)
-        data = codec.encode(image, copy.format, quality=copy.quality, lossless=copy.lossless, compact=True)
-        return path, self._row(path, copy, self._store.publish_bytes(data, path), sha256(data).digest())
 
     def prune(self, keep: set[str]) -> list[str]:
         """Removes files of this pipeline that no output names any more, unless somebody changed them."""

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from editchain.diagnostics import one_of, visible
+from editchain.diagnostics import counted, one_of, visible
 from editchain.dimensions import shape
 from editchain.planning import AFTER, REJECTED, RUN, STATES
 
@@ -40,7 +40,7 @@ def summary_line(plan: Plan) -> str:
     """The plan in a line: `12 tasks · 9 cached · 3 calls · 0.12–0.19 USD`."""
     counts = plan.counts
     to_do = counts["run"] + counts["after"]
-    parts = [_many(plan.total, "task"), f"{counts['cached']:,} cached"]
+    parts = [counted(plan.total, "task"), f"{counts['cached']:,} cached"]
     if local := to_do - plan.calls:
         parts.append(f"{local:,} to run here" if plan.calls else f"{local:,} to run")
     if counts["rejected"]:
@@ -48,14 +48,10 @@ def summary_line(plan: Plan) -> str:
     if counts["unneeded"]:
         parts.append(f"{counts['unneeded']:,} not needed")
     if plan.calls:
-        parts += [_many(plan.calls, "call"), price(plan.money, plan.calls)]
+        parts += [counted(plan.calls, "call"), price(plan.money, plan.calls)]
     elif to_do:
         parts.append("free")
     return " · ".join(parts)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[str]:
@@ -256,8 +252,8 @@ def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> It
         parts.append(f"{cached:,} cached")
     publication = report.publication
     if publication.written:
-        parts.append(f"{_many(len(publication.written), 'file')} published")
-    elif publication.unchanged:
+        parts.append(f"{counted(len(publication.written), 'file')} published")
+    elif publication.unchanged and not publication.left_alone:
         parts.append("outputs unchanged")
     yield " · ".join([*parts, f"{seconds:.1f} s"])
     for path in publication.written[:8]:

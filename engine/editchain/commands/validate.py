@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands.base import check, say, show_problems
+from editchain.diagnostics import counted
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     _write(problems, form)
     if form == "text":
         said = (
-            f"{len(files)} file{'s' if len(files) > 1 else ''}: {errors} errors, {warnings} warnings"
+            f"{counted(len(files), 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}"
             if problems
             else None
         )
