@@ -10,6 +10,8 @@ COMMANDS: dict[str, str] = {
     "run": "Run a pipeline; what is stored is not made again.",
     "why": "What differs from the nearest stored result, down to its cause.",
     "explain": "What the embedded model understands of a prompt.",
+    "models": "The models: rules, limits, routes, prices, life.",
+    "operations": "The image functions that run here, with their fields.",
     "schema": "One JSON Schema of the language, for editors.",
 }
 """Command to the line that `editchain --help` shows; the module has the command's name."""

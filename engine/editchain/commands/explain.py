@@ -56,10 +56,13 @@ def command(prompt: str | None, as_json: bool) -> int:
 def as_problem(prompt: str, problem: PromptProblem) -> Problem:
     """What is not understood, with its place in the prompt."""
     line = prompt.rfind("\n", 0, problem.start) + 1
+    help_ = (
+        f"pip install 'editchain[{problem.needs}]' adds it." if problem.needs else offer(problem.suggestion)
+    )
     number = prompt.count("\n", 0, line) + 1
     return Problem(
         "prompt", number, problem.start - line + 1, "error", "not-understood", problem.message,
-        offer(problem.suggestion), prompt[line:].split("\n", 1)[0], problem.end - problem.start,
+        help_, prompt[line:].split("\n", 1)[0], problem.end - problem.start,
     )  # fmt: skip
 
 
