@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
-from editchain.darkroom.edits import CURVES, PAINTINGS, SHAPES, apply, changes_shape, uses_reference
-from editchain.darkroom.grammar import Edit, instructions
+from editchain.darkroom.edits import CURVES, PAINTINGS, SHAPES, apply
+from editchain.darkroom.grammar import Edit, changes_shape, instructions, uses_reference
 from editchain.darkroom.grammar import compile as compiled_from
+from editchain.darkroom.vocabulary import SHAPING
 from editchain.errors import OperationError
 from editchain.imaging.codec import encode
 
@@ -102,6 +103,7 @@ def test_every_edit_of_the_vocabulary_is_in_exactly_one_table() -> None:
     for name, _ in instructions():
         assert sum(name in table for table in tables) == 1
     assert {name for name, _ in instructions()} == {name for table in tables for name in table}
+    assert set(SHAPES) == SHAPING
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from editchain.darkroom.grammar import Edit
+from editchain.darkroom.grammar import Edit, changes_shape
 from editchain.errors import OperationError
 from editchain.imaging import blur, colour, drawing, frame, light, match, tone
 from editchain.imaging.colours import Colour
@@ -74,16 +74,6 @@ def apply(
     if aspect_ratio not in (None, "auto"):
         image = crop(image, ratio=str(aspect_ratio))
     return image
-
-
-def changes_shape(edits: Sequence[Edit]) -> tuple[Edit, ...]:
-    """Those that change size, outline or frame: they take no mask and no strength."""
-    return tuple(edit for edit in edits if edit.name in SHAPES)
-
-
-def uses_reference(edits: Sequence[Edit]) -> bool:
-    """Whether some edit looks at a reference image."""
-    return any(edit.name == "match_colours" for edit in edits)
 
 
 def _refuse_mask_with_shape(edits: Sequence[Edit]) -> None:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole, words
 from editchain.darkroom.slots import NUMBER, Token, Unfit
 from editchain.darkroom.slots import words as slot_words
-from editchain.darkroom.vocabulary import RULES, Rule, macros
+from editchain.darkroom.vocabulary import RULES, SHAPING, Rule, macros
 
 MAX_LENGTH = 4096
 MAX_EDITS = 32
@@ -77,6 +77,16 @@ def compile(prompt: str) -> Compiled:  # noqa: A001 - that is what it does
 def instructions() -> tuple[tuple[str, str], ...]:
     """Every edit's name with an example that is accepted, in the order of the vocabulary."""
     return tuple((rule.edit, rule.example) for rule in RULES)
+
+
+def changes_shape(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Those that change size, outline or frame: no mask goes with them, and strength leaves them whole."""
+    return tuple(edit for edit in edits if edit.name in SHAPING)
+
+
+def uses_reference(edits: Sequence[Edit]) -> bool:
+    """Whether some edit looks at a reference image."""
+    return any(edit.name == "match_colours" for edit in edits)
 
 
 # ---- words

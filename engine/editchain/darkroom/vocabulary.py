@@ -416,3 +416,8 @@ GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "Shape and frame": _FRAME,
 }
 RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)
+
+SHAPING = frozenset(
+    ("crop", "crop_side", "crop_edges", "crop_size", "zoom", "rotate", "mirror", "resize", "scale", "border")
+) | {"polaroid", "rounded_corners", "extend"}
+"""Edits that change size, outline or frame."""
