@@ -1,8 +1,9 @@
-"""Sockets: fetching pictures from addresses that a recipe names, without being led to a machine that is not public."""
+"""The one module that opens sockets: requests to vendors, and fetching pictures from addresses that others name."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
 import ssl
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from editchain.errors import EditchainError
 from editchain.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
@@ -160,3 +161,125 @@ class _Judging(httpcore.AsyncNetworkBackend):
 def _shown(url: str) -> str:
     """An address for messages: without its query, which may be signed."""
     return url.split("?", 1)[0]
+
+
+# ---------------------------------------------------------------------- vendors
+
+
+class NotSent(EditchainError):
+    """A request that surely did not reach the vendor: asking again is safe."""
+
+
+class ReplyLost(EditchainError):
+    """A request that may have reached the vendor, although no whole reply came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A vendor's whole answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; None where it is not."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Client:
+    """Sends requests to one vendor's host, with its credentials and few, warm connections. Retries nothing.
+
+    Redirects are not followed, so that credentials go nowhere else. Close it, or use it in an `async with`.
+    """
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], *, connections: int = 8, rules: Rules = PUBLIC
+    ) -> None:
+        import httpx
+
+        self.base_url = base_url.rstrip("/")
+        self._rules = rules
+        self._inner = httpx.AsyncClient(
+            headers={"User-Agent": "editchain", **headers},
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
+            trust_env=False,
+            verify=rules.tls or True,
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._inner.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content: bytes | None = None,
+        files: Any = None,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 30.0,
+    ) -> Reply:
+        """One request and its whole reply, within a total time; raises NotSent or ReplyLost.
+
+        `path` is below the base URL; `body` is sent as JSON, `content` as it is, `files` with `form` as multipart.
+        """
+        import httpx
+
+        try:
+            with anyio.fail_after(seconds):
+                answer = await self._inner.request(
+                    method, f"{self.base_url}{path}", json=body, content=content, files=files, data=form,
+                    params=query, headers=headers, timeout=httpx.Timeout(seconds, connect=min(seconds, 15.0)),
+                )  # fmt: skip
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as error:
+            raise NotSent(f"{self.base_url} cannot be reached: {error or type(error).__name__}.") from error
+        except TimeoutError as error:
+            raise ReplyLost(f"{self.base_url} did not answer within {seconds:.0f} s.") from error
+        except httpx.HTTPError as error:
+            raise ReplyLost(
+                f"The answer of {self.base_url} was cut off: {error or type(error).__name__}."
+            ) from error
+        return Reply(
+            answer.status_code,
+            {name.lower(): value for name, value in answer.headers.items()},
+            answer.content,
+        )
+
+    async def put(
+        self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = 120.0
+    ) -> int:
+        """Sends bytes to an address that the vendor gave, without credentials; gives the status."""
+        import httpx
+
+        async with httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, verify=self._rules.tls or True
+        ) as bare:
+            try:
+                with anyio.fail_after(seconds):
+                    return (await bare.put(url, content=content, headers=dict(headers or {}))).status_code
+            except (httpx.HTTPError, TimeoutError) as error:
+                raise NotSent(f"{_shown(url)} cannot be sent to: {error or type(error).__name__}.") from error
+
+    async def fetch(self, url: str) -> bytes:
+        """The bytes at an address that the vendor gave, without credentials, judged like any other; raises FetchError."""
+        return await fetch(url, self._rules)

@@ -173,7 +173,7 @@ class LocalExecutor:
         if route is None:
             raise TaskError(f"{document.name} has no route here.")
         request = self.request(plan, ordinal, key, document)
-        answer = _drive(self._provider(route.provider).submit(request))
+        answer = _drive(self._provider(route.provider).submit(None, request))
         if isinstance(answer, Finished) and answer.pictures:
             return answer.pictures[0], answer.seed
         raise TaskError(answer.message if isinstance(answer, Refused) else "The model gave no picture.")
@@ -199,7 +199,16 @@ class LocalExecutor:
             for name in plan.images
         }
         route = plan.way(ordinal).route
-        return Request(document.name, route.id if route else document.name, fields, images, seed)
+        said = frozenset(name for name in plan.values if plan.value(name, ordinal) is not None)
+        return Request(
+            document.name,
+            route.id if route else document.name,
+            fields,
+            images,
+            seed,
+            options=plan.step.provider_options.get(route.provider, {}) if route else {},
+            said=said,
+        )
 
     def _parts(self, plan: StepPlan, name: str, ordinal: int) -> list[tuple[Any, int]]:
         """The pictures of a field for one task: a source, or a producing step's plan with its ordinal."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from PIL import Image
 
+    from editchain.http import Client
+    from editchain.models import Route
     from editchain.operations.base import Picture
 
 
@@ -26,8 +28,9 @@ class Blob:
 class Request:
     """What one call asks for: `count` pictures of a model under a route's id.
 
-    `fields` are the step's after defaults and references, `prompt` among them; `images` has the pictures of each image
-    field, in order. `seed` is sent where the model takes one. `token` is the same for every try of one call.
+    `fields` are the step's after defaults and references, `prompt` among them; `said` names those that the step itself
+    says. `images` has the pictures of each image field, in order, `handles` what the vendor calls them by digest, where
+    it has them. `seed` is sent where the model takes one. `token` is the same for every try of one call.
     """
 
     model: str
@@ -38,6 +41,8 @@ class Request:
     count: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = None
+    said: frozenset[str] = frozenset()
+    handles: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,34 +105,81 @@ Submitted = Accepted | Finished | Refused | Unknown
 Polled = Running | Finished | Failed
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What is known of a vendor, as data; the cautious value where nothing is known.
+
+    `credentials` are the environment variables that have them, each with the names it may also go by. `finds_lost`
+    says that a job whose reply was lost can be looked for. `submit_seconds` bounds one submit, `job_seconds` our
+    waiting for a job; neither ends the job.
+    """
+
+    base_url: str = ""
+    credentials: tuple[tuple[str, ...], ...] = ()
+    uploads: bool = False
+    finds_lost: bool = False
+    concurrency: int = 4
+    per_second: float | None = None
+    poll_seconds: float = 2.0
+    submit_seconds: float = 120.0
+    job_seconds: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A picture at the vendor: what the vendor calls it, and until when (unix seconds; None: for good)."""
+
+    handle: str
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a beat works with: a client for the vendor's host that sends the credentials, and the route."""
+
+    client: Client
+    route: Route
+
+
 class Provider(Protocol):
     """A module that speaks one vendor's protocol. No beat waits, retries or sleeps: the engine does.
 
-    `is_local` providers make pictures on this machine for nothing and answer in `submit`.
+    `is_local` providers make pictures on this machine for nothing and answer in `submit`; they get no session.
     """
 
     is_local: bool
+    capabilities: Capabilities
 
     def check_prompt(self, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
         """What the provider would not understand of a prompt: (start, end, message, suggestion). Most cannot tell."""
         ...
 
-    async def submit(self, request: Request) -> Submitted:
+    def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
+        """The headers that carry the credentials, in the order of `capabilities.credentials`."""
+        ...
+
+    async def upload(self, session: Session, blob: Blob) -> Uploaded:
+        """Brings a picture to the vendor; free and repeatable."""
+        ...
+
+    async def submit(self, session: Session | None, request: Request) -> Submitted:
         """Sends the request."""
         ...
 
-    async def poll(self, call: str, request: Request | None) -> Polled:
+    async def poll(self, session: Session, vendor_id: str) -> Polled:
         """Asks how a job stands, by the vendor's id."""
         ...
 
-    async def download(self, address: str) -> bytes:
+    async def download(self, session: Session, address: str) -> bytes:
         """Fetches one result."""
         ...
 
-    async def find(self, request: Request) -> Accepted | Finished | Absent | Unknown:
-        """Looks for a job whose reply was lost."""
+    async def find(
+        self, session: Session, request: Request, since: float
+    ) -> Accepted | Finished | Absent | Unknown:
+        """Looks for a job whose reply was lost, submitted after a moment (unix seconds)."""
         ...
 
-    async def cancel(self, call: str) -> bool:
+    async def cancel(self, session: Session, vendor_id: str) -> bool:
         """Cancels a job where that is free of charge; whether it was."""
         ...

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from editchain.darkroom.grammar import compile  # noqa: A004  (what a grammar does with a prompt)
-from editchain.providers.base import Absent, Failed, Finished, Refused
+from editchain.providers.base import Capabilities, Finished, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from editchain.providers.base import Accepted, Polled, Request, Submitted, Unknown
+    from editchain.providers.base import Request, Session, Submitted
 
 is_local = True
+capabilities = Capabilities()
 
 
 def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
@@ -20,8 +21,9 @@ def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
     return [(one.start, one.end, one.message, one.suggestion) for one in compile(prompt).problems]
 
 
-async def submit(request: Request) -> Submitted:
+async def submit(session: Session | None, request: Request) -> Submitted:
     """The edited pictures, one for each sample; refused where the prompt is not understood."""
+    _ = session
     from editchain.darkroom.edits import apply
     from editchain.operations.base import Picture
 
@@ -43,26 +45,3 @@ async def submit(request: Request) -> Submitted:
         )
         pictures.append(Picture(edited))
     return Finished(tuple(pictures), seed=request.seed)
-
-
-async def poll(call: str, request: Request | None) -> Polled:
-    """There are no jobs to ask for."""
-    _ = call, request
-    return Failed("no-job", "The embedded model answers at once and keeps no jobs.", is_charged=False)
-
-
-async def download(address: str) -> bytes:
-    """There is nothing to fetch."""
-    raise NotImplementedError(address)
-
-
-async def find(request: Request) -> Accepted | Finished | Absent | Unknown:
-    """It keeps no jobs."""
-    _ = request
-    return Absent()
-
-
-async def cancel(call: str) -> bool:
-    """There is nothing to cancel."""
-    _ = call
-    return False
