@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a pipeline; what is stored is not made again.",
     "why": "What differs from the nearest stored result, down to its cause.",
     "explain": "What the embedded model understands of a prompt.",
+    "graph": "The graph of a pipeline: Mermaid, dot or SVG.",
     "models": "The models: rules, limits, routes, prices, life.",
     "operations": "The image functions that run here, with their fields.",
     "schema": "One JSON Schema of the language, for editors.",
