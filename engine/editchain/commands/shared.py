@@ -41,11 +41,14 @@ def input_options(function: Function) -> Function:
 
 
 def nearest_workspace(folder: Path) -> Path:
-    """The workspace that a folder lies in; outside of any, the user's cache folder serves as one."""
+    """The workspace that a folder lies in, or the folder where a pipeline of its own ran in it.
+
+    Outside of any, the user's cache folder serves as one.
+    """
     from editchain.reading import workspace_of
 
     found = workspace_of(folder)
-    if (found / "editchain.toml").is_file() or (found / ".git").exists():
+    if any((found / name).exists() for name in ("editchain.toml", ".git", ".editchain")):
         return found
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(cache) / "editchain"
