@@ -30,7 +30,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-slow lint schema bench clean
+.PHONY: help demo test test-all test-slow lint ruff mypy pyright schema bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,10 +61,16 @@ test-slow: $(VENV)/test.stamp
 
 test-all: test test-slow
 
-lint: $(VENV)/lint.stamp $(VENV)/test.stamp
+lint: ruff mypy pyright
+
+ruff: $(VENV)/lint.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+mypy: $(VENV)/lint.stamp
 	$(BIN)/mypy
+
+pyright: $(VENV)/lint.stamp
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 schema: $(VENV)/core.stamp
