@@ -181,7 +181,15 @@ def drawing() -> str:
     for group, names in re.findall(r"# (.+)\n([^#]+)", order):
         modules = " ".join(linked(name) for name in re.findall(r'"(\w+)"', names))
         rows.append(f"| {group} | {modules} |")
-    return "\n".join(["<!-- modules -->", "| for | modules of `engine/editchain/` |", "|---|---|", *rows, "<!-- end of modules -->"])
+    return "\n".join(
+        [
+            "<!-- modules -->",
+            "| for | modules of `engine/editchain/` |",
+            "|---|---|",
+            *rows,
+            "<!-- end of modules -->",
+        ]
+    )
 
 
 def linked(module: str) -> str:
@@ -239,8 +247,11 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             workspace = prepare(Path(folder), page)
             for block in blocks(page, "console"):
-                said = [f"$ {command}\n{perform(command, workspace)}" for command, _ in commands(block.text)]
-                text = text.replace(block.text, "".join(said))
+                said = "".join(
+                    f"$ {command}\n{perform(command, workspace)}" for command, _ in commands(block.text)
+                )
+                if comparable(said) != comparable(block.text):
+                    text = text.replace(block.text, said)
         text = DRAWING.sub(lambda _: drawing(), text)
         page.write_text(text, "utf-8")
 
