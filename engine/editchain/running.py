@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from editchain import __version__
+from editchain.calling import Caller, Ceiling
 from editchain.committing import Committer
 from editchain.entries import Result, RunRecord, RunTask
 from editchain.errors import ConfigurationError
@@ -44,6 +45,7 @@ class Options:
     prune: bool = False
     fail_fast: bool = False
     workers: int | None = None
+    ceiling: Ceiling | None = None
 
 
 @dataclass(slots=True)
@@ -99,12 +101,12 @@ class JournalResults:
                 "model" if is_model else "operation",
                 document.name,
                 document.version if isinstance(document, Model) else str(document.behaviour),
-                None,
+                made.request_key,
                 way.route.provider if way.route else None,
                 made.seed,
                 take or 1,
                 self._versions,
-                None,
+                made.call,
                 self._run,
                 self._now(),
             ),
@@ -157,15 +159,17 @@ async def run(
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
     results = JournalResults(journal, committer, run_id, workspace.now)
-    limits = {
-        **{
-            name: Lane(int(limit.get("concurrency", 4)), limit.get("per_second"))
-            for name, limit in workspace.configuration.limits.items()
-        },
-        **(lanes or {}),
-    }
+    limits = {**_lanes(workspace, plan), **(lanes or {})}
+    caller = _caller(workspace, digests, results, options, committer, run_id, stop) if plan.calls else None
     scheduler = Scheduler(
-        plan, executor, results, watch=watch, stop=stop, fail_fast=options.fail_fast, lanes=limits
+        plan,
+        executor,
+        results,
+        call=caller,
+        watch=watch,
+        stop=stop,
+        fail_fast=options.fail_fast,
+        lanes=limits,
     )
     cached = plan.counts["cached"]
     async with anyio.create_task_group() as group:
@@ -173,6 +177,8 @@ async def run(
         group.start_soon(_heed, stop, scheduler)
         outcome = await scheduler.go()
         group.cancel_scope.cancel()
+    if caller is not None:
+        await caller.close()
     await committer.durable()
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
     exit_code = _exit_code(outcome, plan)
@@ -195,8 +201,50 @@ async def run(
     return Report(run_id, outcome, publication, exit_code, cached)
 
 
+def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
+    """What each vendor of a plan allows: as the workspace says, else as the provider does."""
+    from editchain import providers
+
+    routes = {way.route.provider for one in plan.steps for way in one.ways if way.route and not way.is_local}
+    lanes = {}
+    for name in routes & providers.PROVIDERS.keys():
+        capabilities = providers.load(name).capabilities
+        said = workspace.configuration.limits.get(name, {})
+        lanes[name] = Lane(
+            int(said.get("concurrency", capabilities.concurrency)),
+            said.get("per_second", capabilities.per_second),
+        )
+    return lanes
+
+
 def _keys(plan: Plan) -> list[bytes]:
     return [key for one in plan.steps for key in one.keys if key is not None]
+
+
+def _caller(
+    workspace: Workspace,
+    digests: Digests,
+    results: JournalResults,
+    options: Options,
+    committer: Committer,
+    run_id: str,
+    stop: Stop,
+) -> Caller:
+    from editchain import providers
+
+    return Caller(
+        workspace.store,
+        workspace.journal,
+        committer,
+        local_executor(workspace, digests, 1).request_of,
+        results.add,
+        providers.load,
+        workspace.client,
+        run=run_id,
+        now=workspace.now,
+        ceiling=options.ceiling,
+        is_stopping=lambda: stop.is_asked,
+    )
 
 
 def local_executor(workspace: Workspace, digests: Digests, workers: int) -> LocalExecutor:

@@ -487,7 +487,8 @@ class Scheduler:
         one, ordinal = work.plan, work.ordinal
         task = one.offset + ordinal
         if isinstance(outcome, Made):
-            self._results.add(work, outcome)
+            if outcome.call is None:  # a bought one was recorded with the end of its call
+                self._results.add(work, outcome)
             one.digests[ordinal] = outcome.digest
             self._end(task, one, ordinal, "done", seconds=outcome.seconds)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from editchain.artifacts import ImageSource
     from editchain.entries import KnownFile
+    from editchain.http import Client
     from editchain.journal import Journal
-    from editchain.models import Catalogue, Model, OperationDocument
+    from editchain.models import Catalogue, Model, OperationDocument, Route
     from editchain.pipeline import Pipeline, Step
     from editchain.planning import Way
+    from editchain.providers.base import Provider
     from editchain.store import Store
 
 RACY_NS = 2_000_000_000
@@ -40,6 +42,7 @@ _TABLES = (
     "prices",
     "remote",
     "fetch",
+    "providers",
     "confirm_above",
     "on_unknown",
     "metadata",
@@ -50,7 +53,8 @@ _TABLES = (
 class Configuration:
     """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider.
 
-    `plain_hosts` are those that may be fetched from without TLS, private ones among them.
+    `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
+    host where it is another than the vendor's own.
     """
 
     store: str | None = None
@@ -60,6 +64,7 @@ class Configuration:
     confirm_above: float = 1.0
     workers: int | None = None
     plain_hosts: frozenset[str] = frozenset()
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -84,6 +89,9 @@ def read_configuration(root: Path) -> Configuration:
         confirm_above=float(data.get("confirm_above", 1.0)),
         workers=_workers(path, _table(path, data, "run").get("workers")),
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
+        base_urls={
+            name: _base_url(path, name, value) for name, value in _table(path, data, "providers").items()
+        },
     )
 
 
@@ -119,6 +127,15 @@ def _limits(path: Path, name: str, value: Any) -> dict[str, float]:
     return value
 
 
+def _base_url(path: Path, name: str, value: Any) -> str:
+    url = value.get("base_url") if isinstance(value, dict) else None
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        raise ConfigurationError(
+            f'{path}: [providers.{name}] takes base_url, such as "https://api.example.com/v1".'
+        )
+    return url
+
+
 def _workers(path: Path, value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or not 1 <= value <= 256):
         raise ConfigurationError(f"{path}: [run] workers is a whole number from 1 to 256.")
@@ -128,9 +145,16 @@ def _workers(path: Path, value: Any) -> int | None:
 class Workspace:
     """A folder with pipelines: what commands work on. Close it, or use it in a `with`."""
 
-    def __init__(self, root: Path, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.root = root.resolve()
         self.now = now
+        self._environment = os.environ if environment is None else environment
         self._journal: Journal | None = None
         self._looking: Journal | None = None
 
@@ -241,17 +265,52 @@ class Workspace:
                 f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}.",
             )
         for route in routes:
-            if route.provider in PROVIDERS:
+            if route.provider in LOCAL or (route.provider in PROVIDERS and self.credentials(route.provider)):
                 price = next((price for price in model.prices if price.route == route.provider), None)
                 return Way(model, route, route.provider in LOCAL, price)
         price = next((price for price in model.prices if price.route == routes[0].provider), None)
-        names = one_of(dict.fromkeys(route.provider for route in routes))
-        return Way(
-            model,
-            routes[0],
-            False,
-            price,
-            f"{model.name} cannot run yet: this version of editchain has no provider {names}.",
+        return Way(model, routes[0], False, price, self._unreachable(model, routes))
+
+    def _unreachable(self, model: Model, routes: Sequence[Route]) -> str:
+        """Why none of a model's routes can be used here."""
+        from editchain.providers import PROVIDERS, load
+
+        there = [route.provider for route in routes if route.provider in PROVIDERS]
+        if not there:
+            names = one_of(dict.fromkeys(route.provider for route in routes))
+            return f"{model.name} cannot run yet: this version of editchain has no provider {names}."
+        wanted = " and ".join(names[0] for names in load(there[0]).capabilities.credentials)
+        return f"{model.name} needs a credential for {there[0]}: set {wanted} in the environment."
+
+    def credentials(self, provider: str) -> tuple[str, ...] | None:
+        """The credentials of a provider from the environment, in its own order; None where one is missing."""
+        from editchain.providers import load
+
+        found = []
+        for names in load(provider).capabilities.credentials:
+            value = next((self._environment[name] for name in names if self._environment.get(name)), None)
+            if value is None:
+                return None
+            if any(ord(character) < 32 or ord(character) == 127 for character in value):
+                raise ConfigurationError(f"{names[0]} in the environment holds control characters.")
+            found.append(value)
+        return tuple(found)
+
+    def client(self, name: str, provider: Provider) -> Client:
+        """A client for a provider's host, with its credentials; [providers.NAME] base_url may name another host."""
+        from editchain.http import PUBLIC, Client, is_public
+
+        base = self.configuration.base_urls.get(name, provider.capabilities.base_url)
+        plain = self.configuration.plain_hosts
+        rules = replace(
+            PUBLIC, plain_hosts=plain, is_allowed=lambda address: is_public(address) or address in plain
+        )
+        credentials = self.credentials(name) or ()
+        return Client(
+            base,
+            provider.authorization(credentials),
+            connections=provider.capabilities.concurrency + 4,
+            rules=rules,
         )
 
     def digest_inputs(self, pipeline: Pipeline) -> Digests:

@@ -22,7 +22,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The picture of a task, in the store. `seed` is the one that was used; `seconds` is how long it took."""
+    """The picture of a task, in the store. `seed` is the one that was used; `seconds` is how long it took.
+
+    A bought one says under which request key, and by which call.
+    """
 
     digest: bytes
     media_type: str
@@ -31,6 +34,8 @@ class Made:
     height: int
     seed: int | None
     seconds: float
+    request_key: bytes | None = None
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,36 +178,35 @@ class LocalExecutor:
             return answer.pictures[0], answer.seed
         raise TaskError(answer.message if isinstance(answer, Refused) else "The model gave no picture.")
 
+    def request_of(self, work: Work) -> Request:
+        """What a task asks of its model."""
+        document = work.plan.way(work.ordinal).document
+        assert isinstance(document, Model)  # noqa: S101  (operations are not called)
+        return self.request(work.plan, work.ordinal, work.key, document)
+
     def request(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> Request:
         """What a task asks of a model: fields with defaults, pictures, and a seed derived from the key where none is said."""
-        fields = {name: value for name, value in document.defaults.items() if value is not None}
-        fields.update(
-            (name, plan.value(name, ordinal)) for name in plan.values if plan.value(name, ordinal) is not None
-        )
-        seed = None
-        if document.seeded:
-            said = fields.pop(document.seeded, None)
-            seed = (
-                int.from_bytes(key[:4], "big") & MAX_SEED
-                if said is None
-                else said
-                if isinstance(said, int)
-                else None
-            )
+        said = {name: value for name in plan.values if (value := plan.value(name, ordinal)) is not None}
+        take = said.pop("take", 1)
+        fields = {name: value for name, value in document.defaults.items() if value is not None} | said
+        seed = fields.pop(document.seeded, None) if document.seeded else None
+        if document.seeded and seed is None:
+            seed = int.from_bytes(key[:4], "big") & MAX_SEED
         images = {
             name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal))
             for name in plan.images
         }
         route = plan.way(ordinal).route
-        said = frozenset(name for name in plan.values if plan.value(name, ordinal) is not None)
         return Request(
             document.name,
             route.id if route else document.name,
             fields,
             images,
-            seed,
+            seed if isinstance(seed, int) else None,
             options=plan.step.provider_options.get(route.provider, {}) if route else {},
-            said=said,
+            said=frozenset(said),
+            version=document.version,
+            take=take,
         )
 
     def _parts(self, plan: StepPlan, name: str, ordinal: int) -> list[tuple[Any, int]]:

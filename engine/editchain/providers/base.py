@@ -30,7 +30,8 @@ class Request:
 
     `fields` are the step's after defaults and references, `prompt` among them; `said` names those that the step itself
     says. `images` has the pictures of each image field, in order, `handles` what the vendor calls them by digest, where
-    it has them. `seed` is sent where the model takes one. `token` is the same for every try of one call.
+    it has them. `seed` is sent where the model takes one: the step's own, or one derived from the task's key; None leaves
+    it to the vendor. `token` is the same for every try of one call.
     """
 
     model: str
@@ -42,6 +43,8 @@ class Request:
     options: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = None
     said: frozenset[str] = frozenset()
+    version: str = ""
+    take: int = 1
     handles: Mapping[bytes, str] = field(default_factory=dict)
 
 
