@@ -60,6 +60,13 @@ def test_apply_takes_the_fields_of_the_document_by_name_and_no_others(name: str)
         assert parameter.default is inspect.Parameter.empty
 
 
+@pytest.mark.parametrize("kind", ["operations", "models"])
+def test_no_document_has_a_field_that_a_step_has_itself(kind: str) -> None:
+    step = json.loads((SCHEMAS / "step.json").read_text("utf-8"))["properties"]
+    for path in (SCHEMAS / kind).glob("*.json"):
+        assert not step.keys() & json.loads(path.read_text("utf-8"))["properties"].keys(), path.name
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_says_what_it_is(name: str) -> None:
     for field in DOCUMENTS[name]["properties"].values():
@@ -148,7 +155,7 @@ def test_what_cannot_mean_anything_is_invalid(name: str, fields: dict[str, Any])
         ("composite", {"overlay": "$logo", "position": [1, 2], "offset": [3, 4]}, "offset"),
         ("contact_sheet", {"images": ["a.png"], "label_size": 20}, "labels"),
         ("pad", {"aspect_ratio": "1:1", "blur": True, "background": "red"}, "background"),
-        ("compare", {"before": "$a", "after": "$b", "at": 0.3}, "at"),
+        ("compare", {"edited": "$b", "at": 0.3}, "at"),
         ("mask", {"by": "alpha", "box": [0, 0, 1, 1]}, "box"),
     ],
 )

@@ -50,7 +50,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "adjust": {"image": photo(), "brightness": 0.2},
     "blur": {"image": photo()},
     "border": {"image": photo()},
-    "compare": {"before": photo(), "after": photo(seed=2)},
+    "compare": {"image": photo(), "edited": photo(seed=2)},
     "composite": {"image": photo(), "overlay": photo("RGBA", (20, 10))},
     "contact_sheet": {"images": [photo(), photo(seed=2), photo(size=(30, 60))]},
     "convert": {"image": photo(), "mode": "grey"},
@@ -425,11 +425,11 @@ def test_text_with_letters_that_the_font_lacks_is_refused() -> None:
     ],
 )
 def test_compare_sizes(layout: str, size: tuple[int, int]) -> None:
-    assert made("compare", before=photo(), after=photo(size=(192, 128)), layout=layout).size == size
+    assert made("compare", image=photo(), edited=photo(size=(192, 128)), layout=layout).size == size
 
 
 def test_compare_split_shows_both() -> None:
-    result = made("compare", before=plain("red"), after=plain("blue"), layout="split", at=0.25, gap=2)
+    result = made("compare", image=plain("red"), edited=plain("blue"), layout="split", at=0.25, gap=2)
     assert result.getpixel((5, 5)) == (255, 0, 0)
     assert result.getpixel((24, 5)) == (255, 255, 255)
     assert result.getpixel((40, 5)) == (0, 0, 255)
@@ -438,14 +438,14 @@ def test_compare_split_shows_both() -> None:
 def test_compare_shows_only_what_changed() -> None:
     after = photo()
     after.paste("white", (10, 10, 20, 20))
-    assert made("compare", before=photo(), after=photo(), layout="difference").getbbox() is None
-    assert made("compare", before=photo(), after=after, layout="difference").getbbox() == (10, 10, 20, 20)
+    assert made("compare", image=photo(), edited=photo(), layout="difference").getbbox() is None
+    assert made("compare", image=photo(), edited=after, layout="difference").getbbox() == (10, 10, 20, 20)
 
 
 def test_compare_writes_its_labels() -> None:
-    without = made("compare", before=plain("grey"), after=plain("grey"))
+    without = made("compare", image=plain("grey"), edited=plain("grey"))
     assert changed(
-        made("compare", before=plain("grey"), after=plain("grey"), labels=["before", "after"]), without
+        made("compare", image=plain("grey"), edited=plain("grey"), labels=["before", "after"]), without
     )
 
 
@@ -542,3 +542,45 @@ def test_resizing_to_a_width_has_that_width_and_the_shape(width: int, height: in
     result = made("resize", image=Image.new("L", (width, height)), width=to_width)
     assert result.width == to_width
     assert abs(result.height - max(1, height * to_width / width)) <= 0.5
+
+
+# ---- protect
+
+
+def test_protect_keeps_exactly_the_box_of_the_original() -> None:
+    result = made("protect", image=plain("red"), edited=plain("blue"), box=[10, 8, 20, 16], feather=0)
+    kept = ImageChops.difference(result, plain("blue")).getbbox()
+    assert kept == (10, 8, 30, 24)
+    assert result.crop(kept).tobytes() == plain("red", (20, 16)).tobytes()
+
+
+def test_protect_and_crop_mean_the_same_by_a_box() -> None:
+    box = [0.1, 0.2, 0.33, 0.41]
+    result = made("protect", image=plain("red"), edited=plain("blue"), box=box, feather=0)
+    area = ImageChops.difference(result, plain("blue")).getbbox()
+    assert area is not None
+    assert (area[2] - area[0], area[3] - area[1]) == made("crop", image=plain("red"), box=box).size
+
+
+def test_protect_refuses_a_box_outside_the_picture() -> None:
+    with pytest.raises(OperationError, match="outside the 96×64 picture"):
+        made("protect", image=plain("red"), edited=plain("blue"), box=[90, 8, 20, 16])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+def test_protect_keeps_what_is_white_and_opaque_in_a_mask_of_another_size(mode: str) -> None:
+    mask = Image.new("RGBA", (48, 32), (255, 255, 255, 0) if mode == "RGBA" else (0, 0, 0, 255))
+    mask.paste((255, 255, 255, 255), (0, 0, 24, 32))
+    result = made("protect", image=plain("red"), edited=plain("blue"), mask=mask.convert(mode), feather=0)
+    assert result.getpixel((10, 30)) == (255, 0, 0)
+    assert result.getpixel((80, 30)) == (0, 0, 255)
+
+
+def test_protect_scales_the_edit_to_the_original_and_softens_the_edge() -> None:
+    edited = plain("blue", (48, 32))
+    result = made("protect", image=plain("red"), edited=edited, box=[0, 0, 48, 64], feather=0.05)
+    assert result.size == (96, 64)
+    edge = result.getpixel((48, 30))
+    assert isinstance(edge, tuple)
+    assert edge[0] > 60
+    assert edge[2] > 60

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def apply(
     *,
-    before: Image.Image,
-    after: Image.Image,
+    image: Image.Image,
+    edited: Image.Image,
     layout: str,
     at: float,
     gap: int,
@@ -28,8 +28,8 @@ def apply(
 ) -> Picture:
     """Both pictures in the layout; OperationError where the result is beyond the limits."""
     paper = parse_colour(background)
-    mode = "RGBA" if "RGBA" in (before.mode, after.mode) or paper[3] < 255 else "RGB"
-    first, second = before.convert(mode), _fitted(before, after, layout).convert(mode)
+    mode = "RGBA" if "RGBA" in (image.mode, edited.mode) or paper[3] < 255 else "RGB"
+    first, second = image.convert(mode), _fitted(image, edited, layout).convert(mode)
     if layout == "difference":
         return Picture(_difference(first, second))
     if layout == "split":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
-from editchain.imaging.geometry import length
+from editchain.imaging.blur import blur
+from editchain.imaging.compose import kept_where_white, mask_of
+from editchain.imaging.geometry import pixel_box, scaled
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from editchain.imaging.geometry import Size
 
 
 def apply(
@@ -18,33 +20,21 @@ def apply(
     image: Image.Image,
     edited: Image.Image,
     mask: Image.Image | None,
-    box: Sequence[float] | None,
+    box: list[float] | None,
     feather: float,
 ) -> Picture:
-    """The edit where the mask is black or outside the box, the original elsewhere, in the original's size."""
-    mode = "RGBA" if "A" in image.mode or "A" in edited.mode else "RGB"
-    original, result = image.convert(mode), edited.convert(mode)
-    if result.size != original.size:
-        result = result.resize(original.size, Image.Resampling.LANCZOS)
-    kept = _kept(original.size, mask, box)
-    radius = feather * max(original.size)
+    """The edit where the mask is black or outside the box, the original elsewhere, in the original's size.
+
+    Raises OperationError for a box that is not wholly inside the picture.
+    """
+    kept = mask_of(mask, image.size) if mask is not None else _inside(image.size, box or [])
+    radius = feather * max(image.size)
     if radius >= 0.5:
-        kept = kept.filter(ImageFilter.GaussianBlur(radius))
-    return Picture(Image.composite(original, result, kept))
+        kept = blur(kept, radius)
+    return Picture(kept_where_white(image, scaled(edited, image.size), kept))
 
 
-def _kept(size: tuple[int, int], mask: Image.Image | None, box: Sequence[float] | None) -> Image.Image:
-    """White where the original is kept: filled areas of a mask, or the inside of a box."""
-    if mask is not None:
-        filled = (
-            mask.getchannel("A")
-            if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != (255, 255)
-            else mask.convert("L")
-        )
-        return filled.resize(size, Image.Resampling.BILINEAR) if filled.size != size else filled
-    assert box is not None  # noqa: S101  (the document asks for one of the two)
-    left, top = length(box[0], size[0]), length(box[1], size[1])
-    kept = Image.new("L", size, 0)
-    right, bottom = left + length(box[2], size[0]) - 1, top + length(box[3], size[1]) - 1
-    ImageDraw.Draw(kept).rectangle((left, top, max(left, right), max(top, bottom)), fill=255)
+def _inside(size: Size, box: list[float]) -> Image.Image:
+    kept = Image.new("L", size)
+    kept.paste(255, pixel_box(box, size))
     return kept
