@@ -130,6 +130,10 @@ def _lines(
         yield f"  spent    {', '.join(f'{amount} {currency}' for currency, amount in spent.items())}"
     for call in calls:
         yield f"  call     {_call(call)}"
+    # What was merely stopped has no reason of its own: the outcome counts it.
+    troubles = sorted(
+        (two for two in troubles if two.outcome != "stopped"), key=lambda two: two.outcome == "skipped"
+    )
     for trouble in troubles[:MOST_TROUBLES]:
         reason = f": {visible(trouble.reason)}" if trouble.reason else ""
         yield f"  {trouble.outcome} {visible(trouble.task)}{reason}"
