@@ -14,8 +14,10 @@ COMMANDS: dict[str, str] = {
     "status": "What is going on, or how a run went.",
     "runs": "What ran, the newest first.",
     "cancel": "Ask a run to stop tidily.",
+    "store": "The results: ls, verify, gc, repair.",
     "models": "The models: rules, limits, routes, prices, life.",
     "operations": "The image functions that run here, with their fields.",
     "schema": "One JSON Schema of the language, for editors.",
+    "doctor": "What is installed, what is missing, and how to get it.",
 }
 """Command to the line that `editchain --help` shows; the module has the command's name."""

@@ -1,0 +1,254 @@
+"""editchain store: what is stored, whether it is sound, and room made again."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from editchain.commands import showing
+from editchain.commands.base import say, write_json
+from editchain.commands.shared import nearest_workspace
+from editchain.errors import ConfigurationError
+from editchain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from editchain.entries import Result
+    from editchain.maintenance import Collection, StoreReport
+    from editchain.repairing import Repair
+
+MOST_NAMED = 20
+KEPT_RUNS = 5
+
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+@click.group("store", epilog="Example: editchain store gc --keep-runs 3")
+def command() -> None:
+    """Look after the results of this workspace: count them, check them, make room, rebuild the journal."""
+
+
+@contextmanager
+def _store() -> Iterator[Workspace]:
+    """The workspace at hand; ConfigurationError where nothing is stored yet."""
+    with Workspace(nearest_workspace(Path.cwd())) as workspace:
+        if workspace.look is None:
+            raise ConfigurationError(
+                f"Nothing is stored yet: {showing.path(workspace.folder)} has no results."
+            )
+        yield workspace
+
+
+# ---------------------------------------------------------------------- ls
+
+
+@command.command("ls", short_help="What is stored, counted.", epilog="Example: editchain store ls -n 5")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0), default=10, show_default=True, help="How many results."
+)
+@_json
+def ls(limit: int, as_json: bool) -> int:
+    """Count what is stored, and list the newest results."""
+    from editchain.maintenance import store_report
+
+    with _store() as workspace:
+        look = workspace.look
+        if look is None:
+            return 0
+        report = store_report(workspace.store, look)
+        newest = sorted(look.all_results(), key=lambda one: -one.made_at)[:limit]
+        where = workspace.folder
+    if as_json:
+        document = asdict(report) | {"owners": [str(owner) for owner in report.owners]}
+        write_json({"folder": str(where), **document, "newest": [_result(one) for one in newest]})
+        return 0
+    click.echo("\n".join([f"{showing.path(where)}", *_counted(report)]))
+    if newest:
+        rows = [
+            (
+                showing.moment(one.made_at),
+                one.name,
+                _pixels(one),
+                showing.size(one.size),
+                one.digest.hex()[:16],
+            )
+            for one in newest
+        ]
+        click.echo("")
+        click.echo("\n".join(showing.table(("made", "by", "pixels", "size", "digest"), rows)))
+    return 0
+
+
+def _counted(report: StoreReport) -> Iterator[str]:
+    yield f"  results   {report.results:,} in {showing.many(report.objects, 'object')}, {showing.size(report.object_bytes)}"
+    yield f"  journal   {showing.size(report.journal_bytes)}, and {showing.size(report.records_bytes)} of records"
+    yield f"  runs      {report.runs:,}"
+    if report.calls:
+        yield f"  calls     {report.calls:,}, {report.open_calls:,} of them open"
+    yield f"  files     {report.published:,} published, {report.files:,} inputs known"
+    if report.quarantined:
+        yield f"  damaged   {report.quarantined:,} set aside in quarantine"
+    for owner in report.owners:
+        yield f"  at work   {owner}"
+    yield f"  free      {showing.size(report.free_bytes)} on this disk"
+
+
+def _pixels(one: Result) -> str:
+    return f"{one.width}×{one.height}" if one.width else ""
+
+
+def _result(one: Result) -> dict[str, Any]:
+    return {
+        "key": one.key.hex(), "digest": one.digest.hex(), "media_type": one.media_type, "bytes": one.size,
+        "width": one.width, "height": one.height, "name": one.name, "run": one.run,
+        "made_at": showing.timestamp(one.made_at),
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------- verify
+
+
+@command.command("verify", short_help="Check every stored picture.", epilog="Example: editchain store verify")
+@_json
+def verify(as_json: bool) -> int:
+    """Read every stored picture and check that it is what it was; exits with 5 where one is damaged or missing.
+
+    A damaged one is set aside. The next run makes again what costs nothing.
+    """
+    from editchain.maintenance import verify as verify_store
+
+    def told(count: int) -> None:
+        if count % 50 == 0:
+            click.echo(f"\r{count:,} read", err=True, nl=False)
+
+    is_live = sys.stderr.isatty() and not as_json
+    with _store() as workspace:
+        look = workspace.look
+        if look is None:
+            return 0
+        found = verify_store(workspace.store, look, checked=told if is_live else None)
+    if is_live:
+        click.echo("\r\x1b[2K", err=True, nl=False)
+    is_sound = not found.damaged and not found.missing
+    if as_json:
+        write_json({
+            "objects": found.objects, "is_sound": is_sound, "damaged": [digest.hex() for digest in found.damaged],
+            "missing": [_result(one) for one in found.missing],
+        })  # fmt: skip
+        return 0 if is_sound else 5
+    click.echo(
+        f"{showing.many(found.objects, 'object')} read: {'all sound' if is_sound else 'not all sound'}"
+    )
+    for digest in found.damaged[:MOST_NAMED]:
+        click.echo(f"  damaged, set aside: {digest.hex()}")
+    missing = [one for one in found.missing if one.digest not in found.damaged]
+    for one in missing[:MOST_NAMED]:
+        click.echo(f"  missing: {one.digest.hex()}, made by {one.name} at {showing.moment(one.made_at)}")
+    hidden = max(0, len(found.damaged) - MOST_NAMED) + max(0, len(missing) - MOST_NAMED)
+    if hidden:
+        click.echo(f"  and {hidden:,} more")
+    if not is_sound:
+        say("editchain store repair forgets what is lost, so that the next run makes it again.")
+    return 0 if is_sound else 5
+
+
+# ---------------------------------------------------------------------- gc
+
+
+@command.command(
+    "gc", short_help="Remove what nothing needs any more.", epilog="Example: editchain store gc --dry-run"
+)
+@click.option(
+    "--keep-runs",
+    type=click.IntRange(min=1),
+    default=KEPT_RUNS,
+    show_default=True,
+    help="Runs of each pipeline to keep.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_json
+def gc(keep_runs: int, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Remove results that nothing needs any more; says how much that is, and asks first.
+
+    Kept is what the last runs of every pipeline used, what is published, what a call waits for, and what is
+    younger than a day.
+    """
+    from editchain.maintenance import collect
+
+    with _store() as workspace:
+        journal, store, now = workspace.journal, workspace.store, workspace.now()
+        found = collect(store, journal, runs=keep_runs, now=now, rehearse=True)
+        goes = not dry_run and found.objects + found.results > 0
+        if goes and not yes:
+            _ask(found)
+        if goes:
+            found = collect(store, journal, runs=keep_runs, now=now)
+    if as_json:
+        write_json({"removed": goes, **asdict(found)})
+    else:
+        click.echo(_collected(found, goes=goes))
+    return 0
+
+
+def _ask(found: Collection) -> None:
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{_collected(found, goes=False)} Nothing was removed: --yes agrees to it.")
+    click.confirm(f"{_collected(found, goes=False)} Remove it?", abort=True, err=True)
+
+
+def _collected(found: Collection, *, goes: bool) -> str:
+    if not found.objects and not found.results:
+        kept = " A run did not say what it used, so everything is kept." if found.kept_all else ""
+        return (
+            f"Nothing to remove: all {showing.many(found.kept_objects, 'object')} may still be needed.{kept}"
+        )
+    what = f"{showing.many(found.results, 'result')}, {showing.many(found.objects, 'object')}, {showing.size(found.object_bytes)}"
+    return (
+        f"{'Removed' if goes else 'To remove'}: {what}. Kept: {showing.many(found.kept_objects, 'object')}."
+    )
+
+
+# ---------------------------------------------------------------------- repair
+
+
+@command.command("repair", short_help="Rebuild the journal.", epilog="Example: editchain store repair")
+@_json
+def repair(as_json: bool) -> int:
+    """Rebuild the journal from records and objects, when it is lost, damaged, or names pictures that are gone.
+
+    The old one is set aside, not removed. Runs and published files are forgotten; results and calls are kept.
+    """
+    from editchain.repairing import repair as repair_store
+
+    with Workspace(nearest_workspace(Path.cwd())) as workspace:
+        folder = workspace.folder
+        if not folder.is_dir():
+            raise ConfigurationError(f"There is no store at {showing.path(folder)}.")
+        found = repair_store(folder)
+    if as_json:
+        document = asdict(found) | {"lost": [_result(one) for one in found.lost]}
+        write_json({"folder": str(folder), **document})
+    else:
+        click.echo("\n".join(_repaired(found)))
+    return 0
+
+
+def _repaired(found: Repair) -> Iterator[str]:
+    parts = [showing.many(found.results, "result"), showing.many(found.calls, "call")]
+    yield f"Rebuilt the journal: {', '.join(parts)}."
+    if found.set_aside:
+        yield f"  the old one is in {showing.path(found.set_aside)}"
+    if found.lost:
+        free = sum(one.call is None for one in found.lost)
+        yield f"  {showing.many(len(found.lost), 'picture')} lost; the next run makes {free:,} of them again for nothing"
+    if found.unreadable_lines:
+        yield f"  {showing.many(found.unreadable_lines, 'line')} of the records could not be read"
+    if found.unnamed_objects:
+        yield f"  {showing.many(found.unnamed_objects, 'object')} without a result; `editchain store gc` removes them"
