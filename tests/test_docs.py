@@ -115,6 +115,17 @@ def test_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_programs_print_what_their_comments_say(page: Path, tmp_path: Path) -> None:
+    folder = prepare(tmp_path, page)
+    for block in blocks(page, "python"):
+        if block.text.startswith("import editchain\n"):
+            printed = StringIO()
+            with chdir(folder), redirect_stdout(printed):
+                exec(block.text, {})  # noqa: S102  (our own page)
+            assert printed.getvalue().splitlines() == re.findall(r"print\(.*\)  # (.+)", block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_recipes_on_the_page_are_the_real_ones(page: Path) -> None:
     for block in blocks(page, "yaml"):
         name = name_of(block)
