@@ -326,36 +326,43 @@ class Caller:
             charged: Charged = (
                 "unknown" if answer.is_charged is None else "yes" if answer.is_charged else "no"
             )
-            if charged != "no":
-                self._journal.add_refusal(
-                    Refusal(
-                        work.key,
-                        call.request_key,
-                        answer.reason,
-                        answer.message,
-                        charged,
-                        call.id,
-                        self._now(),
-                    )
-                )
-            await self._note(call, "failed", charged=charged, ended=True)
-            raise _Outcome("failed" if charged == "no" else "rejected", f"{call.provider}: {answer.message}")
-        data = (
-            answer.pictures[0]
-            if answer.pictures
-            else await self._freely(lambda: provider.download(session, answer.downloads[0]))
-        )
-        made = await anyio.to_thread.run_sync(self._keep, data, answer.seed)
-        made = replace(made, request_key=call.request_key, call=call.id)
+            return await self._fail(work, call, answer.reason, answer.message, charged)
+        try:
+            made = await self._download(call, answer, provider, session)
+        except ImageError as error:
+            # The picture was in the reply and nowhere else, so it is lost, and was paid for.
+            return await self._fail(work, call, "not-an-image", f"it was charged, but: {error}", "yes")
         # In one transaction with the call's end: a call that is done has its picture's row.
         self._record(work, made)
         await self._note(call, "done", charged="yes", price_actual=answer.amount, ended=True)
         return made
 
+    async def _fail(self, work: Work, call: Call, reason: str, message: str, charged: Charged) -> Made:
+        """A job without a picture. What was charged, or may have been, is remembered: nothing asks for it again."""
+        if charged != "no":
+            self._journal.add_refusal(
+                Refusal(work.key, call.request_key, reason, message, charged, call.id, self._now())
+            )
+        await self._note(call, "failed", charged=charged, ended=True)
+        raise _Outcome("failed" if charged == "no" else "rejected", f"{call.provider}: {message}")
+
+    async def _download(self, call: Call, answer: Finished, provider: Provider, session: Session) -> Made:
+        """The picture, checked and stored; one that has an address is fetched again while it is not whole."""
+
+        async def fetched() -> Made:
+            data = await provider.download(session, answer.downloads[0])
+            return await anyio.to_thread.run_sync(self._keep, data, answer.seed)
+
+        if answer.pictures:
+            made = await anyio.to_thread.run_sync(self._keep, answer.pictures[0], answer.seed)
+        else:
+            made = await self._freely(fetched)
+        return replace(made, request_key=call.request_key, call=call.id)
+
     def _keep(self, data: Any, seed: int | None) -> Made:
         """Paid bytes are checked to be an image, decoded whole, and on disk before anything says so."""
         if not isinstance(data, bytes):
-            raise TaskError("The vendor's answer holds no picture.")
+            raise ImageError("The answer holds no picture.")
         found = check(data[:HEAD_BYTES], len(data))
         codec.decode(data)
         digest = self._store.put(data, durable=True)
