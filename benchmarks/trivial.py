@@ -17,16 +17,17 @@ from editchain.providers.base import Finished
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from editchain.providers.base import Provider, Request
+    from editchain.providers.base import Provider, Request, Session
 
 
 class Trivial:
     """A model that answers at once with a ready picture."""
 
-    async def submit(self, request: Request) -> Finished:
+    async def submit(self, session: Session | None, request: Request) -> Finished:
         """A picture that depends on the fields, and does not look at the images."""
+        _ = session
         fields = request.fields
-        return Finished((tiny_png(f"{fields['prompt']} {request.seed}"),), seed=request.seed)
+        return Finished((tiny_png(f"{fields['prompt']} {request.seed} {fields['strength']}"),), seed=request.seed)
 
 
 def main(folder: Path) -> None:
@@ -38,8 +39,8 @@ def main(folder: Path) -> None:
         executor = LocalExecutor(workspace.store, found.digests.digest, operations.load, lambda _name: provider, workers=2)
         options = running.Options(str(folder / "out"), workers=2)
         report = anyio.run(partial(running.run, workspace, found.plan, found.digests, options, executor=executor))
-    assert report.exit_code == 0, report
-    assert report.run.counts == {"done": found.plan.total}, report.run.counts
+    assert report.run.counts == {"done": found.plan.total}, (report.run.counts, report.run.troubles[:3])
+    assert report.exit_code == 0
     assert len(report.publication.written) == found.plan.total, len(report.publication.written)
 
 
