@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from PIL import Image
+from tests.workbench import NOW, loaded, paint, shipped, written
 from trio.testing import MockClock
 
 from editchain.calling import Caller, Ceiling
@@ -36,7 +37,6 @@ from editchain.providers.base import (
 from editchain.running import JournalResults, local_executor
 from editchain.scheduling import Lane, Run, Scheduler, Stop
 from editchain.workspace import Known, Workspace
-from tests.workbench import NOW, loaded, paint, shipped, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -134,10 +134,10 @@ class Shop:
         known = Known(workspace.look, digests)
         return plan(pipeline, known, self.choose, protect=workspace.protect), digests
 
-    def run(self, *, ceiling: Ceiling | None = None, concurrency: int = 4) -> Run:
-        return trio.run(lambda: self._run(ceiling, concurrency), clock=MockClock(autojump_threshold=0.02))
+    def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
+        return trio.run(lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02))
 
-    async def _run(self, ceiling: Ceiling | None, concurrency: int) -> Run:
+    async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
         with Workspace(self.folder, now=lambda: NOW) as workspace:
             _ = workspace.journal
             made, digests = self.plan(workspace)
@@ -146,7 +146,7 @@ class Shop:
             results = JournalResults(workspace.journal, committer, "run", lambda: NOW)
             caller = Caller(
                 workspace.store, workspace.journal, committer, executor.request_of, results.add, lambda _name: self.vendor,
-                lambda _name, _provider: Client("http://127.0.0.1:9", {}), run="run", now=lambda: NOW, ceiling=ceiling,
+                lambda _name, _provider: Client("http://127.0.0.1:9", {}), run="run", now=lambda: NOW, ceilings=ceilings,
                 is_stopping=lambda: self.stop.is_asked, chance=random.Random(1),
             )  # fmt: skip
             lanes = {"scenario": Lane(concurrency)}
@@ -347,14 +347,14 @@ def test_a_budget_holds_at_any_concurrency(shop: Shop, concurrency: int) -> None
         + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(6)),
     )
     price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
-    shop.run(ceiling=Ceiling(price.most * 2, price.currency), concurrency=concurrency)
+    shop.run(ceilings=(Ceiling(price.most * 2, price.currency),), concurrency=concurrency)
     assert 1 <= len(shop.vendor.bill) <= 2
     assert len(shop.vendor.bill) * price.most <= price.most * 2
 
 
 def test_under_a_budget_a_call_of_unknown_price_is_not_sent(shop: Shop) -> None:
     shop.price = False
-    run = shop.run(ceiling=Ceiling(Decimal(100), None))
+    run = shop.run(ceilings=(Ceiling(Decimal(100), None),))
     assert outcomes(run)["stopped"] == 1
     assert shop.vendor.heard == []
 

@@ -46,28 +46,33 @@ FREE_ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What a run may spend in a currency; `message` completes the refusal."""
+    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in."""
 
     most: Decimal
     currency: str | None
 
-    def refuse(
-        self, price_most: Decimal | None, currency: str
-    ) -> Callable[[Mapping[str, Spending]], str | None]:
-        """Asked inside the transaction that journals an intent: a sentence where its ceiling no longer fits."""
 
-        def judge(sums: Mapping[str, Spending]) -> str | None:
-            if self.currency is not None and currency != self.currency:
-                return f"the budget is in {self.currency} and this call's price in {currency or 'no known currency'}"
+def judge(
+    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str
+) -> Callable[[Mapping[str, Spending]], str | None]:
+    """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
+
+    def refusal(sums: Mapping[str, Spending]) -> str | None:
+        taken = sums.get(currency)
+        used = (taken.reserved + taken.spent) if taken else Decimal(0)
+        for ceiling in ceilings:
             if price_most is None:
                 return "under a budget a call without a known ceiling is not sent"
-            taken = sums.get(currency)
-            used = (taken.reserved + taken.spent) if taken else Decimal(0)
-            if used + price_most > self.most:
-                return f"{used:f} of {self.most:f} {currency} are spent or reserved, and this call may cost {price_most:f}"
-            return None
+            if ceiling.currency is not None and currency != ceiling.currency:
+                return f"the budget is in {ceiling.currency} and the price of this call in {currency}"
+            if used + price_most > ceiling.most:
+                return (
+                    f"{used:f} of {ceiling.most:f} {currency} are spent or reserved, "
+                    f"and this call may cost {price_most:f}"
+                )
+        return None
 
-        return judge
+    return refusal
 
 
 class Caller:
@@ -85,7 +90,7 @@ class Caller:
         *,
         run: str,
         now: Callable[[], float],
-        ceiling: Ceiling | None = None,
+        ceilings: tuple[Ceiling, ...] = (),
         is_stopping: Callable[[], bool] = lambda: False,
         stop_all: Callable[[str, str], None] = lambda _provider, _reason: None,
         chance: random.Random | None = None,
@@ -100,7 +105,7 @@ class Caller:
         self._clients: dict[str, Client] = {}
         self._run = run
         self._now = now
-        self._ceiling = ceiling
+        self._ceilings = ceilings
         self._is_stopping = is_stopping
         self._stop_all = stop_all
         self._closed: dict[str, str] = {}
@@ -188,8 +193,8 @@ class Caller:
             sent_at=self._now(),
         )
         most = None if price is None else price.most
-        judge = self._ceiling.refuse(most, call.currency or "") if self._ceiling else None
-        blocked = await self._committer.begin_call(Start(call, [work.key], judge))
+        asked = judge(self._ceilings, most, call.currency or "") if self._ceilings else None
+        blocked = await self._committer.begin_call(Start(call, [work.key], asked))
         if blocked is not None:
             raise self._refused(blocked)
         return call

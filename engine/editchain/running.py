@@ -45,7 +45,7 @@ class Options:
     prune: bool = False
     fail_fast: bool = False
     workers: int | None = None
-    ceiling: Ceiling | None = None
+    ceilings: tuple[Ceiling, ...] = ()
 
 
 @dataclass(slots=True)
@@ -242,7 +242,7 @@ def _caller(
         workspace.client,
         run=run_id,
         now=workspace.now,
-        ceiling=options.ceiling,
+        ceilings=options.ceilings,
         is_stopping=lambda: stop.is_asked,
     )
 

@@ -23,6 +23,7 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from editchain.calling import Ceiling
     from editchain.pipeline import Pipeline, Step
     from editchain.planning import Plan, StepPlan
     from editchain.running import Report
@@ -91,7 +92,11 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
     run_id = running.new_run_id(workspace.now())
     progress.emit("run", id=run_id, pipeline=plan.pipeline.name, **running.summary(plan))
     settings = running.Options(
-        out, overwrite=chosen["overwrite"], prune=chosen["prune"], fail_fast=chosen["fail_fast"]
+        out,
+        overwrite=chosen["overwrite"],
+        prune=chosen["prune"],
+        fail_fast=chosen["fail_fast"],
+        ceilings=_ceilings(workspace, plan, chosen["budget"]),
     )
     began = time.monotonic()
 
@@ -218,12 +223,11 @@ def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
             raise ConfigurationError(
                 f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."
             )
-    ceilings = [ceiling for ceiling in (_ceiling(chosen["budget"]), _budget_of(plan)) if ceiling]
-    for most, currency in ceilings:
+    for ceiling in _ceilings(workspace, plan, chosen["budget"]):
         for unit, least in plan.money.least.items():
-            if (currency is None or unit == currency) and least > most:
+            if ceiling.currency in (None, unit) and least > ceiling.most:
                 raise Refused(
-                    f"This would cost at least {least:f} {unit}, more than the budget of {most:f}. Raise the budget, or run less."
+                    f"This would cost at least {least:f} {unit}, more than the budget of {ceiling.most:f}. Raise the budget, or run less."
                 )
     total = sum(plan.money.most.values(), Decimal(0))
     if (
@@ -242,19 +246,27 @@ def plan_has_work(one: StepPlan) -> bool:
     return RUN in one.states or AFTER in one.states
 
 
-def _ceiling(text: str | None) -> tuple[Decimal, str | None] | None:
-    if text is None:
-        return None
-    amount, _, unit = text.strip().partition(" ")
+def _ceilings(workspace: Workspace, plan: Plan, option: str | None) -> tuple[Ceiling, ...]:
+    """What the command line, the pipeline and the workspace allow; they hold together."""
+    from editchain.calling import Ceiling
+
+    found = []
+    if option is not None:
+        amount, _, unit = option.strip().partition(" ")
+        found.append(Ceiling(_amount(amount, f'--budget "{option}"'), unit.strip() or None))
+    if (budget := plan.pipeline.budget) is not None:
+        found.append(Ceiling(Decimal(budget.most), budget.currency))
+    if (said := workspace.configuration.budget) is not None:
+        currency = said.get("currency")
+        found.append(Ceiling(_amount(str(said.get("max")), "[budget] max in editchain.toml"), currency))
+    return tuple(found)
+
+
+def _amount(text: str, what: str) -> Decimal:
     try:
-        most = Decimal(amount)
+        most = Decimal(text)
     except InvalidOperation:
-        raise ConfigurationError(f'--budget "{text}" is not an amount such as 3.00 or "3.00 USD".') from None
+        most = Decimal(-1)
     if not most.is_finite() or most < 0:
-        raise ConfigurationError(f'--budget "{text}" is not an amount such as 3.00 or "3.00 USD".')
-    return most, unit.strip() or None
-
-
-def _budget_of(plan: Plan) -> tuple[Decimal, str] | None:
-    budget = plan.pipeline.budget
-    return None if budget is None else (Decimal(budget.most), budget.currency)
+        raise ConfigurationError(f'{what} is not an amount such as 3.00 or "3.00 USD".')
+    return most
