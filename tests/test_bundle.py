@@ -304,9 +304,23 @@ def test_a_rule_of_several_fields_waits_for_the_value_of_a_reference() -> None:
     assert takes(pipeline({**step, "anchor": "$anchor"}))
 
 
+def own_model(name: str) -> dict[str, Any]:
+    own: dict[str, Any] = json.loads((SCHEMAS / "models" / "seedream-4.json").read_text(encoding="utf-8"))
+    return {**own, "$id": f"https://editchain.dev/schemas/models/{name}.json"}
+
+
+def test_a_model_may_be_called_as_an_operation_is(tmp_path: Path) -> None:
+    own = {**own_model("crop"), "dependentRequired": {"quality": ["aspect_ratio"]}}
+    (tmp_path / "crop.json").write_text(json.dumps(own))
+    check = jsonschema_rs.validator_for(bundle.bundle(models.catalogue(tmp_path)))
+    step = {"model": "crop", "image": "a.png", "prompt": "x"}
+    assert check.is_valid(pipeline(step))
+    assert not check.is_valid(pipeline({**step, "quality": "low"}))
+    assert not check.is_valid(pipeline({"operation": "crop", "image": "a.png"}))
+
+
 def test_a_model_of_the_workspace_is_in_it(tmp_path: Path) -> None:
-    own = json.loads((SCHEMAS / "models" / "seedream-4.json").read_text())
-    own["$id"] = "https://editchain.dev/schemas/models/house.json"
+    own = own_model("house")
     own["properties"]["mood"] = {"enum": ["calm", "wild"], "description": "The mood."}
     own["required"].append("mood")
     (tmp_path / "house.json").write_text(json.dumps(own))
@@ -427,7 +441,8 @@ def _is_visible(root: Any, path: tuple[str, ...], value: Any) -> bool:
 
 def test_there_are_examples() -> None:
     assert GOOD
-    assert sum(bool(_shape_problems(path)) for path in BROKEN) > 20
+    expecting = [path for path in BROKEN if EXPECTED.search(path.read_text(encoding="utf-8"))]
+    assert 10 * sum(bool(_shape_problems(path)) for path in expecting) >= len(expecting)
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)

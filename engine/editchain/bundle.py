@@ -109,7 +109,7 @@ class _Bundle:
         for kind, name, document in self._documents():
             found[f"{kind}.{name}"] = self._closed(kind, document)
             if rules := _rules(document.document):
-                found[f"rules.{name}"] = {"if": _says(kind, name), "then": _all(rules)}
+                found[f"rules.{kind}.{name}"] = {"if": _says(kind, name), "then": _all(rules)}
         found["step"] = self._step()
         found["pipeline"] = self._pipeline()
         found["defaults"] = self._defaults()
@@ -240,11 +240,11 @@ class _Bundle:
         for kind, name, document in self._documents():
             if rules := _rules(document.document):
                 lack = _defaults_lack(_mentioned(rules))
-                yield {"if": lack, "then": _steps({"$ref": f"#/$defs/rules.{name}"})}
+                yield {"if": lack, "then": _steps({"$ref": f"#/$defs/rules.{kind}.{name}"})}
                 if kind == "model":
                     applied = {
                         "if": {"$ref": "#/$defs/unnamed"},
-                        "then": {"$ref": f"#/$defs/rules.{name}/then"},
+                        "then": {"$ref": f"#/$defs/rules.{kind}.{name}/then"},
                     }
                     yield {"if": {"allOf": [_default_model(name), lack]}, "then": _steps(applied)}
 
