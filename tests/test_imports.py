@@ -20,10 +20,10 @@ ORDER = (
     "errors", "artifacts", "pipeline",
     # text to a checked pipeline
     "diagnostics", "accidents", "syntax", "references", "schemas", "scalars", "models", "imaging", "reading",
-    "tables", "inputs", "scope", "values", "resolving", "binding", "drafts", "loops", "ruling", "steps",
-    "publishing", "outputs", "loading", "bundle",
+    "tables", "inputs", "scope", "values", "existence", "resolving", "binding", "drafts", "loops", "ruling",
+    "steps", "publishing", "outputs", "ordering", "handing", "loading", "bundle",
     # a plan
-    "dimensions", "existence", "planning", "reasons",
+    "dimensions", "planning", "reasons",
     # what is kept
     "platform", "entries", "records", "ledger", "presence", "store", "journal_shape", "journal_opening",
     "journal_reading", "journal_writing", "journal", "repairing", "maintenance", "committing",
