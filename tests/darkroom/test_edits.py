@@ -275,7 +275,8 @@ def test_colours_are_matched_to_the_reference() -> None:
 
 
 def test_matching_colours_without_a_reference_is_refused() -> None:
-    assert uses_reference(compiled_from("match the colours of the reference").edits)
+    (edit,) = uses_reference(compiled_from("sepia, match the colours of the reference").edits)
+    assert edit.name == "match_colours"
     assert not uses_reference(compiled_from("sepia").edits)
     with pytest.raises(OperationError, match="references"):
         edited("match the colours of the reference")

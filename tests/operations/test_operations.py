@@ -411,8 +411,8 @@ def test_text_that_is_invisible_changes_nothing() -> None:
 
 
 def test_text_with_letters_that_the_font_lacks_is_refused() -> None:
-    with pytest.raises(OperationError, match='"ж"'):
-        made("text", image=photo(), text="жук")
+    with pytest.raises(OperationError, match='"写"'):
+        made("text", image=photo(), text="写真")
 
 
 @pytest.mark.parametrize(

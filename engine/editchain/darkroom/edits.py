@@ -15,7 +15,7 @@ from editchain.errors import OperationError
 from editchain.imaging import blur, colour, drawing, frame, light, match, tone
 from editchain.imaging.colours import Colour
 from editchain.imaging.compose import mask_of, parse_colour
-from editchain.imaging.draw import written
+from editchain.imaging.draw import Lettering, written
 from editchain.imaging.geometry import (
     anchored_box,
     check_size,
@@ -205,7 +205,8 @@ def _vignette(image: Image.Image, _: Darkroom, *, amount: float, colour: str = "
 def _text(
     image: Image.Image, _: Darkroom, *, text: str, anchor: str, height: float, colour: str, opacity: float
 ) -> Image.Image:
-    return written(image, text, anchor, max(6, length(height, image.height)), parse_colour(colour), opacity)
+    size = max(6, length(height, image.height))
+    return written(image, text, Lettering(anchor, size, parse_colour(colour), opacity))
 
 
 PAINTINGS: Mapping[str, Painting] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, product
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole, words
 from editchain.darkroom.slots import NUMBER, Token, Unfit
 from editchain.darkroom.slots import words as slot_words
-from editchain.darkroom.vocabulary import RULES, SHAPING, Rule, macros
+from editchain.darkroom.vocabulary import REFERRING, RULES, SHAPING, Rule, macros
 
 MAX_LENGTH = 4096
 MAX_EDITS = 32
@@ -84,9 +84,32 @@ def changes_shape(edits: Sequence[Edit]) -> tuple[Edit, ...]:
     return tuple(edit for edit in edits if edit.name in SHAPING)
 
 
-def uses_reference(edits: Sequence[Edit]) -> bool:
-    """Whether some edit looks at a reference image."""
-    return any(edit.name == "match_colours" for edit in edits)
+def uses_reference(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Those that look at a reference image."""
+    return tuple(edit for edit in edits if edit.name in REFERRING)
+
+
+def misfits(edits: Sequence[Edit], fields: Collection[str]) -> Iterator[PromptProblem]:
+    """What of the edits cannot go with the fields that a step gives, or lacks one that it does not."""
+    if "mask" in fields:
+        for edit in changes_shape(edits):
+            yield PromptProblem(
+                edit.start,
+                edit.end,
+                f'A mask says where a picture is edited, but "{edit.name}" changes its shape or frame.',
+                "a step of its own for it",
+            )
+    if "references" not in fields:
+        for edit in uses_reference(edits):
+            message = f'"{edit.name}" takes its colours from a reference, and there are no references.'
+            yield PromptProblem(edit.start, edit.end, message, "references: [a picture]")
+
+
+def unused(prompt: str, edits: Sequence[Edit], fields: Collection[str]) -> Iterator[PromptProblem]:
+    """Fields that a step gives and that none of the edits uses."""
+    if "references" in fields and not uses_reference(edits):
+        message = "There are references, but no instruction of the prompt uses them."
+        yield PromptProblem(0, len(prompt), message, '"match the colours of the reference", or no references')
 
 
 # ---- words

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from editchain.imaging.colours import NAMES, colour
+from editchain.imaging.letters import missing, missing_message
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,6 @@ LOT = frozenset(
         "hugely",
     )
 )
-
-WRITABLE = frozenset("".join(map(chr, range(32, 127))) + "©«°±´·»‘’“”…‹›")
-"""The characters that the built-in font has."""
 
 _MORE_COLOURS = {
     "cream": "#fff5dc", "burgundy": "#800020", "charcoal": "#36454f", "mint": "#98ff98", "peach": "#ffdab9",
@@ -207,14 +206,12 @@ def _colour(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 def _quoted(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     if at >= len(tokens) or not tokens[at].text.startswith('"'):
         return None
-    text = " ".join(tokens[at].text[1:].split())
+    text = unicodedata.normalize("NFC", " ".join(tokens[at].text[1:].split()))
     if not text:
         return at + 1, Unfit("there is nothing between the quotes")
-    missing = next((character for character in text if character not in WRITABLE), None)
-    if missing:
-        return at + 1, Unfit(
-            f'the built-in font has no "{missing}": it has plain Latin letters, digits and signs'
-        )
+    lacking = missing(text)
+    if lacking is not None:
+        return at + 1, Unfit(missing_message(lacking))
     return at + 1, text
 
 

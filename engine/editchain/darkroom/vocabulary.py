@@ -421,3 +421,6 @@ SHAPING = frozenset(
     ("crop", "crop_side", "crop_edges", "crop_size", "zoom", "rotate", "mirror", "resize", "scale", "border")
 ) | {"polaroid", "rounded_corners", "extend"}
 """Edits that change size, outline or frame."""
+
+REFERRING = frozenset(("match_colours",))
+"""Edits that look at a reference image."""

@@ -1,41 +1,65 @@
-"""Text on pictures, in the font that comes with Pillow."""
+"""Text on pictures, in the fonts that come with editchain."""
 
 from __future__ import annotations
 
+import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
 from editchain.errors import OperationError
 from editchain.imaging.colours import Colour
 from editchain.imaging.geometry import place
+from editchain.imaging.letters import missing, missing_message
+
+_FONTS = Path(__file__).parent / "fonts"
+_SMALLEST = 6
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """How text is set. `height` is that of a line's letters in pixels, `width` what a line may have of them.
+
+    `width` None: all between the margins. `align` None: by the anchor's side. `margin` None: a 25th.
+    """
+
+    anchor: str
+    height: int
+    colour: Colour
+    opacity: float = 1.0
+    width: int | None = None
+    align: str | None = None
+    bold: bool = False
+    margin: int | None = None
+    background: Colour | None = None
+    shadow: bool = True
 
 
 @lru_cache(maxsize=32)
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """The built-in sans serif at a size in pixels; raises OperationError without FreeType."""
-    found = ImageFont.load_default(size=size)
-    if not isinstance(found, ImageFont.FreeTypeFont):
+def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """The sans serif at a size in pixels; raises OperationError without FreeType."""
+    if not features.check("freetype2"):
         raise OperationError("This build of Pillow cannot draw text: it lacks FreeType.")
+    path = _FONTS / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
     # the other engine is not in every build, and places letters a little differently
-    return found.font_variant(layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def check_text(text: str) -> str:
-    """The text itself; raises OperationError for a character that the font does not have."""
-    face = font(32)
-    missing = _drawn(face, "\uffff")
-    for character in dict.fromkeys(text):
-        if not character.isspace() and _drawn(face, character) == missing:
-            raise OperationError(
-                f'The built-in font has no "{character}": it has plain Latin letters, digits and signs.'
-            )
+    """The text, accents joined to their letters; raises OperationError for what the font does not have."""
+    text = unicodedata.normalize("NFC", text)
+    letter = missing(text)
+    if letter is not None:
+        said = missing_message(letter)
+        raise OperationError(f"{said[0].upper()}{said[1:]}.")
     return text
 
 
-def text_size(text: str, size: int) -> tuple[int, int]:
+def text_size(text: str, size: int, *, bold: bool = False) -> tuple[int, int]:
     """Width and height in pixels of one line of text, with room for every letter above and below."""
-    face = font(size)
+    face = font(size, bold=bold)
     ascent, descent = face.getmetrics()
     return round(face.getlength(text)), ascent + descent
 
@@ -62,55 +86,71 @@ def readable_on(colour: Colour) -> Colour:
     return (0, 0, 0, 255) if light > 140 else (255, 255, 255, 255)
 
 
-def _drawn(face: ImageFont.FreeTypeFont, character: str) -> bytes:
-    image = Image.new("L", (64, 64))
-    ImageDraw.Draw(image).text((8, 8), character, font=face, fill=255)
-    return image.tobytes()
+def written(image: Image.Image, text: str, style: Lettering) -> Image.Image:
+    """The picture with text held to an anchor, in lines that are broken between words to fit.
 
-
-def written(
-    image: Image.Image,
-    text: str,
-    anchor: str,
-    height: int,
-    colour: Colour,
-    opacity: float = 1.0,
-    *,
-    margin: int | None = None,
-    shadow: bool = True,
-) -> Image.Image:
-    """The picture with text held to an anchor, its letters `height` pixels high, or less so that lines fit.
-
-    A soft shadow, dark under light letters and light under dark ones, keeps it readable on any picture.
-    Raises OperationError for characters that the font does not have.
+    Letters are smaller than asked for where the text would not fit otherwise. A soft shadow, dark under light
+    letters and light under dark ones, keeps it readable on any picture. Raises OperationError for characters
+    that the font does not have.
     """
-    lines = [check_text(line) for line in text.split("\n")]
-    margin = max(2, round(min(image.size) * 0.04)) if margin is None else margin
-    size = min(_fitting(line, height, max(8, image.width - 2 * margin)) for line in lines)
+    text = check_text(text)
+    margin = max(2, round(min(image.size) * 0.04)) if style.margin is None else style.margin
+    room = max(8, image.width - 2 * margin), max(8, image.height - 2 * margin)
+    room = min(room[0], style.width or room[0]), room[1]
+    size, lines = _set(text, style.height, room, style.bold)
     spread = max(1, round(size / 14))
-    room = 3 * spread  # around the letters, for the shadow
-    letters = _letters(lines, size, room, anchor)
-    extent = letters.width - 2 * room, letters.height - 2 * room
-    x, y = place((image.width - 2 * margin, image.height - 2 * margin), extent, anchor)
-    corner = margin + x - room, margin + y - room
-    strength = colour[3] / 255 * opacity
-    if shadow:
-        shade = (0, 0, 0) if sum(colour[:3]) > 380 else (255, 255, 255)
+    around = 3 * spread  # for the shadow, or the box
+    letters = _letters(lines, size, around, style)
+    extent = letters.width - 2 * around, letters.height - 2 * around
+    x, y = place((image.width - 2 * margin, image.height - 2 * margin), extent, style.anchor)
+    corner = margin + x - around, margin + y - around
+    if style.background is not None:
+        box = Image.new("L", letters.size, 255)
+        image = _stamped(image, box, style.background[:3], corner, style.background[3] / 255)
+    strength = style.colour[3] / 255 * style.opacity
+    if style.shadow and style.background is None:
+        shade = (0, 0, 0) if sum(style.colour[:3]) > 380 else (255, 255, 255)
         soft = letters.filter(ImageFilter.GaussianBlur(spread * 1.5))
         image = _stamped(image, soft, shade, corner, 0.55 * strength)
-    return _stamped(image, letters, colour[:3], corner, strength)
+    return _stamped(image, letters, style.colour[:3], corner, strength)
 
 
-def _letters(lines: list[str], size: int, room: int, anchor: str) -> Image.Image:
-    """White letters on black with room around them; lines are held to the anchor's side."""
-    widths = [text_size(line, size)[0] for line in lines]
+def _set(text: str, size: int, room: tuple[int, int], bold: bool) -> tuple[int, list[str]]:
+    """The largest size up to the one asked for at which the text fits, and its lines."""
+    while True:
+        lines = [part for line in text.split("\n") for part in _broken(line, size, room[0], bold)]
+        step = text_size("", size, bold=bold)[1]
+        widest = max(text_size(line, size, bold=bold)[0] for line in lines)
+        too_much = max(widest / room[0], step * len(lines) / room[1])
+        if too_much <= 1 or size <= _SMALLEST:
+            return size, lines
+        size = max(_SMALLEST, min(size - 1, round(size / too_much**0.5)))
+
+
+def _broken(line: str, size: int, width: int, bold: bool) -> list[str]:
+    """The line in pieces that fit the width, as far as words allow."""
+    pieces = [""]
+    for word in line.split(" "):
+        longer = f"{pieces[-1]} {word}" if pieces[-1] else word
+        if not pieces[-1] or text_size(longer, size, bold=bold)[0] <= width:
+            pieces[-1] = longer
+        else:
+            pieces.append(word)
+    return pieces
+
+
+def _letters(lines: list[str], size: int, around: int, style: Lettering) -> Image.Image:
+    """White letters on black with room around them."""
+    widths = [text_size(line, size, bold=style.bold)[0] for line in lines]
     step = text_size("", size)[1]
-    layer = Image.new("L", (max(widths) + 2 * room, step * len(lines) + 2 * room))
+    layer = Image.new("L", (max(widths) + 2 * around, step * len(lines) + 2 * around))
     draw = ImageDraw.Draw(layer)
+    align = style.align or next((side for side in ("left", "right") if side in style.anchor), "centre")
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
         slack = max(widths) - width
-        left = 0 if "left" in anchor else slack if "right" in anchor else slack // 2
-        draw.text((room + left, room + row * step), line, font=font(size), fill=255)
+        left = {"left": 0, "right": slack}.get(align, slack // 2)
+        at = around + left, around + row * step
+        draw.text(at, line, font=font(size, bold=style.bold), fill=255)
     return layer
 
 
@@ -125,9 +165,3 @@ def _stamped(
     shape = shape.point([round(value * opacity) for value in range(256)])
     made.paste(Image.new("RGB", shape.size, colour), corner, shape)
     return made
-
-
-def _fitting(text: str, size: int, width: int) -> int:
-    while size > 6 and text_size(text, size)[0] > width:
-        size = max(6, min(size - 1, size * width // max(1, text_size(text, size)[0])))
-    return size

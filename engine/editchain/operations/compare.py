@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 
 from editchain.imaging.colours import Colour
 from editchain.imaging.compose import parse_colour
-from editchain.imaging.draw import written
+from editchain.imaging.draw import Lettering, written
 from editchain.imaging.geometry import check_size, fill_of, fitting_size, rounded, scaled
 from editchain.operations.base import Picture
 
@@ -51,7 +51,9 @@ def _labelled(images: Sequence[Image.Image], labels: list[str] | None) -> list[I
         return list(images)
     size = max(8, rounded(min(image.height for image in images) * 0.06))
     return [
-        written(image, label, "bottom_left", size, (255, 255, 255, 255)) if label.strip() else image
+        written(image, label, Lettering("bottom_left", size, (255, 255, 255, 255)))
+        if label.strip()
+        else image
         for image, label in zip(images, labels, strict=True)
     ]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from editchain.imaging.compose import parse_colour
-from editchain.imaging.draw import written
-from editchain.imaging.geometry import length
+from editchain.imaging.draw import Lettering, written
+from editchain.imaging.geometry import length, rounded
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
@@ -19,20 +19,26 @@ def apply(
     text: str,
     anchor: str,
     size: float,
+    width: float | None,
+    align: str | None,
+    bold: bool,
     margin: float,
     colour: str,
     opacity: float,
+    background: str | None,
     shadow: bool,
 ) -> Picture:
     """The text on the picture; OperationError for letters that the font does not have."""
-    made = written(
-        image,
-        text,
+    style = Lettering(
         anchor,
         max(6, length(size, image.height)),
         parse_colour(colour),
         opacity,
+        width=None if width is None else rounded(width * image.width if width <= 1 else width),
+        align=align,
+        bold=bold,
         margin=length(margin, min(image.size)),
+        background=parse_colour(background) if background else None,
         shadow=shadow,
     )
-    return Picture(made)
+    return Picture(written(image, text, style))

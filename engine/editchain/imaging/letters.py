@@ -1,0 +1,30 @@
+"""The characters that the fonts for text on pictures have; without Pillow, as checking a prompt needs none."""
+
+from __future__ import annotations
+
+_RANGES = (
+    "0020-007e 00a0-017f 0192 01fa-01ff 0218-021b 02c6-02c7 02d8-02dd 0384-038a 038c 038e-03a1 "
+    "03a3-03ce 0400-045f 0490-0491 04ae-04af 04d8-04d9 04e8-04e9 1e80-1e85 1e9e 1ef2-1ef3 2010-2015 "
+    "2018-201e 2020-2022 2026 202f-2030 2032-2033 2039-203a 203d 2044 2070 2074-2079 2080-2089 "
+    "20a9-20ac 20b4 20b9-20ba 20bd 2116-2117 2120 2122 2126 2153-2154 215b-215e 2190-2195 2202 2206 "
+    "220f 2211-2213 221a 221e 222b 2248 2260 2264-2265 25a0-25a1 25b2 25b6 25bc 25c0 25cb 25cf "
+    "2605-2606 2660 2663 2665-2666 2713 2717 2764 fb01-fb02 "
+)
+
+LETTERS = frozenset(
+    chr(code)
+    for part in _RANGES.split()
+    for first, _, last in [part.partition("-")]
+    for code in range(int(first, 16), int(last or first, 16) + 1)
+)
+"""All of them; a test holds this to the fonts."""
+
+
+def missing(text: str) -> str | None:
+    """The first character of a text that cannot be drawn, or None; line breaks are not drawn at all."""
+    return next((letter for letter in text if letter not in LETTERS and letter != "\n"), None)
+
+
+def missing_message(letter: str) -> str:
+    """What to say about a character that cannot be drawn."""
+    return f'the font has no "{letter}": it has Latin, Greek and Cyrillic letters, digits and the usual signs'
