@@ -9,7 +9,7 @@ from editchain.diagnostics import one_of
 from editchain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from editchain.providers.base import Provider
 
@@ -30,6 +30,15 @@ def load(name: str) -> Provider:
     return cast("Provider", importlib.import_module(PROVIDERS[name]))
 
 
-def check_prompt(provider: str, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
-    """What a provider would not understand of a prompt."""
-    return load(provider).check_prompt(prompt)
+def check_prompt(
+    provider: str, prompt: str, fields: Collection[str] | None = None
+) -> Iterable[tuple[int, int, str, str | None]]:
+    """What a provider would not understand of a prompt, or not together with the fields that a step gives."""
+    return load(provider).check_prompt(prompt, fields)
+
+
+def advise_prompt(
+    provider: str, prompt: str, fields: Collection[str]
+) -> Iterable[tuple[int, int, str, str | None]]:
+    """What a provider would warn of: fields that a step gives and that no word of its prompt uses."""
+    return load(provider).advise_prompt(prompt, fields)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from PIL import Image
 
@@ -153,8 +153,19 @@ class Provider(Protocol):
     is_local: bool
     capabilities: Capabilities
 
-    def check_prompt(self, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
-        """What the provider would not understand of a prompt: (start, end, message, suggestion). Most cannot tell."""
+    def check_prompt(
+        self, prompt: str, fields: Collection[str] | None = None
+    ) -> Iterable[tuple[int, int, str, str | None]]:
+        """What the provider would not understand of a prompt: (start, end, message, suggestion). Most cannot tell.
+
+        `fields` are those that the step gives; None leaves them out of the check.
+        """
+        ...
+
+    def advise_prompt(
+        self, prompt: str, fields: Collection[str]
+    ) -> Iterable[tuple[int, int, str, str | None]]:
+        """What it would warn of, in the same form: fields given that no word of the prompt uses."""
         ...
 
     def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from editchain.darkroom.grammar import compile  # noqa: A004  (what a grammar does with a prompt)
+from editchain.darkroom.grammar import compile, misfits, unused  # noqa: A004  (what a grammar does with a prompt)
 from editchain.providers.base import Capabilities, Finished, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from editchain.providers.base import Request, Session, Submitted
 
@@ -16,9 +16,20 @@ is_local = True
 capabilities = Capabilities()
 
 
-def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
-    """The clauses that are not understood."""
-    return [(one.start, one.end, one.message, one.suggestion) for one in compile(prompt).problems]
+def check_prompt(
+    prompt: str, fields: Collection[str] | None = None
+) -> Iterable[tuple[int, int, str, str | None]]:
+    """The clauses that are not understood, and those that do not go with the fields that a step gives."""
+    compiled = compile(prompt)
+    found = [*compiled.problems, *(misfits(compiled.edits, fields) if fields is not None else ())]
+    return [(one.start, one.end, one.message, one.suggestion) for one in found]
+
+
+def advise_prompt(prompt: str, fields: Collection[str]) -> Iterable[tuple[int, int, str, str | None]]:
+    """What of the fields that a step gives no instruction uses; nothing where the prompt has problems."""
+    compiled = compile(prompt)
+    found = () if compiled.problems else unused(prompt, compiled.edits, fields)
+    return [(one.start, one.end, one.message, one.suggestion) for one in found]
 
 
 async def submit(session: Session | None, request: Request) -> Submitted:
