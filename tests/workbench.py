@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import textwrap
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +20,8 @@ from editchain.models import Catalogue, catalogue
 from editchain.planning import Plan, StepPlan, plan
 from editchain.planning import Way as PlannedWay
 from editchain.providers import check_prompt
-from editchain.workspace import Workspace
+from editchain.reading import stat_of
+from editchain.workspace import Digests, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,10 +76,11 @@ class Remembered:
         return {key: self.refused[key] for key in keys if key in self.refused}
 
     def identity(self, source: ImageSource) -> str | None:
-        if source.kind != "file":
-            return f"{source.kind}:{source.location}"
-        with open(source.location, "rb") as file:  # noqa: PTH123
-            return f"sha256:{sha256(file.read()).hexdigest()}"
+        if source.kind == "file":
+            digests = Digests({}, lambda: NOW)
+            digests.read({source.location: stat_of(os.stat(source.location))})  # noqa: PTH116
+            return digests.identity(source)
+        return Digests({}, lambda: NOW).identity(source)
 
 
 def free_way(step: Step, model: Model) -> Way:

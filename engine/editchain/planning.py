@@ -64,19 +64,33 @@ class Way:
 
 @dataclass(slots=True, eq=False)
 class Edge:
-    """The pictures that a field takes from another step: for each task, its base there plus each of `offsets`."""
+    """The pictures that a field takes from another step: for each task, its base there plus each of `offsets`.
+
+    `only` marks the tasks that take any, where a list was handed in of which each takes another item. With `drops` the
+    user goes on without pictures that could not be made.
+    """
 
     producer: StepPlan
     base: range | array[int]
     offsets: tuple[int, ...]
     is_list: bool
+    only: bytearray | None = None
+    drops: bool = False
 
     def ordinals(self, ordinal: int) -> list[int]:
         """The tasks of the producer that one task takes its pictures from."""
+        if self.only is not None and not self.only[ordinal]:
+            return []
         base, exists = self.base[ordinal], self.producer.exists
         if exists is None:
             return [base + offset for offset in self.offsets]
         return [base + offset for offset in self.offsets if exists[base + offset]]
+
+    def present(self, ordinal: int) -> list[int]:
+        """Those that count for what the task is: without the ones that it goes on without."""
+        lost = self.producer.lost
+        found = self.ordinals(ordinal)
+        return [need for need in found if need not in lost] if self.drops and lost else found
 
 
 class Column:
@@ -94,7 +108,10 @@ class Column:
 
 @dataclass(slots=True, eq=False)
 class StepPlan:
-    """The tasks of one step. Sequences go by ordinal; `keys` holds None where a key is open or there is no task."""
+    """The tasks of one step. Sequences go by ordinal; `keys` holds None where a key is open or there is no task.
+
+    `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture.
+    """
 
     step: Step
     name: str
@@ -111,6 +128,9 @@ class StepPlan:
     after: tuple[StepPlan, ...]
     is_protect: bool = False
     is_check: bool = False
+    is_fresh: bool = False
+    options: Any = None
+    lost: set[int] = field(default_factory=set)
     keys: list[bytes | None] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
@@ -146,6 +166,11 @@ class StepPlan:
         """A field's value for one task (pictures apart)."""
         value = self.values[name]
         return value[ordinal] if isinstance(value, Column) else value
+
+    def provider_options(self, ordinal: int) -> dict[str, Any]:
+        """What one task says to single vendors, by the names of providers."""
+        options = self.options[ordinal] if isinstance(self.options, Column) else self.options
+        return dict(options or {})
 
     def identity(self, ordinal: int) -> str | None:
         """The text whose hash is the task's key: one line for each thing that counts. None while it is open."""
@@ -304,9 +329,19 @@ def _expand_step(
             one.images[name] = tuple(_image_parts(value, one, by_step))
         else:
             one.values[name] = _column(value, dimensions)
+    if "prompt" in one.values:
+        one.values["prompt"] = _trimmed(one.values["prompt"])
+    one.options = _column(step.provider_options, dimensions)
     _set_take_and_seed(one)
     one.exists = _existence(one)
     return one
+
+
+def _trimmed(prompt: Any) -> Any:
+    """A prompt from wherever it came as one that stands in the step: white space at its ends goes, lines end in LF."""
+    if isinstance(prompt, Column):
+        return Column([_trimmed(one) for one in prompt.values], prompt.at)
+    return prompt.replace("\r\n", "\n").strip() if isinstance(prompt, str) else prompt
 
 
 def _way(step: Step, document: Model | OperationDocument, choose: Callable[[Step, Model], Way]) -> Way:
@@ -343,6 +378,7 @@ def _protected(
         one.values["box"] = step.protect.get("box")
     else:
         one.images["mask"] = tuple(_image_parts(step.protect, one, by_step))
+    one.exists = _existence(one)
     return one
 
 
@@ -388,6 +424,7 @@ def _checked(made: StepPlan, index: int, offset: int, by_step: Mapping[int, Step
     mask = step.fields.get("mask", step.protect if not isinstance(step.protect, dict) else None)
     if mask is not None:
         one.images["mask"] = tuple(_image_parts(mask, one, by_step))
+    one.exists = _existence(one)
     return one
 
 
@@ -408,30 +445,37 @@ def _image_parts(value: Any, one: StepPlan, by_step: Mapping[int, StepPlan]) -> 
     elif isinstance(value, list):
         for item in value:
             yield from _image_parts(item, one, by_step)
-    elif isinstance(value, Pick) and isinstance(_cell(value, 0), Picture):
-        yield from _handed_pictures(value, one, by_step)
     elif isinstance(value, Gathered) and not value.is_lined_up:
         for at in range(value.dimension.size):
             yield from _image_parts(_cell(value, at), one, by_step)
     elif isinstance(value, (Pick, Gathered)):
-        yield Column(
-            [_cell(value, at) for at in range(value.dimension.size)],
-            positions(one.dimensions, value.dimension.name),
-        )
+        yield from _picked(value, one, by_step)
     elif isinstance(value, PathOf):
         yield _paths(value, one.dimensions)
     elif value is not UNKNOWN and value is not None:
         yield value
 
 
-def _handed_pictures(value: Pick, one: StepPlan, by_step: Mapping[int, StepPlan]) -> Iterator[Edge]:
-    """Pictures that a caller handed in as a list: each position of the dimension has its own task elsewhere."""
+def _picked(value: Pick | Gathered, one: StepPlan, by_step: Mapping[int, StepPlan]) -> Iterator[Any]:
+    """A picture for each position of a dimension: from files, or of steps where a caller handed a list of them in."""
     at = positions(one.dimensions, value.dimension.name)
-    edges = [_edge(_cell(value, position), one, by_step) for position in range(value.dimension.size)]
-    base = array("I", [edges[position].base[ordinal] for ordinal, position in enumerate(at)])
-    edge = Edge(edges[0].producer, base, (0,), False)
-    one.edges.append(edge)
-    yield edge
+    cells = [_cell(value, position) for position in range(value.dimension.size)]
+    edges = {
+        position: _edge(cell, one, by_step)
+        for position, cell in enumerate(cells)
+        if isinstance(cell, Picture)
+    }
+    if len(edges) < len(cells):
+        yield Column([None if isinstance(cell, Picture) else cell for cell in cells], at)
+    for producer in dict.fromkeys(edge.producer for edge in edges.values()):
+        own = {position: edge.base for position, edge in edges.items() if edge.producer is producer}
+        base = array(
+            "I", [own[position][ordinal] if position in own else 0 for ordinal, position in enumerate(at)]
+        )
+        only = bytearray(position in own for position in at) if len(own) < len(cells) else None
+        edge = Edge(producer, base, (0,), False, only)
+        one.edges.append(edge)
+        yield edge
 
 
 def _paths(value: PathOf, dimensions: tuple[Dimension, ...]) -> Column:
@@ -458,7 +502,8 @@ def _edge(picture: Picture, one: StepPlan, by_step: Mapping[int, StepPlan]) -> E
         if picture.gathered
         else (0,)
     )
-    return Edge(producer, base, offsets, picture.is_list)
+    drops = picture.is_list and one.step.missing == "drop"
+    return Edge(producer, base, offsets, picture.is_list, drops=drops)
 
 
 def _column(value: Any, dimensions: tuple[Dimension, ...]) -> Any:
@@ -527,33 +572,33 @@ def _set_take_and_seed(one: StepPlan) -> None:
     step = one.step
     if step.kind != "model":
         return
-    take: Any = _column(step.take, one.dimensions)
-    has_samples = step.samples is not None and any(dimension.name == "sample" for dimension in one.dimensions)
-    at = positions(one.dimensions, "sample") if has_samples else None
     seeded = next(
         (way.document.seeded for way in one.ways if isinstance(way.document, Model) and way.document.seeded),
         None,
     )
+    take: Any = _column(step.take, one.dimensions)
     seed = one.values.get(seeded) if seeded else None
-    if seed is not None and seed != "random" and seeded is not None:
-        if at is not None:
-            one.values[seeded] = Column(
+    if step.samples is not None and any(dimension.name == "sample" for dimension in one.dimensions):
+        at = positions(one.dimensions, "sample")
+        take = Column([_item(take, ordinal) + position for ordinal, position in enumerate(at)], None)
+        if seeded and isinstance(seed, (int, Column)):
+            seeds = ((_item(seed, ordinal), position) for ordinal, position in enumerate(at))
+            seed = one.values[seeded] = Column(
                 [
-                    (seed[ordinal] if isinstance(seed, Column) else seed) + position
-                    for ordinal, position in enumerate(at)
+                    one_seed + position if isinstance(one_seed, int) else one_seed
+                    for one_seed, position in seeds
                 ],
                 None,
             )
-        return  # a fixed seed says which picture; the take says nothing more
-    if at is not None:
-        take = Column(
-            [
-                (take[ordinal] if isinstance(take, Column) else take) + position
-                for ordinal, position in enumerate(at)
-            ],
-            None,
-        )
-    one.values["take"] = take
+    if isinstance(seed, Column):
+        # a fixed seed says which picture; the take says nothing more
+        take = Column([1 if isinstance(seed[at], int) else _item(take, at) for at in range(one.count)], None)
+    if not isinstance(seed, int):
+        one.values["take"] = take
+
+
+def _item(value: Any, ordinal: int) -> Any:
+    return value[ordinal] if isinstance(value, Column) else value
 
 
 def _existence(one: StepPlan) -> bytearray | None:
@@ -578,6 +623,8 @@ def _existence(one: StepPlan) -> bytearray | None:
         exists = exists or bytearray(b"\1") * one.count
         for ordinal in range(one.count):
             if not exists[ordinal]:
+                continue
+            if edge.only is not None and not edge.only[ordinal]:
                 continue
             if not edge.is_list:
                 exists[ordinal] = there[edge.base[ordinal]]
@@ -611,12 +658,13 @@ def _identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], b
         missing = [key for key in keys if key not in results]
         refusals = known.refusals(missing) if missing else {}
         for one in asked:
-            _look_up(one, results, refusals, is_fresh=fresh(one))
+            _look_up(one, results, refusals)
         asked.clear()
 
     for one in steps:
         if any(not _is_deterministic(edge.producer) and edge.producer in asked for edge in one.edges):
             ask()
+        one.is_fresh = fresh(one)
         one.segments = list(_segments(one, known))
         one.keys = _keys(one)
         asked.append(one)
@@ -629,9 +677,8 @@ def _is_deterministic(one: StepPlan) -> bool:
     return all(not isinstance(way.document, Model) or way.document.deterministic for way in one.ways)
 
 
-def _look_up(
-    one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str], *, is_fresh: bool
-) -> None:
+def _look_up(one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str]) -> None:
+    is_fresh = one.is_fresh
     states = bytearray(one.count)
     exists = one.exists
     for ordinal, key in enumerate(one.keys):
@@ -674,7 +721,7 @@ def _segments(one: StepPlan, known: Known) -> Iterator[Any]:
             continue
         lines.extend(_value_line(name, one))
     if one.step.provider_options and not (one.is_protect or one.is_check):
-        lines.append(f"provider_options={canonical(_column(one.step.provider_options, ()))}\n")
+        lines.append(_spelt("provider_options", one.options, None))
     for name in sorted(one.images):
         lines.extend(_image_lines(name, one, known))
     merged = ""
@@ -707,16 +754,28 @@ def _document_line(document: Model | OperationDocument) -> str:
 def _value_line(name: str, one: StepPlan) -> Iterator[Any]:
     """A field's line; none where its value is the default of its document, so that saying a default changes nothing."""
     value = one.values[name]
-    default = 1 if name == "take" else one.ways[0].document.defaults.get(name)
+    lines = [
+        _spelt(name, value, 1 if name == "take" else way.document.defaults.get(name)) for way in one.ways
+    ]
+    way_at = one.way_at
+    if way_at is None:
+        yield lines[0]
+    else:
+        yield lambda ordinal: _line_at(lines[way_at[ordinal]], ordinal)
+
+
+def _spelt(name: str, value: Any, default: Any) -> str | Callable[[int], str]:
     if not isinstance(value, Column):
-        if value is not None and not _is_equal(value, default):
-            yield f"{name}={canonical(value)}\n"
-        return
+        return "" if value is None or _is_equal(value, default) else f"{name}={canonical(value)}\n"
     spelt = [
         ("" if one_value is None or _is_equal(one_value, default) else f"{name}={canonical(one_value)}\n")
         for one_value in value.values
     ]
-    yield Column(spelt, value.at).__getitem__
+    return Column(spelt, value.at).__getitem__
+
+
+def _line_at(line: str | Callable[[int], str], ordinal: int) -> str:
+    return line if isinstance(line, str) else line(ordinal)
 
 
 def _is_equal(value: Any, default: Any) -> bool:
@@ -737,8 +796,9 @@ def _plain_numbers(value: Any) -> Any:
 
 
 def _image_lines(name: str, one: StepPlan, known: Known) -> Iterator[Any]:
-    for index, part in enumerate(one.images[name]):
-        prefix = f"{name}[{index}]="
+    """A line for each picture, in order, however the list of them was written."""
+    prefix = f"{name}="
+    for part in one.images[name]:
         if isinstance(part, ImageSource):
             identity = known.identity(part)
             yield (lambda _ordinal: None) if identity is None else f"{prefix}{identity}\n"
@@ -749,21 +809,21 @@ def _image_lines(name: str, one: StepPlan, known: Known) -> Iterator[Any]:
 
 
 def _source_column(prefix: str, part: Column, known: Known) -> Any:
-    spelt = []
+    """None stands where another part of the field has the picture; UNKNOWN where it is yet to be fetched."""
+    spelt: list[str | None] = []
     for source in part.values:
-        identity = None if source is UNKNOWN or source is None else known.identity(source)
-        spelt.append(None if identity is None else f"{prefix}{identity}\n")
+        identity = None if source is UNKNOWN else "" if source is None else known.identity(source)
+        spelt.append(identity and f"{prefix}{identity}\n")
     return Column(spelt, part.at).__getitem__
 
 
 def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
     producer = edge.producer
-    if not _is_deterministic(producer):
+    is_plain = _is_deterministic(producer) and not producer.is_check and producer.exists is None
+    if edge.is_list or edge.only is not None or not is_plain:
         return lambda ordinal: _joined(
-            prefix, (_digest_line(producer, need) for need in edge.ordinals(ordinal))
+            prefix, (_picture_line(producer, need) for need in edge.present(ordinal))
         )
-    if edge.is_list or producer.exists is not None or producer.is_check:
-        return lambda ordinal: _joined(prefix, (_key_line(producer, need) for need in edge.ordinals(ordinal)))
     base, offset = edge.base, edge.offsets[0]
 
     def single(ordinal: int) -> str | None:
@@ -773,23 +833,23 @@ def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
     return single
 
 
-def _key_line(producer: StepPlan, ordinal: int) -> str | None:
-    while producer.is_check:
-        producer = producer.edges[
-            0
-        ].producer  # a check gives the picture on, so what follows knows the picture itself
-    key = producer.keys[ordinal]
+def _picture_line(producer: StepPlan, ordinal: int) -> str | None:
+    """How a picture of another step is known: by its task's key where that tells its bytes, else by its digest."""
+    made = producer
+    while made.is_check:
+        # a check gives the picture on, so what follows knows the picture itself
+        made = made.edges[0].producer
+    document = made.way(ordinal).document
+    if isinstance(document, Model) and not document.deterministic:
+        digest = producer.digests.get(ordinal)
+        return None if digest is None else f"sha256:{digest.hex()}"
+    key = made.keys[ordinal]
     return None if key is None else f"task:{key.hex()}"
-
-
-def _digest_line(producer: StepPlan, ordinal: int) -> str | None:
-    digest = producer.digests.get(ordinal)
-    return None if digest is None else f"sha256:{digest.hex()}"
 
 
 def _joined(prefix: str, parts: Iterable[str | None]) -> str | None:
     found = list(parts)
-    return None if None in found else prefix + ",".join(part for part in found if part is not None) + "\n"
+    return None if None in found else "".join(f"{prefix}{part}\n" for part in found)
 
 
 # ---------------------------------------------------------------------- what is left to do
@@ -812,6 +872,9 @@ def _mark(
         for at, one in enumerate(steps):
             if targets(one.step):
                 wanted[at] = bytearray(b"\1") * one.count
+    for at, one in enumerate(steps):
+        if one.is_fresh:
+            wanted[at] = bytearray(b"\1") * one.count
     for at in range(len(steps) - 1, -1, -1):
         one, flags = steps[at], wanted[at]
         has_work = False

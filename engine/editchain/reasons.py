@@ -50,9 +50,10 @@ def phrase(found: tuple[Difference, ...] | None) -> str:
 
 
 def _fields(identity: str) -> dict[str, str]:
-    fields = {}
+    """What an identity says by field; the pictures of a list, a line each, with commas between them."""
+    fields: dict[str, str] = {}
     for line in identity.split("\n")[1:]:
         name, equals, value = line.partition("=")
         if equals:
-            fields[name] = value
+            fields[name] = f"{fields[name]},{value}" if name in fields else value
     return fields

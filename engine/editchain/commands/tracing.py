@@ -92,19 +92,14 @@ class Tracer:
     def _distance(self, one: StepPlan, ordinal: int, stored: str, wanted: str, depth: int) -> float:
         """How unlike two tasks are: a picture of another step counts by what it was made from."""
         total = 0.0
-        for difference in reasons.differences(stored, wanted):
-            name, _, index = difference.field.partition("[")
-            parts = one.images.get(name, ())
-            at = int(index.removesuffix("]")) if parts and index else len(parts)
+        for part, difference in _differences(one, ordinal, stored, wanted):
             before, now = difference.stored or "", difference.wanted or ""
-            if at >= len(parts):
+            if "[" not in difference.field:
                 total += (
                     1 - difflib.SequenceMatcher(None, before[:MOST_COMPARED], now[:MOST_COMPARED]).ratio()
                 )
-            elif isinstance(parts[at], Edge) and depth < MAX_DISTANCE:
-                total += self._distance_of_pictures(
-                    parts[at], ordinal, before.split(","), now.split(","), depth
-                )
+            elif isinstance(part, Edge) and depth < MAX_DISTANCE:
+                total += self._distance_of_pictures(part, ordinal, before.split(","), now.split(","), depth)
             else:
                 total += 1
         return total
@@ -112,7 +107,7 @@ class Tracer:
     def _distance_of_pictures(
         self, edge: Edge, ordinal: int, before: list[str], now: list[str], depth: int
     ) -> float:
-        needs = edge.ordinals(ordinal)
+        needs = edge.present(ordinal)
         if len(before) != len(now) or len(needs) != len(now):
             return 1
         others = [(then, at) for then, new, at in zip(before, now, needs, strict=True) if then != new][:8]
@@ -133,15 +128,10 @@ class Tracer:
         return self._look.identities([key]).get(key)
 
     def _changes(self, one: StepPlan, ordinal: int, stored: str, wanted: str, depth: int) -> Iterator[Change]:
-        for difference in reasons.differences(stored, wanted):
-            name, _, index = difference.field.partition("[")
-            parts = one.images.get(name)
-            if parts is None or not index:
+        for part, difference in _differences(one, ordinal, stored, wanted):
+            if "[" not in difference.field:
                 yield self._field(one, ordinal, difference)
-                continue
-            at = int(index.removesuffix("]"))
-            part = parts[at] if at < len(parts) else None
-            if isinstance(part, Edge):
+            elif isinstance(part, Edge):
                 yield from self._pictures(one, ordinal, part, difference, depth)
             else:
                 yield self._file(one, ordinal, part, difference)
@@ -198,7 +188,7 @@ class Tracer:
             says = f"takes {len(now)} pictures of {producer.name}, took {was} then"
             yield Change(task, field, stored, wanted, says)
             return
-        needs = edge.ordinals(ordinal)
+        needs = edge.present(ordinal)
         others = [(then, need) for then, new, need in zip(before, now, needs, strict=True) if then != new]
         if sorted(before) == sorted(now):
             yield Change(
@@ -223,6 +213,45 @@ class Tracer:
             stored = None if found is None else found[1]
         if stored is not None:
             yield from self._changes(producer, need, stored, wanted, depth)
+
+
+def _differences(
+    one: StepPlan, ordinal: int, stored: str, wanted: str
+) -> Iterator[tuple[Any, reasons.Difference]]:
+    """The differences of a task; those of pictures as `images[1]`, each with the part of the field that it concerns."""
+    for difference in reasons.differences(stored, wanted):
+        parts = one.images.get(difference.field)
+        if parts is None:
+            yield None, difference
+            continue
+        before, now = _pictures_of(difference.stored), _pictures_of(difference.wanted)
+        counts = [_count(part, ordinal) for part in parts]
+        lists = [at for at, part in enumerate(parts) if isinstance(part, Edge) and part.is_list]
+        # More or fewer pictures than then: they are the list's, where there is one, else the last.
+        more = len(before) - len(now)
+        grown = next((at for at in lists if counts[at] + more >= 0), None) if before else None
+        start = then = 0
+        for at, part in enumerate(parts):
+            length = counts[at] + (more if at == grown else 0)
+            old, new = before[then : then + length], now[start : start + counts[at]]
+            start, then = start + counts[at], then + length
+            if old != new:
+                field = f"{difference.field}[{at}]"
+                yield part, reasons.Difference(field, ",".join(old) or None, ",".join(new) or None)
+        if then < len(before):
+            field = f"{difference.field}[{len(parts)}]"
+            yield None, reasons.Difference(field, ",".join(before[then:]), None)
+
+
+def _pictures_of(said: str | None) -> list[str]:
+    return said.split(",") if said else []
+
+
+def _count(part: Any, ordinal: int) -> int:
+    """How many pictures a part of a field gives to one task."""
+    if isinstance(part, Edge):
+        return len(part.present(ordinal))
+    return 0 if isinstance(part, Column) and part[ordinal] is None else 1
 
 
 def _said(value: str | None, name: str, defaults: Mapping[str, object]) -> str:

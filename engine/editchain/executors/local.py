@@ -203,7 +203,7 @@ class LocalExecutor:
             fields,
             images,
             seed if isinstance(seed, int) else None,
-            options=plan.step.provider_options.get(route.provider, {}) if route else {},
+            options=plan.provider_options(ordinal).get(route.provider, {}) if route else {},
             said=frozenset(said),
             version=document.version,
             take=take,
@@ -214,11 +214,9 @@ class LocalExecutor:
         parts: list[tuple[Any, int]] = []
         for part in plan.images[name]:
             if isinstance(part, Edge):
-                parts.extend(
-                    (part.producer, need) for need in part.ordinals(ordinal) if need in part.producer.digests
-                )
-            else:
-                parts.append((part[ordinal] if isinstance(part, Column) else part, 0))
+                parts.extend((part.producer, need) for need in part.present(ordinal))
+            elif (source := part[ordinal] if isinstance(part, Column) else part) is not None:
+                parts.append((source, 0))
         return parts
 
     def _blob(self, part: Any, ordinal: int) -> Blob:
