@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# Every start of the command pays for what is imported here, typing's own imports included; type checkers know the name.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 

@@ -43,7 +43,7 @@ def phrase(found: tuple[Difference, ...] | None) -> str:
         return "new"
     if not names:
         return "asked for anew"
-    said = " and ".join(names)
+    said = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     if all(one.stored is not None and one.wanted is not None for one in found):
         return f"{said} changed"
     return f"{said} differ{'s' if len(names) == 1 else ''}"

@@ -93,6 +93,22 @@ def _reasons(one: StepPlan, reason: Callable[[StepPlan, int], str]) -> Iterator[
             yield reason(one, at)
 
 
+def price_dates(plan: Plan) -> Iterator[str]:
+    """From when the prices are that a plan counts with."""
+    told = set()
+    for one in plan.steps:
+        if RUN not in one.states and AFTER not in one.states:
+            continue
+        for way in one.ways:
+            if (
+                way.price is not None
+                and not way.is_local
+                and (way.document.name, way.price.route) not in told
+            ):
+                told.add((way.document.name, way.price.route))
+                yield f"the price of {way.document.name} at {way.price.route} is of {way.price.date} ({way.price.source})"
+
+
 def plan_json(plan: Plan, reason: Callable[[StepPlan, int], str]) -> dict[str, Any]:
     """The plan as data: numbers, money, and every task with its state and key."""
     tasks = []

@@ -66,3 +66,4 @@ def _text(plan: Plan, reason: Callable[[StepPlan, int], str], form: str) -> str:
 def _notes(plan: Plan) -> Iterator[str]:
     yield from (f"note: {problem}" for problem in plan.problems)
     yield from (f"notice: {notice}" for notice in plan.notices)
+    yield from (f"note: {said}" for said in reporting.price_dates(plan))

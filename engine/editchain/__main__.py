@@ -1,0 +1,5 @@
+"""`python -m editchain`."""
+
+from editchain.cli import main
+
+main()
