@@ -1,0 +1,629 @@
+"""Scenario as a provider: pictures are uploaded as assets, edits are jobs that are polled."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import quote
+
+from editchain.errors import ConfigurationError, ProviderError, TaskError
+from editchain.http import FetchError, ReplyLost
+from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, Kind, probe
+from editchain.providers import mapping
+from editchain.providers.base import (
+    Absent,
+    Accepted,
+    Blob,
+    Capabilities,
+    Failed,
+    Finished,
+    Refused,
+    Running,
+    Unknown,
+    Uploaded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from editchain.http import Reply
+    from editchain.models import Route
+    from editchain.providers.base import Polled, Request, Session, Submitted
+
+is_local = False
+capabilities = Capabilities(
+    base_url="https://api.cloud.scenario.com/v1",
+    credentials=(
+        ("SCENARIO_API_KEY", "SCENARIO_SDK_API_KEY"),
+        ("SCENARIO_API_SECRET", "SCENARIO_SDK_API_SECRET"),
+    ),
+    uploads=True,
+    finds_lost=True,
+    concurrency=4,
+    per_second=1.0,
+    poll_seconds=2.5,
+)
+
+PROMPT_EDITING = "prompt-editing"
+"""The endpoint of routes that still go the deprecated way."""
+SMALL_BYTES = 4_000_000
+"""What is larger goes up in parts: the vendor takes 6 MB in one body, and base64 makes four bytes of three."""
+PART_BYTES = 8_000_000
+IMPORT_READS = 5
+"""How often an upload asks whether its picture has been imported; later, submit asks."""
+SUBMIT_SECONDS = 100.0
+BUSY_SECONDS = 5.0
+"""When to ask again where the vendor is busy and does not say until when."""
+SLACK_SECONDS = 300.0
+"""How far the vendor's clock may be from ours when a lost job is looked for."""
+SETTLE_SECONDS = 120.0
+"""How long after its submission a job that is not listed is taken to be absent; before, the list may lag behind."""
+MAX_PAGES = 20
+PAGE_SIZE = "100"
+
+_UPLOAD = "upload_"
+_MODERATED = re.compile(r"moderat|nsfw|safety|content policy|inappropriate|sensitive content", re.IGNORECASE)
+_CREDITS = re.compile(r"credit|creative unit|compute unit|quota|insufficient", re.IGNORECASE)
+_SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
+_SECRET = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE)
+
+
+def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+    """Nothing: what a prompt means, only the models can tell."""
+    _ = prompt
+    return ()
+
+
+def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
+    """HTTP Basic, of key and secret. Raises ConfigurationError, without showing them, where they cannot be sent."""
+    key, secret = credentials
+    if not all(one and one.isascii() and one.isprintable() for one in credentials) or ":" in key:
+        raise ConfigurationError(
+            "SCENARIO_API_KEY and SCENARIO_API_SECRET have to be printable ASCII text, the key without a colon."
+        )
+    token = base64.b64encode(f"{key}:{secret}".encode("ascii")).decode("ascii")
+    return {"Authorization": f"Basic {token}"}
+
+
+# ---------------------------------------------------------------------- pictures in
+
+
+def prepared(request: Request, route: Route) -> Request:
+    """The request with its pictures in the form that the route reads, before they are uploaded; else as it is.
+
+    Where a mask goes to the current endpoint, it becomes transparent where ours is black, and it and the edited
+    picture become PNG of one size.
+    """
+    if not _wants_alpha(request, route):
+        return request
+    images = dict(request.images)
+    images["image"] = (_as_png(images["image"][0]),)
+    images["mask"] = (_as_alpha(images["mask"][0], images["image"][0]),)
+    return replace(request, images=images)
+
+
+def _wants_alpha(request: Request, route: Route) -> bool:
+    entry = route.fields.get("mask", {"refused": ""})
+    is_sent = bool(request.images.get("mask")) and not entry.keys() & {"refused", "ignored"}
+    return is_sent and route.endpoint != PROMPT_EDITING
+
+
+def _as_png(blob: Blob) -> Blob:
+    from editchain.imaging.codec import encode
+
+    found = probe(blob.read()[:HEAD_BYTES])
+    return blob if found and found.format == "png" else _blob(encode(blob.decode(), "png"))
+
+
+def _as_alpha(mask: Blob, image: Blob) -> Blob:
+    from PIL import Image
+
+    from editchain.imaging.codec import encode
+    from editchain.imaging.compose import mask_of
+
+    kept = mask_of(mask.decode(), image.decode().size)
+    made = Image.new("RGBA", kept.size, (255, 255, 255, 255))
+    made.putalpha(kept)
+    return _blob(encode(made, "png"))
+
+
+def _blob(data: bytes) -> Blob:
+    from hashlib import sha256
+
+    from editchain.imaging.codec import decode
+
+    return Blob(sha256(data).digest(), lambda: data, lambda: decode(data))
+
+
+async def upload(session: Session, blob: Blob) -> Uploaded:
+    """Brings a picture to the vendor as an asset.
+
+    A large one goes up in parts and is then imported, which may take the vendor longer than the few reads made here:
+    the handle is then that of the upload, which `submit` takes as well and asks for its asset.
+    Raises ProviderError where the vendor does not take it, FetchError where it may be tried again.
+    """
+    data = blob.read()
+    found = probe(data[:HEAD_BYTES])
+    kind = MEDIA_TYPES[found.format] if found else Kind("application/octet-stream", "bin")
+    name = f"{blob.digest.hex()[:16]}.{kind.extension}"
+    if len(data) > SMALL_BYTES:
+        return Uploaded(await _upload_in_parts(session, name, kind.media_type, data))
+    image = base64.b64encode(data).decode("ascii")
+    reply = await session.client.request(
+        "POST", "/assets", body={"name": name, "image": image}, seconds=120.0
+    )
+    return Uploaded(_text(_free(reply, "asset"), "id", "the uploaded asset"))
+
+
+async def _upload_in_parts(session: Session, name: str, media_type: str, data: bytes) -> str:
+    pieces = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    asked = {
+        "kind": "image",
+        "fileName": name,
+        "contentType": media_type,
+        "fileSize": len(data),
+        "parts": len(pieces),
+    }
+    made = _free(await session.client.request("POST", "/uploads", body=asked), "upload")
+    upload_id = _text(made, "id", "the upload")
+    places = sorted((one for one in _list(made, "parts") if isinstance(one, dict)), key=_number)
+    if len(places) != len(pieces):
+        raise ProviderError(f"scenario gave {len(places)} places for {len(pieces)} parts of a picture.")
+    for place, piece in zip(places, pieces, strict=True):
+        status = await session.client.put(_text(place, "url", "a part"), piece)
+        if not 200 <= status < 300:
+            raise FetchError(f"scenario's storage answered with status {status} to a part of a picture.")
+    path = f"/uploads/{quote(upload_id, safe='')}/action"
+    _free(await session.client.request("POST", path, body={"action": "complete"}), "upload")
+    for _ in range(IMPORT_READS):
+        asset = await _imported(session, upload_id)
+        if asset is not None:
+            return asset
+    return upload_id
+
+
+async def _imported(session: Session, upload_id: str) -> str | None:
+    """The asset that an upload became, or None while it has not. Raises ProviderError where it never will."""
+    reply = await session.client.request("GET", f"/uploads/{quote(upload_id, safe='')}")
+    found = _free(reply, "upload")
+    status = str(found.get("status", "")).lower()
+    if status == "failed":
+        raise ProviderError(
+            f"scenario did not take a picture: {_shown(str(found.get('errorMessage') or status))}"
+        )
+    entity = found.get("entityId")
+    return entity if status == "imported" and isinstance(entity, str) and entity else None
+
+
+def _number(part: Mapping[str, Any]) -> float:
+    number = part.get("number")
+    return float(number) if isinstance(number, (int, Decimal)) else math.inf
+
+
+# ---------------------------------------------------------------------- submit
+
+
+async def submit(session: Session | None, request: Request) -> Submitted:
+    """Sends the request. Raises TaskError, before anything is sent, naming what the route cannot send."""
+    session = _there(session)
+    try:
+        request = await _with_assets(session, request)
+    except (ReplyLost, FetchError) as error:
+        return Refused("not-ready", f"{error} Nothing was submitted.", retry_after_seconds=BUSY_SECONDS)
+    if any(one.startswith(_UPLOAD) for one in request.handles.values()):
+        return Refused(
+            "not-ready",
+            "scenario is still importing a picture.",
+            retry_after_seconds=capabilities.poll_seconds,
+        )
+    path, sent = _sendable(request, session.route)
+    reply = await session.client.request("POST", path, body=sent, seconds=SUBMIT_SECONDS)
+    return _submitted(reply)
+
+
+async def price(session: Session, request: Request) -> Decimal:
+    """What the vendor would take for a request, in its compute units, by a dry run: nothing runs.
+
+    The pictures have to be uploaded. Raises ProviderError where it does not say.
+    """
+    path, sent = _sendable(await _with_assets(session, request), session.route)
+    reply = await session.client.request("POST", path, body=sent, query={"dryRun": "true"})
+    found = _free(reply)
+    cost = found.get("creativeUnitsCost")
+    if _job_id(found) is not None:
+        raise ProviderError("scenario ran the job instead of estimating it.")
+    if isinstance(cost, bool) or not isinstance(cost, (int, Decimal)):
+        raise ProviderError("scenario's estimate does not say what the call costs.")
+    return Decimal(cost)
+
+
+def _there(session: Session | None) -> Session:
+    if session is None:
+        raise TaskError("scenario needs a connection.")
+    return session
+
+
+async def _with_assets(session: Session, request: Request) -> Request:
+    """The request with the assets of uploads that have been imported since."""
+    handles = dict(request.handles)
+    for digest, handle in request.handles.items():
+        if handle.startswith(_UPLOAD):
+            handles[digest] = await _imported(session, handle) or handle
+    return replace(request, handles=handles)
+
+
+def _sendable(request: Request, route: Route) -> tuple[str, dict[str, Any]]:
+    """The path and the body of a call. Raises TaskError for what cannot be sent."""
+    if "dryRun" in request.options:
+        raise TaskError(
+            "provider_options: scenario ignores dryRun in a body, and would run and charge the job."
+        )
+    if _wants_alpha(request, route):
+        mask, image = request.images["mask"][0], request.images["image"][0]
+        if mask.digest != _as_alpha(mask, image).digest:
+            # In the wrong form it would buy an edit of the wrong place.
+            raise TaskError("mask: scenario wants it transparent where it edits, in the size of the picture.")
+
+    def asset(blob: Blob) -> str:
+        try:
+            return request.handles[blob.digest]
+        except KeyError:
+            raise TaskError("A picture has not been uploaded to scenario.") from None
+
+    return _call(request, route, asset)
+
+
+def _call(request: Request, route: Route, asset: Callable[[Blob], Any]) -> tuple[str, dict[str, Any]]:
+    if route.endpoint == PROMPT_EDITING:
+        fixed = {"modelId": route.id}
+        return "/generate/prompt-editing", mapping.body(request, route, asset, fixed=fixed)
+    if route.endpoint is not None:
+        raise TaskError(f'scenario has no endpoint "{route.endpoint}".')
+    return f"/generate/custom/{quote(route.id, safe='')}", mapping.body(request, route, asset)
+
+
+def _submitted(reply: Reply) -> Submitted:
+    if 200 <= reply.status < 300:
+        found = _document(reply)
+        job = _job_id(found)
+        if job is None:
+            return Unknown(f"scenario answered with status {reply.status} and no job that can be read.")
+        return Accepted(job, _costs(found))
+    if reply.status in (408, 409) or not 400 <= reply.status < 500:
+        return Unknown(f"scenario answered with status {reply.status}: {_reason(reply)}")
+    return _refused(reply)
+
+
+def _refused(reply: Reply) -> Refused:
+    found, words = _document(reply), _reason(reply)
+    if reply.status == 401:
+        return Refused("credentials", f"scenario does not accept the credentials: {words}", stops_all=True)
+    if reply.status == 403 and any(value == "ModelAccessRestrictedError" for value in _values(found, "name")):
+        plan = next((f" It needs {_shown(str(one))}." for one in _values(found, "requiredPlan")), "")
+        return Refused("plan", f"The plan at scenario does not include this model.{plan}")
+    if reply.status == 402 or (reply.status in (403, 429) and _CREDITS.search(words)):
+        return Refused("credits", f"scenario says that the credits are used up: {words}", stops_all=True)
+    if reply.status == 429:
+        return Refused(
+            "busy", f"scenario has no room now: {words}", retry_after_seconds=_pause_seconds(reply)
+        )
+    reason = "rejected" if _MODERATED.search(words) else "refused"
+    return Refused(reason, f"scenario refused it with status {reply.status}: {words}")
+
+
+def _costs(found: Mapping[str, Any]) -> dict[str, str]:
+    names = ("creativeUnitsCost", "creativeUnitsDiscount")
+    return {name: str(found[name]) for name in names if isinstance(found.get(name), (int, Decimal))}
+
+
+# ---------------------------------------------------------------------- poll and download
+
+
+async def poll(session: Session, vendor_id: str) -> Polled:
+    """How a job stands. Raises FetchError where it may be asked again, ProviderError where asking is in vain."""
+    reply = await session.client.request("GET", f"/jobs/{quote(vendor_id, safe='')}")
+    if reply.status in (408, 429) or reply.status >= 500:
+        return Running(_pause_seconds(reply))
+    if reply.status == 404:
+        # Not yet, or no longer: which of them, only time tells.
+        raise FetchError(f"scenario does not know the job {_shown(vendor_id)}.")
+    job = _free(reply).get("job")
+    return _polled(job) if isinstance(job, dict) else Running(capabilities.poll_seconds)
+
+
+def _polled(job: Mapping[str, Any]) -> Polled:
+    status = str(job.get("status", "")).strip().lower().replace("_", "-")
+    metadata = _mapping(job, "metadata")
+    if status == "success":
+        assets = tuple(one for one in _list(metadata, "assetIds") if isinstance(one, str) and one)
+        if assets:
+            return Finished(downloads=assets, amount=_amount(job))
+        return Failed("no-picture", "The job ended without a picture.", is_charged=True)
+    if status == "failure":
+        said = [metadata.get("error"), metadata.get("hint")]
+        words = _shown(" ".join(one for one in said if isinstance(one, str) and one)) or "The job failed."
+        return Failed("rejected" if _MODERATED.search(words) else "failed", words, _is_charged(job))
+    if status in ("canceled", "cancelled"):
+        return Failed("canceled", "The job was cancelled at the vendor.", is_charged=None)
+    # pending, queued, warming-up, in-progress, finalizing, or a word that the vendor did not have yet.
+    return Running(capabilities.poll_seconds)
+
+
+def _is_charged(job: Mapping[str, Any]) -> bool | None:
+    """Whether a failed job costs: it is refunded unless its billing says otherwise, and that may be missing."""
+    billing = job.get("billing")
+    if not isinstance(billing, dict):
+        return None
+    return bool(billing.get("disableRefund"))
+
+
+def _amount(job: Mapping[str, Any]) -> str | None:
+    """What the job cost before a discount: that the discount is not yet in the cost is unconfirmed."""
+    cost = _mapping(job, "billing").get("cuCost")
+    return None if isinstance(cost, bool) or not isinstance(cost, (int, Decimal)) else f"{Decimal(cost):f}"
+
+
+async def download(session: Session, address: str) -> bytes:
+    """The bytes of an asset, unmodified; its address lives for a while only, so a fresh one is asked for.
+
+    Raises FetchError where it may be tried again, ProviderError where the vendor no longer has it.
+    """
+    url = await _address(session, address)
+    try:
+        return await session.client.fetch(url)
+    except FetchError:
+        fresh = await _address(session, address)
+        if fresh == url:
+            raise
+        return await session.client.fetch(fresh)
+
+
+async def _address(session: Session, asset: str) -> str:
+    reply = await session.client.request(
+        "GET", f"/assets/{quote(asset, safe='')}", query={"originalAssets": "true"}
+    )
+    if reply.status in (404, 410):
+        raise ProviderError(f"scenario no longer has the picture {_shown(asset)}.")
+    found = _free(reply, "asset")
+    status = str(found.get("status", "success")).lower()
+    if status == "error":
+        raise ProviderError(f"scenario could not keep the picture {_shown(asset)}.")
+    if status == "pending":
+        raise FetchError(f"scenario has not stored the picture {_shown(asset)} yet.")
+    return _text(found, "url", "the picture")
+
+
+async def cancel(session: Session, vendor_id: str) -> bool:
+    """Never: the vendor refuses to cancel jobs of this kind, and charges them."""
+    _ = session, vendor_id
+    return False
+
+
+# ---------------------------------------------------------------------- find
+
+
+async def find(session: Session, request: Request, since: float) -> Accepted | Finished | Absent | Unknown:
+    """Looks through the jobs submitted since for one of exactly this request.
+
+    Absent only where the whole list has been read, some time after the moment, and no job could be it.
+    """
+    with suppress(ProviderError):  # of an upload that is gone, the picture cannot be compared; the rest can
+        request = await _with_assets(session, request)
+    sent = _comparable(request, session.route)
+    same: list[str] = []
+    alike: list[str] = []
+    is_whole = is_settled = False
+    async for page in _pages(session, since):
+        is_whole, is_settled = page.is_last, page.is_settled
+        for job in page.jobs:
+            likeness = _likeness(job, sent, session.route)
+            if likeness != "other":
+                (same if likeness == "same" else alike).append(_job_id({"job": job}) or "?")
+    if len(same) == 1 and is_whole:
+        return Accepted(same[0])
+    if same or alike:
+        return Unknown(
+            f"scenario has jobs that may be this one: {', '.join(map(_shown, [*same, *alike][:5]))}."
+        )
+    if not is_whole:
+        return Unknown("scenario's list of jobs could not be read to its end.")
+    if not is_settled:
+        return Unknown("scenario does not list the job, but it is too early to be sure.")
+    return Absent()
+
+
+class _Page(NamedTuple):
+    """Some jobs; whether they end the list, and whether the vendor's clock is well past the moment of submission."""
+
+    jobs: Sequence[Mapping[str, Any]]
+    is_last: bool
+    is_settled: bool
+
+
+async def _pages(session: Session, since: float) -> AsyncIterator[_Page]:
+    start = datetime.fromtimestamp(since - SLACK_SECONDS, UTC)
+    # A filter by type would rule out createdAfter.
+    query = {"createdAfter": start.strftime("%Y-%m-%dT%H:%M:%S.000Z"), "pageSize": PAGE_SIZE}
+    is_readable = True
+    for _ in range(MAX_PAGES):
+        reply = await session.client.request("GET", "/jobs", query=query)
+        found = _free(reply)
+        jobs = [one for one in _list(found, "jobs") if isinstance(one, dict)]
+        is_readable = is_readable and isinstance(found.get("jobs"), list) and len(jobs) == len(found["jobs"])
+        token = found.get("nextPaginationToken")
+        now = _moment(reply.headers.get("date"))
+        yield _Page(jobs, is_readable and not token, now is not None and now > since + SETTLE_SECONDS)
+        if not token:
+            return
+        query = {**query, "paginationToken": str(token)}
+
+
+def _comparable(request: Request, route: Route) -> Mapping[str, Any]:
+    """What was sent, with None for each picture whose asset is not known."""
+
+    def asset(blob: Blob) -> str | None:
+        handle = request.handles.get(blob.digest)
+        return None if handle is None or handle.startswith(_UPLOAD) else handle
+
+    return _call(request, route, asset)[1]
+
+
+def _likeness(
+    job: Mapping[str, Any], sent: Mapping[str, Any], route: Route
+) -> Literal["same", "other", "maybe"]:
+    """Whether a job has surely, surely not, or perhaps the input that was sent; the vendor may echo it changed."""
+    metadata = _mapping(job, "metadata")
+    echo = metadata.get("input")
+    if str(job.get("jobType", "custom")) not in ("custom", "image-prompt-editing"):
+        return "other"
+    models = {one.get("modelId") for one in (job, metadata)} - {None}
+    if models and models != {route.id}:
+        return "other"
+    if not isinstance(echo, dict):
+        return "maybe"
+    found = {_compared(echo[name], value) if name in echo else "maybe" for name, value in sent.items()}
+    if "other" in found:
+        return "other"
+    known = mapping.names(route) | sent.keys() | {"modelId"}
+    if any(value not in (None, "", [], False) for name, value in echo.items() if name not in known):
+        found.add("maybe")
+    if "modelId" not in sent and echo.get("modelId", route.id) != route.id:
+        return "other"
+    return "maybe" if "maybe" in found else "same"
+
+
+def _compared(echo: Any, sent: Any) -> Literal["same", "other", "maybe"]:
+    if sent is None:
+        return "maybe"
+    if isinstance(sent, list) and isinstance(echo, list):
+        if len(sent) != len(echo):
+            return "other"
+        found = {_compared(one, other) for one, other in zip(echo, sent, strict=True)}
+        return "other" if "other" in found else "maybe" if "maybe" in found else "same"
+    if isinstance(sent, float):
+        sent = Decimal(str(sent))  # the echo is read exactly
+    if echo == sent:
+        return "same"
+    # A long text may have become an asset of its own.
+    is_replaced = isinstance(sent, str) and isinstance(echo, str) and echo.startswith("asset_")
+    return "maybe" if is_replaced and not sent.startswith("asset_") else "other"
+
+
+# ---------------------------------------------------------------------- reading answers
+
+
+def _free(reply: Reply, envelope: str | None = None) -> Mapping[str, Any]:
+    """The answer to a request that costs nothing, or what is in its envelope.
+
+    Raises FetchError where it may be tried again, ProviderError where that is in vain.
+    """
+    if reply.status in (408, 429) or not 200 <= reply.status < 500:
+        raise FetchError(f"scenario answered with status {reply.status}: {_reason(reply)}")
+    if reply.status >= 300:
+        raise ProviderError(f"scenario answered with status {reply.status}: {_reason(reply)}")
+    found = _document(reply)
+    if not found:
+        raise FetchError("scenario's answer cannot be read.")
+    return found if envelope is None else _mapping(found, envelope)
+
+
+def _document(reply: Reply) -> Mapping[str, Any]:
+    """The body where it is a JSON object, with exact numbers; else nothing."""
+    try:
+        found = json.loads(reply.body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _job_id(found: Mapping[str, Any]) -> str | None:
+    """The id of a job, wherever the vendor's pages show it."""
+    for where in (_mapping(found, "job"), found):
+        for name in ("jobId", "id"):
+            value = where.get(name)
+            if isinstance(value, str) and value:
+                return value
+    return None
+
+
+def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(found: Mapping[str, Any], name: str) -> list[Any]:
+    value = found.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _text(found: Mapping[str, Any], name: str, what: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not value:
+        raise FetchError(f"scenario's answer does not say the {name} of {what}.")
+    return value
+
+
+def _values(found: Any, name: str, depth: int = 4) -> Iterator[Any]:
+    """The values of a name wherever it is in an answer: how deep the vendor nests it is not known."""
+    if depth and isinstance(found, dict):
+        if name in found:
+            yield found[name]
+        for value in found.values():
+            yield from _values(value, name, depth - 1)
+
+
+def _reason(reply: Reply) -> str:
+    """The vendor's own words for a refusal, in whichever of its forms."""
+    found = _document(reply)
+    for name in ("reason", "message", "error", "name", "code"):
+        words = next((one for one in _values(found, name) if isinstance(one, str) and one), None)
+        if words:
+            return _shown(words)
+    return "no reason given."
+
+
+def _shown(words: str) -> str:
+    """A vendor's words fit to be shown: on one line, not endless, without signed addresses and credentials."""
+    words = "".join(one if one.isprintable() else " " for one in words[:2000])
+    words = _SECRET.sub(r"\1 ***", _SIGNED.sub(r"\1", words))
+    words = " ".join(words.split())
+    return words if len(words) <= 300 else f"{words[:299]}…"
+
+
+def _pause_seconds(reply: Reply) -> float:
+    """When the vendor wants to be asked again."""
+    found = [one for one in _values(_document(reply), "remainingSeconds") if not isinstance(one, bool)]
+    for said in (*found, reply.headers.get("retry-after")):
+        seconds = _seconds(said, reply)
+        if seconds is not None:
+            return seconds
+    return BUSY_SECONDS
+
+
+def _seconds(said: Any, reply: Reply) -> float | None:
+    if said is None:
+        return None
+    try:
+        seconds = float(said)
+    except (TypeError, ValueError):
+        until, now = _moment(said), _moment(reply.headers.get("date"))
+        if until is None or now is None:
+            return None
+        seconds = until - now
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _moment(date: Any) -> float | None:
+    """An HTTP date as unix seconds."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError):
+        return None
