@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform as machine
 import re
-import sqlite3
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from editchain.commands import showing
 from editchain.commands.base import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError, EditchainError, StoreError
+from editchain.platform import disk_error
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -161,18 +161,18 @@ def _font(part: str) -> Finding:
 
 
 def _sqlite(part: str) -> Finding:
-    says = sqlite3.sqlite_version
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+    # Looked at by name, as only the journal works with it.
+    library = importlib.import_module("sqlite3")
+    says: str = library.sqlite_version
+    if library.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(str(number) for number in OLDEST_SQLITE)
         return Finding(part, "SQLite", "wrong", says, f"At least {oldest} is needed: use a newer Python.")
     return Finding(part, "SQLite", "ok", says)
 
 
 def _yaml(part: str) -> Finding:
-    import yaml
-
     version = importlib.metadata.version("PyYAML")
-    if getattr(yaml, "__with_libyaml__", False):
+    if getattr(importlib.import_module("yaml"), "__with_libyaml__", False):
         return Finding(part, "PyYAML", "ok", f"{version}, with libyaml")
     advice = (
         "It is slower so. A wheel from PyPI has it: pip install --force-reinstall --only-binary :all: PyYAML"
@@ -262,6 +262,8 @@ def _tried(name: str, look: Callable[[], Finding]) -> Finding:
         return look()
     except StoreError as error:
         return Finding("store", name, "wrong", str(error))
+    except OSError as error:
+        return Finding("store", name, "wrong", str(disk_error(error, str(error.filename or name))))
 
 
 def _disk(folder: Path, kind: str) -> Finding:

@@ -80,8 +80,10 @@ def graph_of(pipeline: Pipeline) -> tuple[list[Node], list[Edge]]:
             if need in steps
         ]
     for output in pipeline.outputs:
-        nodes.append(Node(f"output_{output.name}", "output", output.name, output.path or ""))
-        edges.append(Edge(f"step_{output.picture.step.name.split('/')[0]}", f"output_{output.name}", ""))
+        # An output of a sub-pipeline is named `sub/step`, which is no name for a box.
+        box = f"output_{output.name.replace('/', '__')}"
+        nodes.append(Node(box, "output", output.name, output.path or ""))
+        edges.append(Edge(f"step_{output.picture.step.name.split('/')[0]}", box, ""))
     return nodes, edges
 
 
@@ -105,6 +107,8 @@ def _fields(
 ) -> Iterator[tuple[str, Any]]:
     """The fields of a step that may hold references, those that it has from the defaults among them."""
     yield from ((name, value) for name, value in raw.items() if name != "after")
+    if "pipeline" in raw:
+        return  # the defaults of a caller do not reach into it
     taken = {name for step in own for name in (*step.fields, "model")}
     yield from ((name, value) for name, value in defaults.items() if name not in raw and name in taken)
 

@@ -41,11 +41,11 @@ def command(folder: Path, as_json: bool) -> int:
 
     A file that is there already is left as it is.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"{showing.path(folder)} is a file; a workspace is a folder.")
     written: list[str] = []
     kept: list[str] = []
     try:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigurationError(f"{showing.path(folder)} is a file; a workspace is a folder.")
         for name, data in _contents():
             (written if _write(folder / name, data) else kept).append(name)
     except OSError as error:
