@@ -53,31 +53,54 @@ class Loop:
 
     def write(self, path: str, data: bytes) -> None:
         """Writes a file under another name and gives it its own at once."""
-        folder = os.path.dirname(path)  # noqa: PTH120
+        folder = os.path.dirname(path)
         if folder not in self.made:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+            os.makedirs(folder, exist_ok=True)
             self.made.add(folder)
         self.count += 1
         temporary = f"{folder}/.{self.count}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         os.write(descriptor, data)
         os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105
+        os.replace(temporary, path)
 
     def task(self, layer: int, number: int, source: str) -> tuple[str, Row]:
         """Makes and keeps one picture; gives the key and the row."""
         strength = f"{layer / 7:.4f}"
-        key = sha256(f"model=trivial 1\nprompt=sepia\nseed={number}\nstrength={strength}\nimage[0]={source}\n".encode()).digest()
+        key = sha256(
+            f"model=trivial 1\nprompt=sepia\nseed={number}\nstrength={strength}\nimage[0]={source}\n".encode()
+        ).digest()
         data = tiny_png(f"sepia {number} {strength}")
         digest = sha256(data).digest()
         name = digest.hex()
         self.write(f"{self.folder}/objects/{name[:2]}/{name[2:]}", data)
-        row = (key, digest, "image/png", len(data), 1, 1, "model", "trivial", "1", None, "trivial", number, 1, _VERSIONS, None, "run", time.time())
+        row = (
+            key,
+            digest,
+            "image/png",
+            len(data),
+            1,
+            1,
+            "model",
+            "trivial",
+            "1",
+            None,
+            "trivial",
+            number,
+            1,
+            _VERSIONS,
+            None,
+            "run",
+            time.time(),
+        )
         return f"task:{key.hex()}", row
 
     def commit(self, rows: Sequence[Row]) -> None:
         """A group of results: in the database and in the records, each flushed once."""
-        lines = [json.dumps(["result", *(one.hex() if isinstance(one, bytes) else one for one in row)]) for row in rows]
+        lines = [
+            json.dumps(["result", *(one.hex() if isinstance(one, bytes) else one for one in row)])
+            for row in rows
+        ]
         os.write(self.records, ("\n".join(lines) + "\n").encode())
         os.fsync(self.records)
         with self.database:
@@ -87,13 +110,26 @@ class Loop:
     def publish(self, layer: int, number: int, digest: bytes) -> Row:
         """Copies a result, its bytes checked, to where it is wanted; gives the row."""
         name = digest.hex()
-        with open(f"{self.folder}/objects/{name[:2]}/{name[2:]}", "rb", buffering=0) as file:  # noqa: PTH123
+        with open(f"{self.folder}/objects/{name[:2]}/{name[2:]}", "rb", buffering=0) as file:
             data = file.readall()
         assert sha256(data).digest() == digest
         path = f"{self.folder}/out/layer{layer}/{number}.png"
         self.write(path, data)
         found = os.lstat(path)
-        return (path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, digest, digest, "copy", "pipeline.yaml", f"o{layer}", f"s{layer}[number={number}]", "run")
+        return (
+            path,
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            found.st_ino,
+            digest,
+            digest,
+            "copy",
+            "pipeline.yaml",
+            f"o{layer}",
+            f"s{layer}[number={number}]",
+            "run",
+        )
 
     def commit_published(self, rows: Sequence[Row]) -> None:
         """The published files flushed together, then their rows."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -64,7 +66,9 @@ def environment() -> dict[str, str]:
 def process(command: Sequence[str], folder: Path, *, codes: Sequence[int] = (0,)) -> Used:
     """Runs a command to its end in a folder; raises AssertionError where its exit code is not among `codes`."""
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        child = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
@@ -103,6 +107,42 @@ def seconds_of(work: Callable[[], object]) -> float:
     used = time.process_time() - before
     del made
     return used
+
+
+def machine(folder: Path) -> dict[str, str]:
+    """What figures depend on: processor, memory, system, versions, and the file system that is written to."""
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "files": _file_system(folder),
+        "ninja": process(["ninja", "--version"], folder).output.strip(),
+        **{
+            name: importlib.metadata.version(name)
+            for name in ("doit", "fastjsonschema", "PyYAML", "jsonschema-rs")
+        },
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
+
+
+def _file_system(folder: Path) -> str:
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return "unknown"
+    own = [(point, kind) for point, kind in mounts if folder.resolve().is_relative_to(point)]
+    return max(own, key=lambda mount: len(mount[0]))[1] if own else "unknown"
 
 
 def median(values: Sequence[float]) -> float:

@@ -19,9 +19,23 @@ LAYERS, WIDTH = 10, 1000
 def rows(folder: Path, *, layers: int = LAYERS, width: int = WIDTH, rounds: int = ROUNDS) -> list[Row]:
     """CPU for each of `layers` times `width` tasks, start and end of the process included."""
     count = layers * width
-    used = in_turns(rounds, ours=lambda: ours(folder / "ours", layers, width), bare=lambda: bare(folder / "bare", layers, width))
+    used = in_turns(
+        rounds,
+        ours=lambda: ours(folder / "ours", layers, width),
+        bare=lambda: bare(folder / "bare", layers, width),
+    )
     samples = {name: [one.cpu_seconds / count * 1e6 for one in values] for name, values in used.items()}
-    return [Row(f"a trivial durable task, of {count:,}", median(samples["ours"]), median(samples["bare"]), "µs", "bare loop", 1.5, samples)]
+    return [
+        Row(
+            f"a trivial durable task, of {count:,}",
+            median(samples["ours"]),
+            median(samples["bare"]),
+            "µs",
+            "bare loop",
+            1.5,
+            samples,
+        )
+    ]
 
 
 def write_pipeline(folder: Path, layers: int, width: int) -> None:
@@ -33,7 +47,9 @@ def write_pipeline(folder: Path, layers: int, width: int) -> None:
     for layer in range(layers):
         source = f"s{layer - 1}" if layer else "photo"
         loop = f"for_each: {{number: {list(range(width))}}}, " if layer == 0 else ""
-        lines.append(f"  s{layer}: {{{loop}model: darkroom, image: ${source}, prompt: sepia, seed: $number, strength: {(layer + 1) / (layers + 1):.4f}}}")
+        lines.append(
+            f"  s{layer}: {{{loop}model: darkroom, image: ${source}, prompt: sepia, seed: $number, strength: {(layer + 1) / (layers + 1):.4f}}}"
+        )
         outputs.append(f'  o{layer}: {{from: $s{layer}, path: "layer{layer}/{{number}}.png"}}')
     (folder / "pipeline.yaml").write_text("\n".join([*lines, *outputs]) + "\n")
 

@@ -27,7 +27,9 @@ class Trivial:
         """A picture that depends on the fields, and does not look at the images."""
         _ = session
         fields = request.fields
-        return Finished((tiny_png(f"{fields['prompt']} {request.seed} {fields['strength']}"),), seed=request.seed)
+        return Finished(
+            (tiny_png(f"{fields['prompt']} {request.seed} {fields['strength']}"),), seed=request.seed
+        )
 
 
 def main(folder: Path) -> None:
@@ -36,9 +38,13 @@ def main(folder: Path) -> None:
     with Workspace.of(path) as workspace:
         found = planned(workspace, path)
         provider = cast("Provider", Trivial())
-        executor = LocalExecutor(workspace.store, found.digests.digest, operations.load, lambda _name: provider, workers=2)
+        executor = LocalExecutor(
+            workspace.store, found.digests.digest, operations.load, lambda _name: provider, workers=2
+        )
         options = running.Options(str(folder / "out"), workers=2)
-        report = anyio.run(partial(running.run, workspace, found.plan, found.digests, options, executor=executor))
+        report = anyio.run(
+            partial(running.run, workspace, found.plan, found.digests, options, executor=executor)
+        )
     assert report.run.counts == {"done": found.plan.total}, (report.run.counts, report.run.troubles[:3])
     assert report.exit_code == 0
     assert len(report.publication.written) == found.plan.total, len(report.publication.written)

@@ -1,0 +1,52 @@
+"""How CPU and memory grow with the number of tasks, beside a bare loop that keeps the same promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import ROUNDS, Row, in_turns, median
+from benchmarks.tasks import LAYERS, WIDTH, bare, ours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMES = 10
+
+
+def rows(
+    folder: Path, *, layers: int = LAYERS, width: int = WIDTH, times: int = TIMES, rounds: int = ROUNDS
+) -> list[Row]:
+    """CPU for a task among `times` as many, and the peak memory at both sizes."""
+    few, many = layers * width, layers * width * times
+    used = in_turns(
+        rounds,
+        ours=lambda: ours(folder / "ours", layers, width),
+        bare=lambda: bare(folder / "bare", layers, width),
+        ours_many=lambda: ours(folder / "ours", layers, width * times),
+        bare_many=lambda: bare(folder / "bare", layers, width * times),
+    )
+    counts = {"ours": few, "ours_many": many}
+    cpu = {name: [one.cpu_seconds / counts[name] * 1e6 for one in used[name]] for name in counts}
+    peak = {name: [one.peak_bytes / 1e6 for one in values] for name, values in used.items()}
+    middle = {name: median(values) for name, values in peak.items()}
+    return [
+        Row(
+            f"a task of {many:,}",
+            median(cpu["ours_many"]),
+            median(cpu["ours"]),
+            "µs",
+            f"of {few:,}",
+            1.4,
+            cpu,
+        ),
+        Row(f"peak memory, {few:,} tasks", middle["ours"], middle["bare"], "MB", "bare loop", 1.5, peak),
+        Row(
+            f"peak memory, {many:,} tasks",
+            middle["ours_many"],
+            middle["bare_many"],
+            "MB",
+            "bare loop",
+            1.5,
+            peak,
+        ),
+    ]
