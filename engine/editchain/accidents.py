@@ -231,16 +231,29 @@ def _no_colon(failure: _Failure) -> Accident | None:
     if "could not find expected ':'" not in failure.said:
         return None
     message = "A key without a colon stands here."
-    return Accident(failure.began, "missing-colon", message, "Write `key: value`, or indent the text further.")
+    return Accident(
+        failure.began, "missing-colon", message, "Write `key: value`, or indent the text further."
+    )
 
 
 def _second_document(failure: _Failure) -> Accident | None:
     if "document start" not in failure.said:
         return None
-    return Accident(failure.offset, "syntax", "The document has ended before this line.", "Take away the `...`.")
+    return Accident(
+        failure.offset, "syntax", "The document has ended before this line.", "Take away the `...`."
+    )
 
 
 _READINGS: tuple[Callable[[_Failure], Accident | None], ...] = (
-    _tab, _reference_in_flow, _swallowed_end, _sign_at_once, _colon, _not_closed, _escape, _text_after_value,
-    _indentation, _no_colon, _second_document,
-)  # fmt: skip
+    _tab,
+    _reference_in_flow,
+    _swallowed_end,
+    _sign_at_once,
+    _colon,
+    _not_closed,
+    _escape,
+    _text_after_value,
+    _indentation,
+    _no_colon,
+    _second_document,
+)

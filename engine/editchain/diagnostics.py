@@ -6,6 +6,7 @@ import difflib
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class Problems:
         if spoils:
             self.spoilt.add((place.source.name, *place.source.locate(place.offset)))
 
-    def warning(self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1) -> None:
+    def warning(
+        self, place: Place, code: str, message: str, suggestion: str | None = None, *, width: int = 1
+    ) -> None:
         """Adds what a vendor would silently ignore, or what is likely not meant."""
         self._add(place, "warning", code, message, suggestion, width)
 
@@ -115,9 +118,16 @@ class Problems:
             return
         excerpt = place.source.line(place.offset) if place.source.text else None
         problem = Problem(
-            place.source.name, line, column, severity, code, visible(message),
-            visible(suggestion) if suggestion else None, excerpt, width,
-        )  # fmt: skip
+            place.source.name,
+            line,
+            column,
+            severity,
+            code,
+            visible(message),
+            visible(suggestion) if suggestion else None,
+            excerpt,
+            width,
+        )
         self.found.setdefault((problem.file, line, column, code), problem)
 
     def forget_after(self, place: Place) -> None:
@@ -130,6 +140,10 @@ class Problems:
     def has_errors(self) -> bool:
         """Whether anything makes the file unusable."""
         return any(problem.severity == "error" for problem in self.found.values())
+
+    def has_errors_since(self, count: int) -> bool:
+        """Whether an error was noted after the first `count` problems."""
+        return any(one.severity == "error" for one in islice(self.found.values(), count, None))
 
     def in_order(self) -> tuple[Problem, ...]:
         """All problems by file (in the order first spoken of), line and column."""
@@ -160,7 +174,9 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        character if character == " " or unicodedata.category(character)[0] not in "CZ" else _escaped(character)
+        character
+        if character == " " or unicodedata.category(character)[0] not in "CZ"
+        else _escaped(character)
         for character in text
     )
 

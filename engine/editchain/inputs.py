@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource, kind_of
@@ -71,7 +72,7 @@ class _Asked:
     base: str
     anywhere: bool
     where: str
-    spellings: tuple[str, ...] = ()
+    spellings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,8 @@ def read_given(
     return given
 
 
-def _read_inputs_file(
-    inputs_file: str, folder: str, reader: Reader, problems: Problems
-) -> dict[str, Given]:
-    path = os.path.join(folder, inputs_file)  # noqa: PTH118
+def _read_inputs_file(inputs_file: str, folder: str, reader: Reader, problems: Problems) -> dict[str, Given]:
+    path = os.path.join(folder, inputs_file)
     name = reader.display(path)
     try:
         data = reader.text(path, max_bytes=MAX_INPUTS_BYTES, what="inputs file")
@@ -114,7 +113,7 @@ def _read_inputs_file(
         message = "An inputs file is a mapping from input names to values."
         problems.error(document.place(document.at), "wrong-type", message, "Write name: value.")
         return {}
-    base = os.path.dirname(path)  # noqa: PTH120
+    base = os.path.dirname(path)
     places = document.root.places
     return {
         name: Given(
@@ -266,11 +265,11 @@ class InputLoader:
                 del raw[key]
         if not isinstance(raw.get("description", ""), str):
             self._wants(where, raw, "description", "text", "Put it in quotes.")
-        values = raw.get("of", "string") if kind == "list" else kind
-        if "of" in raw and values not in _COLUMN_TYPES:
-            message = f'{where}.of: a list holds one of {one_of(_COLUMN_TYPES)}, not "{shown(values)}".'
-            offer = did_you_mean(str(values), _COLUMN_TYPES)
-            self._error(raw.places["of"][1], "unknown-type", message, offer, width=width_of(values))
+        if "of" in raw and raw["of"] not in _COLUMN_TYPES:
+            of = raw["of"]
+            message = f'{where}.of: a list holds one of {one_of(_COLUMN_TYPES)}, not "{shown(of)}".'
+            offer = did_you_mean(str(of), _COLUMN_TYPES)
+            self._error(raw.places["of"][1], "unknown-type", message, offer, width=width_of(of))
             del raw["of"]
         self._check_pattern(where, raw)
         self._check_bounds(where, raw)
@@ -286,7 +285,9 @@ class InputLoader:
     def _check_pattern(self, where: str, raw: Map) -> None:
         pattern = raw.get("pattern", "")
         if not isinstance(pattern, str):
-            self._wants(where, raw, "pattern", "a regular expression", f'Put it in quotes: "{shown(pattern)}".')
+            self._wants(
+                where, raw, "pattern", "a regular expression", f'Put it in quotes: "{shown(pattern)}".'
+            )
         elif pattern and matcher(pattern) is None:
             message = f"{where}.pattern is not a regular expression{_why_malformed(pattern)}."
             hint = "It is one of JSON Schema, such as ^[a-z]+$."
@@ -361,7 +362,9 @@ class InputLoader:
         return _Bound()
 
     def _scalar(self, asked: _Asked, value: Any) -> _Bound:
-        text = asked.spellings[0] if asked.spellings else written(asked.place.source, asked.place.offset, value)
+        text = (
+            asked.spellings[0] if asked.spellings else written(asked.place.source, asked.place.offset, value)
+        )
         is_sound = self._check_scalar(asked.where, asked.kind, asked.raw, value, asked.place)
         return _Bound(value, text) if is_sound else _Bound()
 
@@ -388,21 +391,16 @@ class InputLoader:
 
     def _source(self, asked: _Asked, value: Any) -> ImageSource:
         """The image that one value means; raises Unfit where it means none."""
-        if isinstance(value, dict):
-            _check_pin(value)
-        elif not isinstance(value, str):
-            message = f"{shown(value)} is not {NOUNS['image']}."
-            raise Unfit("wrong-type", message, "Give a path, an https: URL, or {url: ..., sha256: ...}.")
-        elif value.startswith("$") and not asked.anywhere:
+        _check_image_value(value)
+        if isinstance(value, str) and value.startswith("$") and not asked.anywhere:
             message = f"{value} is no path, and a reference may not stand here."
             raise Unfit("reference-here", message, "References stand in steps, defaults and outputs.")
         return self.reader.image(value, asked.base, anywhere=asked.anywhere)
 
     def _files(self, asked: _Asked, text: str, files: list[str]) -> Dimension:
-        if not files:
-            raise Unfit("empty-dimension", f'No image matches "{text}".', _EXTENSIONS_HINT)
+        _some(files, text)
         pattern = self.reader.resolve(text, asked.base, anywhere=asked.anywhere)
-        folder = pattern if os.path.isdir(pattern) else fixed_part(pattern)  # noqa: PTH112
+        folder = pattern if os.path.isdir(pattern) else fixed_part(pattern)
         sources = []
         for path, key in sorted(
             zip(files, keys_of_files(files, folder), strict=True), key=lambda pair: pair[1]
@@ -435,9 +433,7 @@ class InputLoader:
                     sources.append(self._source(asked, item))
                     places.append(at)
                     continue
-                if not files:
-                    raise Unfit("empty-dimension", f'No image matches "{item}".', _EXTENSIONS_HINT)
-                for path in files:
+                for path in _some(files, item):
                     self.reader.check_image(path)
                 sources.extend(ImageSource("file", path, "") for path in files)
                 places.extend([at] * len(files))
@@ -468,7 +464,9 @@ class InputLoader:
             said = f"{shown(value)} is not a list."
             raise Unfit("wrong-type", said, None if isinstance(value, dict) else f"Write [{shown(value)}].")
         if not value:
-            raise Unfit("empty-dimension", "An empty list gives a dimension without keys.", "Give it a value.")
+            raise Unfit(
+                "empty-dimension", "An empty list gives a dimension without keys.", "Give it a value."
+            )
         values: list[Any] = []
         texts: list[str] = []
         places: list[Place] = []
@@ -504,10 +502,7 @@ class InputLoader:
 
     def _image_cell(self, where: str, value: Any, at: Place, base: str, anywhere: bool) -> Any:
         try:
-            if isinstance(value, dict):
-                _check_pin(value)
-            elif not isinstance(value, str):
-                raise Unfit("wrong-type", f"{shown(value)} is not {NOUNS['image']}.", "Give a path.")
+            _check_image_value(value)
             return self.reader.image(value, base, anywhere=anywhere)
         except Unfit as unfit:
             self._unfit(at, where, unfit, value)
@@ -533,7 +528,7 @@ class InputLoader:
             table = inline_table(asked.where, value, asked.place, self.problems)
         elif isinstance(value, str):
             path = self.reader.resolve(value, asked.base, anywhere=asked.anywhere)
-            folder = os.path.dirname(path)  # noqa: PTH120
+            folder = os.path.dirname(path)
             asked = replace(asked, anywhere=False)
             before = len(self.problems.found)
             table = read_table(asked.where, path, self.reader, self.problems)
@@ -618,7 +613,7 @@ class InputLoader:
             if kind is None and type(value) in (str, int, float, bool):
                 cells[column], spelt[column] = value, text
                 continue
-            cell = self._cell(asked, column, value, kind, lambda at=column: table.cell_place(index, at))
+            cell = self._cell(asked, column, value, kind, partial(table.cell_place, index, column))
             cells[column] = cell
             spelt[column] = cell.key if isinstance(cell, ImageSource) else text
         return cells, spelt
@@ -656,10 +651,10 @@ class InputLoader:
 
 
 _BINDERS: Mapping[str, Callable[[InputLoader, _Asked, Any], _Bound]] = {
-    "image": InputLoader._pictures,  # noqa: SLF001
-    "images": InputLoader._pictures,  # noqa: SLF001
-    "list": InputLoader._list,  # noqa: SLF001
-    "table": InputLoader._table,  # noqa: SLF001
+    "image": InputLoader._pictures,
+    "images": InputLoader._pictures,
+    "list": InputLoader._list,
+    "table": InputLoader._table,
 }
 
 
@@ -675,6 +670,22 @@ def _why_malformed(pattern: str) -> str:
     except (re.error, RecursionError, OverflowError) as error:
         return f": {error}"
     return " of JSON Schema, or is too large"
+
+
+def _some(files: list[str], text: str) -> list[str]:
+    """Files, of which there must be one."""
+    if not files:
+        raise Unfit("empty-dimension", f'No image matches "{text}".', _EXTENSIONS_HINT)
+    return files
+
+
+def _check_image_value(value: Any) -> None:
+    """Raises Unfit for what is neither a text nor an address with its pin."""
+    if isinstance(value, dict):
+        _check_pin(value)
+    elif not isinstance(value, str):
+        message = f"{shown(value)} is not {NOUNS['image']}."
+        raise Unfit("wrong-type", message, "Give a path, an https: URL, or {url: ..., sha256: ...}.")
 
 
 def _check_pin(value: Mapping[str, Any]) -> None:
@@ -705,6 +716,6 @@ def _keys_of_sources(sources: Sequence[ImageSource]) -> list[str]:
     files = [source.location for source in sources if source.kind == "file"]
     if not files:
         return [source.key for source in sources]
-    shared = os.path.commonpath([os.path.dirname(path) for path in files])  # noqa: PTH120
+    shared = os.path.commonpath([os.path.dirname(path) for path in files])
     of_files = iter(keys_of_files(files, shared))
     return [next(of_files) if source.kind == "file" else source.key for source in sources]

@@ -56,7 +56,10 @@ class Dimension:
     def is_same_as(self, other: Dimension) -> bool:
         """Whether both are one axis: the same keys with the same values."""
         return self is other or (
-            self.name == other.name and self.keys == other.keys and self.texts == other.texts and self.values == other.values
+            self.name == other.name
+            and self.keys == other.keys
+            and self.texts == other.texts
+            and self.values == other.values
         )
 
 
@@ -83,7 +86,9 @@ class Picture:
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         """The dimensions that a user of this image has from it."""
-        gone = {dimension.name for dimension, _ in self.fixed} | {dimension.name for dimension in self.gathered}
+        gone = {dimension.name for dimension, _ in self.fixed} | {
+            dimension.name for dimension in self.gathered
+        }
         return tuple(dimension for dimension in self.step.dimensions if dimension.name not in gone)
 
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 MAX_SLUG = 80
 
-FORMATS = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "avif": "avif", "tif": "tiff", "tiff": "tiff", "gif": "gif"}
+FORMATS = {
+    "png": "png",
+    "jpg": "jpeg",
+    "jpeg": "jpeg",
+    "webp": "webp",
+    "avif": "avif",
+    "tif": "tiff",
+    "tiff": "tiff",
+    "gif": "gif",
+}
 """The format that an extension of an output path decides."""
 
 _KEPT = re.compile(r"[^\w./-]+")
@@ -87,7 +96,9 @@ def template(path: str) -> Template:
             literal = ""
             at = end + 1
         elif character == "}":
-            raise BadTemplate("}", "bad-path", "A } stands here without its {.", "Write }} for the character itself.")
+            raise BadTemplate(
+                "}", "bad-path", "A } stands here without its {.", "Write }} for the character itself."
+            )
         else:
             literal += character
             at += 1
@@ -99,7 +110,7 @@ def template(path: str) -> Template:
 
 def _extension(last: str) -> str | None:
     name = last.rsplit("/", 1)[-1]
-    stem, dot, extension = name.rpartition(".")
+    _, dot, extension = name.rpartition(".")
     return extension.lower() if dot and extension else None
 
 
@@ -108,23 +119,51 @@ def _check(path: str, result: Template) -> None:
     if not sample.strip():
         raise BadTemplate(path, "bad-path", "An empty path names no file.")
     if any(ord(character) < 32 or ord(character) == 127 for character in path) or "\\" in path:
-        raise BadTemplate(path, "bad-path", "A path may not hold control characters or backslashes.", "Write folders with /.")
+        raise BadTemplate(
+            path,
+            "bad-path",
+            "A path may not hold control characters or backslashes.",
+            "Write folders with /.",
+        )
     if sample.startswith("/") or re.match("[A-Za-z]:", sample):
-        raise BadTemplate(path, "bad-path", f'"{path}" is absolute; outputs are written below the output folder.', "Write it without the leading folder, and choose the folder with --out.")
+        raise BadTemplate(
+            path,
+            "bad-path",
+            f'"{path}" is absolute; outputs are written below the output folder.',
+            "Write it without the leading folder, and choose the folder with --out.",
+        )
     segments = sample.split("/")
     if ".." in segments:
-        raise BadTemplate(path, "bad-path", f'"{path}" leads out of the output folder.', "Write it without `..`.")
+        raise BadTemplate(
+            path, "bad-path", f'"{path}" leads out of the output folder.', "Write it without `..`."
+        )
     if any(segment.startswith(".") for segment in segments):
-        raise BadTemplate(path, "bad-path", f'"{path}" has a hidden part or a part that is only a dot.', "Write it without the leading dot.")
+        raise BadTemplate(
+            path,
+            "bad-path",
+            f'"{path}" has a hidden part or a part that is only a dot.',
+            "Write it without the leading dot.",
+        )
     if sample.endswith("/") or "//" in sample:
         raise BadTemplate(path, "bad-path", f'"{path}" has a part without a name.')
     if max(len(segment.encode()) for segment in segments) > 200:
         raise BadTemplate(path, "bad-path", "A part of this path is longer than 200 bytes.")
     if result.extension is not None and result.extension not in FORMATS:
-        raise BadTemplate(path, "unknown-format", f'".{result.extension}" is no format that can be written.', f"One of {', '.join('.' + one for one in FORMATS)}.")
+        raise BadTemplate(
+            path,
+            "unknown-format",
+            f'".{result.extension}" is no format that can be written.',
+            f"One of {', '.join('.' + one for one in FORMATS)}.",
+        )
 
 
-def path_of(name: str, written: Template | None, dimensions: Sequence[Dimension], keys: Mapping[str, str], extension: str) -> str:
+def path_of(
+    name: str,
+    written: Template | None,
+    dimensions: Sequence[Dimension],
+    keys: Mapping[str, str],
+    extension: str,
+) -> str:
     """The path of one picture below the output folder; `extension` is used where the template has none.
 
     Outer dimensions that the path does not name become leading folders.
@@ -132,7 +171,7 @@ def path_of(name: str, written: Template | None, dimensions: Sequence[Dimension]
     named = written.names if written else ()
     leading = [slug(keys[one.name]) for one in dimensions if one.is_outer and one.name not in named]
     if written is None:
-        inner = [slug(keys[one.name]).replace("/", "-") for one in dimensions if not one.is_outer]
+        inner = [slug(keys[one.name]) for one in dimensions if not one.is_outer]
         below = posixpath.join(name, *inner) + "." + extension
     else:
         below = written.fill(keys)

@@ -96,23 +96,29 @@ class Reader:
         if len(text) > 4096:
             raise Unfit("bad-path", "This path is longer than 4096 characters.")
         if anywhere:
-            return os.path.normpath(os.path.join(base, os.path.expanduser(text)))  # noqa: PTH111, PTH118
+            return os.path.normpath(os.path.join(base, os.path.expanduser(text)))
         if text.startswith(("/", "~")) or (len(text) > 1 and text[1] == ":" and text[0].isalpha()):
-            raise Unfit(
-                "outside-workspace", f'"{text}" is an absolute path; a recipe may only read inside its workspace.',
-                "Write the path relative to the file it stands in.",
-            )  # fmt: skip
-        path = os.path.normpath(os.path.join(base, text))  # noqa: PTH118
-        folder = os.path.dirname(path)  # noqa: PTH120
+            message = f'"{text}" is an absolute path; a recipe may only read inside its workspace.'
+            raise Unfit("outside-workspace", message, "Write the path relative to the file it stands in.")
+        path = os.path.normpath(os.path.join(base, text))
+        folder = os.path.dirname(path)
         inside = self._inside.get(folder)
         if inside is None:
             inside = self._inside[folder] = self._is_inside(folder)
-        if not inside or (os.path.islink(path) and not self._is_inside(path)):  # noqa: PTH114
+        if not inside or (os.path.islink(path) and not self._is_inside(path)):
             message = f'"{text}" leads outside the workspace.'
             raise Unfit("outside-workspace", message, "Move the file into the workspace.")
-        hidden = [part for part in os.path.relpath(path, self.workspace).split(os.sep) if part.startswith(".") and part != "."]
+        hidden = [
+            part
+            for part in os.path.relpath(path, self.workspace).split(os.sep)
+            if part.startswith(".") and part != "."
+        ]
         if hidden:
-            raise Unfit("outside-workspace", f'"{text}" leads into the hidden {hidden[0]}.', "Move the file to a folder that is not hidden.")
+            raise Unfit(
+                "outside-workspace",
+                f'"{text}" leads into the hidden {hidden[0]}.',
+                "Move the file to a folder that is not hidden.",
+            )
         return path
 
     def _is_inside(self, path: str) -> bool:
@@ -127,7 +133,9 @@ class Reader:
         try:
             data = Path(path).read_bytes()
         except OSError as error:
-            raise Unfit("unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}.") from None
+            raise Unfit(
+                "unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}."
+            ) from None
         self.evidence.texts[path] = (stat_of(found), hashlib.sha256(data).hexdigest())
         return data
 
@@ -144,7 +152,7 @@ class Reader:
             self.evidence.images[path] = stat_of(found)
             if self._is_unchanged(path, self.evidence.images[path]):
                 return None
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            with open(path, "rb", buffering=0) as file:
                 head = file.read(HEAD_BYTES)
             check(head, found.st_size)
         except Unfit as unfit:
@@ -158,14 +166,16 @@ class Reader:
 
     def _stat(self, path: str, what: str) -> os.stat_result:
         try:
-            found = os.stat(path)  # noqa: PTH116
+            found = os.stat(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 self.evidence.absent.add(path)
-                is_glob = what == "file" and _MAGIC.intersection(os.path.basename(path))  # noqa: PTH119
+                is_glob = what == "file" and _MAGIC.intersection(os.path.basename(path))
                 hint = _IMAGES_HINT if is_glob else self._near(path)
                 raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", hint) from None
-            raise Unfit("unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}.") from None
+            raise Unfit(
+                "unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}."
+            ) from None
         if stat.S_ISDIR(found.st_mode):
             message = f"{self.display(path)} is a folder, and a {what} is wanted here."
             raise Unfit("not-a-file", message, _IMAGES_HINT if what == "file" else None)
@@ -177,7 +187,7 @@ class Reader:
     def _near(self, path: str) -> str | None:
         folder, name = os.path.split(path)
         try:
-            near = did_you_mean(name, os.listdir(folder)[:_MOST_NEAR])  # noqa: PTH208
+            near = did_you_mean(name, os.listdir(folder)[:_MOST_NEAR])
         except OSError:
             return None
         shown = self.display(folder)
@@ -187,26 +197,34 @@ class Reader:
         """The sorted image files that a folder or a glob means; None where the text means one file."""
         if _MAGIC.intersection(text):
             path = self.resolve(text, base, anywhere=anywhere)
-            if not os.path.exists(path):  # noqa: PTH110
+            if not os.path.exists(path):
                 return self._glob(path, anywhere)
         path = self.resolve(text, base, anywhere=anywhere)
-        return self._folder(path) if os.path.isdir(path) else None  # noqa: PTH112
+        return self._folder(path) if os.path.isdir(path) else None
 
     def _folder(self, path: str) -> list[str]:
         try:
             with os.scandir(path) as entries:
                 names = sorted(entry.name for entry in entries if _is_picture(entry.name))
         except OSError as error:
-            raise Unfit("unreadable-file", f"The folder {self.display(path)} cannot be read: {error.strerror}.") from None
+            raise Unfit(
+                "unreadable-file", f"The folder {self.display(path)} cannot be read: {error.strerror}."
+            ) from None
         self.evidence.listings[path] = tuple(names)
-        return [os.path.join(path, name) for name in names]  # noqa: PTH118
+        return [os.path.join(path, name) for name in names]
 
     def _glob(self, pattern: str, anywhere: bool) -> list[str]:
-        found = sorted(path for path in glob.iglob(pattern, recursive=True) if _is_picture(path) and os.path.isfile(path))  # noqa: PTH113, PTH207
+        found = sorted(
+            path for path in glob.iglob(pattern, recursive=True) if _is_picture(path) and os.path.isfile(path)
+        )
         if not anywhere:
             outside = [path for path in found if not self._is_inside(path)]
             if outside:
-                raise Unfit("outside-workspace", f"{self.display(outside[0])} leads outside the workspace.", "Move the file into the workspace.")
+                raise Unfit(
+                    "outside-workspace",
+                    f"{self.display(outside[0])} leads outside the workspace.",
+                    "Move the file into the workspace.",
+                )
         self.evidence.listings[pattern] = tuple(found)
         return found
 
@@ -232,7 +250,7 @@ class Reader:
 def keys_of_files(paths: Iterable[str], fixed: str) -> list[str]:
     """The keys of files: their paths below a folder, without extension (with it, where two would be equal)."""
     relative = [os.path.relpath(path, fixed).replace(os.sep, "/") for path in paths]
-    bare = [os.path.splitext(path)[0] for path in relative]  # noqa: PTH122
+    bare = [os.path.splitext(path)[0] for path in relative]
     seen: dict[str, int] = {}
     for key in bare:
         seen[key] = seen.get(key, 0) + 1
@@ -252,7 +270,7 @@ def fixed_part(pattern: str) -> str:
 
 def stem_of(path: str) -> str:
     """A file's name without folder and extension."""
-    return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def is_current(evidence: Evidence, stats: Mapping[str, Stat]) -> bool:
@@ -261,8 +279,8 @@ def is_current(evidence: Evidence, stats: Mapping[str, Stat]) -> bool:
 
 
 def _is_picture(path: str) -> bool:
-    name = os.path.basename(path)  # noqa: PTH119
-    return not name.startswith(".") and os.path.splitext(name)[1][1:].lower() in EXTENSIONS  # noqa: PTH122
+    name = os.path.basename(path)
+    return not name.startswith(".") and os.path.splitext(name)[1][1:].lower() in EXTENSIONS
 
 
 def _address(url: str, sha256: object) -> ImageSource:
@@ -277,7 +295,9 @@ def _address(url: str, sha256: object) -> ImageSource:
         raise Unfit("bad-address", f'"{url}" is not an https: address.', "Only https: is fetched.")
     if not host or parts.username or parts.password:
         raise Unfit("bad-address", f'"{url}" must name a host, without user or password.')
-    return ImageSource("url", url, stem_of(parts.path.rstrip("/")) or host, None if sha256 is None else str(sha256))
+    return ImageSource(
+        "url", url, stem_of(parts.path.rstrip("/")) or host, None if sha256 is None else str(sha256)
+    )
 
 
 def _inline(text: str) -> ImageSource:

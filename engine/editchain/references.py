@@ -5,15 +5,41 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 _BARE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)(\.\*)?")
-_INSIDE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)(\.\*)?(?:\[(.*)\])?\s*", re.DOTALL)
+_INSIDE = re.compile(
+    r"\s*([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)(\.\*)?(?:\[(.*)\])?\s*", re.DOTALL
+)
 _NEXT = re.compile(r"\$(?:\$|\{|[A-Za-z_])")
 _SELECTOR = re.compile(r"\s*([a-z][a-z0-9_]*)\s*=")
 _NEXT_SELECTOR = re.compile(r",(?=\s*[a-z][a-z0-9_]*\s*=)")
-_EXTENSIONS = frozenset("png jpg jpeg webp avif tif tiff gif yaml yml txt csv jsonl json svg heic psd".split())
+_EXTENSIONS = frozenset(
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "webp",
+        "avif",
+        "tif",
+        "tiff",
+        "gif",
+        "yaml",
+        "yml",
+        "txt",
+        "csv",
+        "jsonl",
+        "json",
+        "svg",
+        "heic",
+        "psd",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,22 @@ def references(parsed: str | Reference | Text) -> tuple[Reference, ...]:
     return ()
 
 
+def find_references(value: Any) -> Iterator[Reference]:
+    """Every well-formed reference in a value, at any depth, in order."""
+    if isinstance(value, str):
+        if "$" in value:
+            try:
+                yield from references(parse(value))
+            except BadReference:
+                return
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from find_references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from find_references(one)
+
+
 def _bare(text: str, start: int) -> tuple[Reference, int]:
     found = _BARE.match(text, start)
     assert found is not None  # noqa: S101  (_NEXT saw the letter)
@@ -111,17 +153,14 @@ def _braced(text: str, start: int) -> tuple[Reference, int]:
     end = text.find("}", start)
     if end < 0:
         rest = text[start : start + 40].split("\n")[0]
-        raise BadReference(
-            text[start : start + 2], f'The reference "{rest}" is not closed: its }} is missing.',
-            "Close it with }, or write $$ for a dollar sign.",
-        )  # fmt: skip
+        message = f'The reference "{rest}" is not closed: its }} is missing.'
+        raise BadReference("${", message, "Close it with }, or write $$ for a dollar sign.")
     raw = text[start : end + 1]
     found = _INSIDE.fullmatch(raw, 2, len(raw) - 1)
     if found is None:
-        raise BadReference(
-            raw, f"{raw} is not a reference.",
-            "Inside ${ } stands a name, as in ${name}, ${name.column}, ${step.*} or ${step[season=winter]}; $$ is a dollar sign.",
-        )  # fmt: skip
+        forms = "${name}, ${name.column}, ${step.*} or ${step[season=winter]}"
+        hint = f"Inside ${{ }} stands a name, as in {forms}; $$ is a dollar sign."
+        raise BadReference(raw, f"{raw} is not a reference.", hint)
     name, path, star, inside = found.groups()
     if star and inside is not None:
         raise BadReference(raw, f"{raw} both gathers everything and selects.", "Use one of .* and [...].")

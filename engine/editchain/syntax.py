@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ from editchain.diagnostics import Place, Problems, Source
 from editchain.pipeline import UNKNOWN, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_NODES = 500_000
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
+)
 _COMMENT_CUT = re.compile(r"[ \t]+#(?=[^\s#])")
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _STARTS_NUMBER = frozenset("-0123456789")
@@ -78,14 +81,22 @@ def parse(data: bytes | str, name: str, problems: Problems, *, max_bytes: int = 
     source = _decode(data, name, problems, max_bytes)
     if source is None:
         return None
-    collecting = gc.isenabled()
-    gc.disable()  # half of the time of building many small objects is otherwise spent looking for cycles
+    with paused_collection():
+        try:
+            return _Builder(source, problems).document()
+        except Unreadable:
+            return None
+
+
+@contextmanager
+def paused_collection() -> Iterator[None]:
+    """A time without looks for cycles: half of that of building many small objects would go into them."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        return _Builder(source, problems).document()
-    except Unreadable:
-        return None
+        yield
     finally:
-        if collecting:
+        if was_on:
             gc.enable()
 
 
@@ -113,17 +124,14 @@ def _decode(data: bytes | str, name: str, problems: Problems, max_bytes: int) ->
         limit = f"{max_bytes // (1024 * 1024)} MB" if max_bytes >= 1024 * 1024 else f"{max_bytes} bytes"
         problems.error(Place(Source(name, ""), 0), "too-large", f"This file is larger than {limit}.")
         return None
-    if isinstance(data, bytes):
-        try:
-            data = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            readable = data[: error.start].decode("utf-8", "replace")
-            problems.error(
-                Place(Source(name, readable + "\N{REPLACEMENT CHARACTER}"), len(readable)),
-                "encoding", "This is not UTF-8 text.", "Save the file as UTF-8.",
-            )  # fmt: skip
-            return None
-    source = Source(name, data.removeprefix("\ufeff"))
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+    except UnicodeDecodeError as error:
+        readable = error.object[: error.start].decode("utf-8", "replace")
+        place = Place(Source(name, readable + "\N{REPLACEMENT CHARACTER}"), len(readable))
+        problems.error(place, "encoding", "This is not UTF-8 text.", "Save the file as UTF-8.")
+        return None
+    source = Source(name, text.removeprefix("\ufeff"))
     found = _FORBIDDEN.search(source.text)
     if found:
         lone = found.group() == "\r"
@@ -179,7 +187,9 @@ class _Builder:
             kind = type(one)
             if kind is yaml.DocumentStartEvent and seen:
                 message = "A file holds one YAML document; here a second one begins."
-                self.error(one.start_mark.index, "syntax", message, "Take away the `---`, or make two files of it.")
+                self.error(
+                    one.start_mark.index, "syntax", message, "Take away the `---`, or make two files of it."
+                )
                 raise Unreadable
             if kind in (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent):
                 seen = True
@@ -196,7 +206,9 @@ class _Builder:
         map_start, seq_start = yaml.MappingStartEvent, yaml.SequenceStartEvent
         text = self.source.text
         words, starts_number, number = _WORDS, _STARTS_NUMBER, _NUMBER.fullmatch
-        stack: list[tuple[Any, str | None, int]] = []  # the containers around, with the key each waits to fill
+        stack: list[
+            tuple[Any, str | None, int]
+        ] = []  # the containers around, with the key each waits to fill
         container: Any = None  # the Map or Seq being filled
         key: str | None = None  # the key whose value comes next, where the container is a Map
         key_at = 0
@@ -250,7 +262,9 @@ class _Builder:
                     _, anchor, before = open_anchors.pop()
                     self.anchors[anchor] = (value, at, self.nodes - before + 1)
             if self.nodes > MAX_NODES:
-                message = f"This file holds more than {MAX_NODES:,} values, aliases counted as if written out."
+                message = (
+                    f"This file holds more than {MAX_NODES:,} values, aliases counted as if written out."
+                )
                 self.error(at, "too-large", message, "Split it into several files.")
                 raise Unreadable
             if container is None:
@@ -320,7 +334,9 @@ class _Builder:
     def _comment_cut(self, event: Any) -> None:
         hash_at = self.source.text.index("#", event.end_mark.index)
         rest = self.source.line(hash_at)[self.source.locate(hash_at)[1] - 1 :].rstrip()
-        message = f'YAML takes "{short(rest)}" for a comment, so the text ends at "{short(event.value[-30:])}".'
+        message = (
+            f'YAML takes "{short(rest)}" for a comment, so the text ends at "{short(event.value[-30:])}".'
+        )
         quoted = f"{short(event.value, 40)} {short(rest)}"
         hint = f'Put the text in quotes: "{quoted}" (or a space after the # if it is a comment).'
         self.error(hash_at, "unquoted-comment", message, hint, width=len(rest))

@@ -16,7 +16,7 @@ from editchain.reading import Unfit
 from editchain.syntax import Map, Seq, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from editchain.diagnostics import Problems
     from editchain.reading import Reader
@@ -89,7 +89,7 @@ def read_table(where: str, path: str, reader: Reader, problems: Problems) -> Tab
     except UnicodeDecodeError as error:
         message = f"The table {shown} is not UTF-8 text (byte {error.start})."
         raise Unfit("encoding", message, "Save it as UTF-8.") from None
-    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    suffix = os.path.splitext(path)[1].lower()
     if suffix == ".csv":
         return _csv(where, Source(shown, text), problems)
     if suffix in (".jsonl", ".ndjson"):
@@ -137,9 +137,7 @@ def _csv(where: str, source: Source, problems: Problems) -> Table:
     return Table(rows, cell_place)
 
 
-def _is_sound_header(
-    where: str, header: list[str], place: Place, delimiter: str, problems: Problems
-) -> bool:
+def _is_sound_header(where: str, header: list[str], place: Place, delimiter: str, problems: Problems) -> bool:
     before = len(problems.found)
     seen: set[str] = set()
     if len(header) > MAX_COLUMNS:

@@ -1,0 +1,71 @@
+"""Scopes: the names of one pipeline file, and what stands behind each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from editchain.pipeline import Dimension, Input, Picture, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from editchain.diagnostics import Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Handed:
+    """An input of a sub-pipeline that its caller gave a value."""
+
+    input: Input
+    value: Any
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a sub-pipeline gives back: its outputs by name, and every step that it is made of."""
+
+    outputs: Mapping[str, Picture]
+    steps: tuple[Step, ...]
+    is_sound: bool
+
+
+class Broken:
+    """A step whose own problems have been said; what refers to it is not blamed."""
+
+    __slots__ = ()
+
+
+BROKEN = Broken()
+Binding = Input | Handed | Step | Result | Broken
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one pipeline file, and what it inherits from a caller.
+
+    `all_names` has those of every input and step, also of those that are not bound yet or are wrong;
+    `ambient` the dimensions that a calling step gives to every step inside, `caller_dimensions` the names that
+    may not be used again, `chain` the files from the outermost to this one. `loop_variables` says which steps
+    declare one, `declared` its dimension. `constants` are references that mean the same in every step.
+    """
+
+    source: Source
+    base: str
+    prefix: str
+    names: dict[str, Binding]
+    all_names: set[str]
+    ambient: tuple[Dimension, ...] = ()
+    caller_dimensions: frozenset[str] = frozenset()
+    chain: tuple[str, ...] = ()
+    loop_variables: dict[str, list[str]] = field(default_factory=dict)
+    declared: dict[str, Dimension] = field(default_factory=dict)
+    constants: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+
+def dimension_of(target: Binding | None) -> Dimension | None:
+    """The dimension of an input that has several values."""
+    if isinstance(target, Input):
+        return target.dimension
+    return target.input.dimension if isinstance(target, Handed) else None
