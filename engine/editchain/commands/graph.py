@@ -181,14 +181,14 @@ def mermaid(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
         note = f"<br>{_for_mermaid(one.note)}" if one.note else ""
         lines.append(f"  {one.id}{opening}{_for_mermaid(one.title)}{note}{closing}")
     for edge in edges:
-        label = f"|{_for_mermaid(edge.label)}|" if edge.label else ""
+        label = f"|{edge.label}|" if edge.label else ""
         lines.append(f"  {edge.start} {'-.->' if edge.is_order else '-->'}{label} {edge.end}")
     return "\n".join([*lines, ""])
 
 
 def _for_mermaid(text: str) -> str:
-    """Text in which nothing is a sign of the diagram or of HTML."""
-    return re.sub(r'["<>|#&{}\[\]]', lambda found: f"#{ord(found.group())};", visible(text))
+    """Text between quotes in which nothing is a sign of the diagram or of HTML."""
+    return re.sub(r'["<>#&]', lambda found: f"#{ord(found.group())};", visible(text))
 
 
 _SHAPES = {"input": "ellipse", "step": "box", "output": "note"}

@@ -24,7 +24,7 @@ _BEGINS_REFERENCE = re.compile(r"\$(?=[A-Za-z_{$])")
 _FILLERS = frozenset(
     re.findall(
         r"\w+",
-        "a an and be by can it its make my of please the then this to turn with you picture photo image",
+        "a add an and be by can it its make my of please the then this to turn with you picture photo image",
     )
 )
 
