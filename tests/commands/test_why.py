@@ -50,7 +50,7 @@ def test_the_cause_is_found_upstream(ran: Path, call: Call) -> None:
     change(ran, "auto levels", "auto levels and sharpen")
     assert causes(call, "sheet") == [("tidy", "prompt")]
     lines = call("why", "look.yaml", "sheet").out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["sheet", "tone[look=sepia]", "tidy"]
+    assert [line.split()[0] for line in lines[2:]] == ["sheet", "tone[look=sepia]", "tidy"]
 
 
 def test_of_several_pictures_the_changed_one_is_followed(ran: Path, call: Call) -> None:

@@ -182,7 +182,10 @@ def _not_stored(look: Journal | None, one: StepPlan, at: int, trace: Trace) -> A
         return document, [
             f"{name} is not stored, and is like no stored result: the nearest differs in {differ}."
         ]
-    lines = [f"{name} is not stored. The nearest result is of {_when(look, trace.result)}. Since then:"]
+    lines = [
+        f"{name} is not stored. This differs from the nearest result,",
+        f"of {_when(look, trace.result)}:",
+    ]
     width = max(len(visible(change.task)) for change in changes)
     lines += [f"  {visible(change.task):<{width}}  {line}" for change in changes for line in [_line(change)]]
     return document, lines
