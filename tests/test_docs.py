@@ -187,7 +187,7 @@ def drawing() -> str:
     order = source.partition("ORDER = (\n")[2].partition("\n)")[0]
     rows = []
     for group, names in re.findall(r"# (.+)\n([^#]+)", order):
-        modules = " ".join(linked(name) for name in re.findall(r'"(\w+)"', names))
+        modules = " ".join(shown(name) for name in re.findall(r'"(\w+)"', names))
         rows.append(f"| {group} | {modules} |")
     return "\n".join(
         [
@@ -200,10 +200,9 @@ def drawing() -> str:
     )
 
 
-def linked(module: str) -> str:
-    is_folder = (ENGINE / module).is_dir()
-    path = f"{module}/__init__.py" if is_folder else f"{module}.py"
-    return f"[`{module}{'/' if is_folder else ''}`](../engine/editchain/{path})"
+def shown(module: str) -> str:
+    """As the drawing names it: a package with a stroke at its end."""
+    return f"`{module}/`" if (ENGINE / module).is_dir() else f"`{module}`"
 
 
 # ---- pictures
@@ -224,8 +223,8 @@ FOLDER = ROOT / "docs" / "pictures"
 
 def test_pictures_are_those_that_the_script_makes() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted(PICTURES)
-    shown = {Path(target).name for page in PAGES for target in LINK.findall(page.read_text("utf-8"))}
-    assert set(PICTURES) <= shown
+    used = {Path(target).name for page in PAGES for target in LINK.findall(page.read_text("utf-8"))}
+    assert set(PICTURES) <= used
 
 
 @pytest.mark.parametrize("name", PICTURES)
