@@ -81,6 +81,18 @@ def test_several_photos(folder: Path, call: Call) -> None:
     assert sorted(said.out.split()) == ["a-sepia.png", "more/b-sepia.png"]
 
 
+def test_the_format_of_the_photos_is_kept(folder: Path, call: Call) -> None:
+    for name in ("one.JPG", "two.jpg"):
+        paint(folder / "more" / name)
+    assert call("edit", "more", "sepia", "-o", "done").out.split() == [
+        "done/one-sepia.jpg",
+        "done/two-sepia.jpg",
+    ]
+    paint(folder / "more" / "three.webp")
+    said = call("edit", "more/*", "blur", "-o", "done")
+    assert said.out.split() == ["done/one-blur.png", "done/three-blur.png", "done/two-blur.png"]
+
+
 def test_the_recipe_runs_and_costs_nothing(folder: Path, call: Call) -> None:
     said = call("edit", "a.png", "sepia, then add a white border", "--seed", "3", "--save", "framed.yaml")
     assert said.code == 0

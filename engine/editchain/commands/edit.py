@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import sys
@@ -26,6 +27,7 @@ from editchain.commands.recipe import (
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import did_you_mean, one_of, render
 from editchain.errors import ConfigurationError, PipelineError, Refused
+from editchain.imaging.probe import EXTENSIONS
 from editchain.platform import disk_error
 from editchain.workspace import Workspace
 
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from editchain.models import Model
     from editchain.planning import Plan, StepPlan
     from editchain.running import Report
+
+MOST_TOLD = 5
+_GIVEN = "photo (given on the command line): "
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ def _recipe(wish: Wish, out: str | None) -> tuple[Path, Recipe]:
     """The recipe, and the folder that its file names are relative to."""
     is_one = len(wish.photos) == 1 and not Path(wish.photos[0]).is_dir() and not _is_glob(wish.photos[0])
     words = words_of(wish.prompt)
-    extensions = {extension_of(photo) for photo in wish.photos if not Path(photo).is_dir()}
+    extensions = {extension_of(file) for photo in wish.photos for file in _files(photo)}
     extension = f".{extensions.pop()}" if len(extensions) == 1 else ""
     path = f"{{photo}}-{words}{extension}"
     folder = Path.cwd()
@@ -197,6 +202,14 @@ def _recipe(wish: Wish, out: str | None) -> tuple[Path, Recipe]:
     stem = Path(wish.photos[0]).stem if is_one else "photos"
     name = "-".join(part for part in (_slug(stem), _slug(words)) if part) or "edit"
     return folder, Recipe(name, wish.model, wish.prompt, path, wish.fields, pictures)
+
+
+def _files(photo: str) -> list[str]:
+    """The files that an argument means, as far as their extensions matter."""
+    place = Path(photo).expanduser()
+    if place.is_dir():
+        return [one.name for one in place.iterdir() if one.suffix[1:].lower() in EXTENSIONS]
+    return glob.glob(str(place), recursive=True) if _is_glob(photo) else [photo]
 
 
 def _is_glob(photo: str) -> bool:
@@ -234,7 +247,7 @@ def _planned(workspace: Workspace, recipe: Recipe, wish: Wish) -> Planned:
 
 def _plainly(problem: Problem) -> str:
     sentence = problem.sentence
-    for prefix in ("steps.edit.", "steps.edit: ", "inputs.", "outputs.edited."):
+    for prefix in ("steps.edit.", "steps.edit: ", "inputs.", "outputs.edited.", "photo: ", _GIVEN):
         sentence = sentence.removeprefix(prefix)
     return sentence
 
@@ -343,6 +356,9 @@ def _tell(report: Report, seconds: float, saved: Path | None, *, as_json: bool) 
             click.echo(showing.path(path))
     for path, reason in publication.left_alone:
         say(f"left alone: {showing.path(path)}: {reason}")
+    skipped = dict.fromkeys(one.message for one in report.run.troubles if one.outcome == "skipped")
+    for message in list(skipped)[:MOST_TOLD]:
+        say(f"skipped: {message}")
     counts: Mapping[Any, int] = report.run.counts
     outcomes = ("done", "failed", "rejected", "skipped", "open", "stopped")
     parts = [f"{counts[name]:,} {name}" for name in outcomes if counts.get(name)]
