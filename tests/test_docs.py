@@ -111,7 +111,8 @@ def test_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     folder = prepare(tmp_path, page)
     for block in blocks(page, "console"):
         for command, printed in commands(block.text):
-            assert comparable(perform(command, folder)) == comparable(printed), command
+            told = f"{command}: if that is meant, run python tests/test_docs.py"
+            assert comparable(perform(command, folder)) == comparable(printed), told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
