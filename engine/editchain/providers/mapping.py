@@ -27,11 +27,12 @@ class _CannotSend(Exception):
 
 
 class _Part(NamedTuple):
-    """A value on its way to a place of the body; `at` orders those that go to one list."""
+    """A value on its way to a place of the body; `at` orders those that go to one list. A default gives way."""
 
     path: tuple[str, ...]
     value: Any
     at: int = _LAST
+    is_default: bool = False
 
 
 def body(
@@ -51,7 +52,8 @@ def body(
     parts = [_Part(_path(name), value) for name, value in {**route.send, **(fixed or {})}.items()]
     for name in route.fields:
         try:
-            parts += list(_parts(request, route, name, picture))
+            found = list(_parts(request, route, name, picture))
+            parts += [part._replace(is_default=not _is_said(request, name)) for part in found]
         except _CannotSend as reason:
             if _is_said(request, name):
                 problems.append(f"{name}: {reason}")
@@ -301,12 +303,18 @@ def _lists(request: Request, route: Route, singles: frozenset[str]) -> set[tuple
     }
 
 
+def _counting(parts: Sequence[_Part], lists: set[tuple[str, ...]]) -> list[_Part]:
+    """The parts without the defaults that go where something goes that the step says."""
+    taken = {part.path for part in parts if not part.is_default} - lists
+    return [part for part in parts if not (part.is_default and part.path in taken)]
+
+
 def _joined(
     request: Request, route: Route, parts: Sequence[_Part], singles: frozenset[str]
 ) -> dict[str, Any]:
     lists = _lists(request, route, singles)
     made: dict[str, Any] = {}
-    for part in sorted(parts, key=lambda part: part.at):
+    for part in sorted(_counting(parts, lists), key=lambda part: part.at):
         inner = made
         for name in part.path[:-1]:
             inner = inner.setdefault(name, {})
