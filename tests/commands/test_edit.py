@@ -122,6 +122,11 @@ def test_outside_of_a_workspace_it_uses_the_cache(
     assert (folder.parent / "cache" / "editchain" / ".editchain" / "journal.db").is_file()
 
 
+def test_a_budget_is_an_amount_and_holds_nothing_up_that_is_free(folder: Path, call: Call) -> None:
+    assert call("edit", "a.png", "sepia", "--budget", "0").code == 0
+    assert call("edit", "a.png", "sepia", "--budget", "much").code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -8,6 +8,8 @@ import pytest
 from tests.commands.conftest import RECIPE
 from tests.workbench import paint
 
+from editchain.commands.why import word_diff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -44,6 +46,19 @@ def test_what_is_stored_says_when_and_by_which_run(ran: Path, call: Call) -> Non
 def test_a_prompt_is_shown_word_by_word(ran: Path, call: Call) -> None:
     change(ran, "sepia, vintage", "sepia, vintage look")
     assert "prompt: vintage{+ look+}" in call("why", "look.yaml", "tone[vintage look]").out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("crop to 4:3", "crop to 16:9", "crop to [-4:3-]{+16:9+}"),
+        ("make it warmer", "brighten by 20%", "[-make it warmer-]{+brighten by 20%+}"),
+        ("sepia, then blur", "sepia", "sepia[-, then blur-]"),
+        ("add a thin border", "add a border", "add a [-thin -]border"),
+    ],
+)
+def test_changed_words_stand_together(before: str, after: str, shown: str) -> None:
+    assert word_diff(before, after) == shown
 
 
 def test_the_cause_is_found_upstream(ran: Path, call: Call) -> None:

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from editchain.commands.recipe import (
 )
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import did_you_mean, one_of, render
-from editchain.errors import ConfigurationError, PipelineError, Refused
+from editchain.errors import ConfigurationError, PipelineError
 from editchain.imaging.probe import EXTENSIONS
 from editchain.platform import disk_error
 from editchain.workspace import Workspace
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problem
     from editchain.models import Model
     from editchain.planning import Plan, StepPlan
-    from editchain.running import Report
+    from editchain.running import Options, Report
 
 MOST_TOLD = 5
 _GIVEN = "photo (given on the command line): "
@@ -78,6 +77,7 @@ class Wish:
 @click.option(
     "--overwrite", is_flag=True, help="Replace files that are there already (never the photo itself)."
 )
+@click.option("--budget", metavar="AMOUNT", help="The most this may cost, such as 0.10 or '0.10 USD'.")
 @click.option("--yes", is_flag=True, help="Do not ask before spending.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(photos: tuple[str, ...], prompt: str, model: str, **chosen: Any) -> int:
@@ -91,11 +91,18 @@ def command(photos: tuple[str, ...], prompt: str, model: str, **chosen: Any) -> 
     _check_save(save, overwrite=chosen["overwrite"])
     root = Workspace.of(save).root if save else nearest_workspace(Path.cwd())
     with Workspace(root) as workspace:
+        from editchain.commands.spending import agree, ceilings_of
+        from editchain.running import Options, refuse_unreachable
+
         _check_prompt(_model(workspace, model), prompt)
         folder, recipe = _recipe(wish, chosen["out"])
         found = _planned(workspace, recipe, wish)
-        _refuse(workspace, found.plan, folder, chosen)
-        report, seconds = _go(workspace, found, folder, chosen)
+        refuse_unreachable(found.plan)
+        _refuse_to_overwrite(workspace, found.plan, folder, overwrite=chosen["overwrite"])
+        ceilings = ceilings_of(workspace, found.plan, chosen["budget"])
+        agree(workspace, found.plan, ceilings, yes=chosen["yes"])
+        settings = Options(str(folder), command="edit", overwrite=chosen["overwrite"], ceilings=ceilings)
+        report, seconds = _go(workspace, found, settings)
         saved = save if save and report.exit_code == 0 and _save(save, recipe, wish) else None
         _tell(report, seconds, saved, as_json=chosen["as_json"])
     return report.exit_code
@@ -239,7 +246,7 @@ def _planned(workspace: Workspace, recipe: Recipe, wish: Wish) -> Planned:
     options = [f"photo={photo}" for photo in wish.photos]
     options += [f"{name}={one}" for name, paths in wish.pictures.items() for one in paths]
     try:
-        return planned(workspace, place, options=options)
+        return planned(workspace, place, options=options, fetches=True)
     except PipelineError as error:
         # The file is one of ours, so only what is said of it helps, not where in it.
         raise ConfigurationError("\n".join(_plainly(problem) for problem in error.problems)) from None
@@ -260,20 +267,6 @@ def _write(place: Path, text: str) -> None:
 
 
 # ---------------------------------------------------------------------- before it is made
-
-
-def _refuse(workspace: Workspace, plan: Plan, folder: Path, chosen: Mapping[str, Any]) -> None:
-    if plan.problems:
-        raise ConfigurationError("\n".join(plan.problems))
-    _refuse_to_overwrite(workspace, plan, folder, overwrite=chosen["overwrite"])
-    total = sum(plan.money.most.values(), Decimal(0))
-    if plan.calls and not chosen["yes"]:
-        from editchain.reporting import summary_line
-
-        if total > Decimal(str(workspace.configuration.confirm_above)) or plan.money.unknown:
-            if not sys.stdin.isatty():
-                raise Refused(f"{summary_line(plan)}: --yes agrees to it.")
-            click.confirm(f"{summary_line(plan)}. Go on?", abort=True, err=True)
 
 
 def _refuse_to_overwrite(workspace: Workspace, plan: Plan, folder: Path, *, overwrite: bool) -> None:
@@ -315,19 +308,16 @@ def _targets(plan: Plan) -> Iterator[tuple[StepPlan, int, str]]:
 # ---------------------------------------------------------------------- doing it
 
 
-def _go(
-    workspace: Workspace, found: Planned, folder: Path, chosen: Mapping[str, Any]
-) -> tuple[Report, float]:
+def _go(workspace: Workspace, found: Planned, settings: Options) -> tuple[Report, float]:
     import anyio
 
     from editchain import reporting, running
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(settings.out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise disk_error(error, str(folder)) from error
+        raise disk_error(error, settings.out) from error
     progress = reporting.Progress(sys.stderr, None, found.plan, is_live=sys.stderr.isatty())
-    settings = running.Options(str(folder), command="edit", overwrite=chosen["overwrite"])
     began = time.monotonic()
 
     async def work() -> Report:
@@ -360,7 +350,7 @@ def _tell(report: Report, seconds: float, saved: Path | None, *, as_json: bool) 
     for message in list(skipped)[:MOST_TOLD]:
         say(f"skipped: {message}")
     counts: Mapping[Any, int] = report.run.counts
-    outcomes = ("done", "failed", "rejected", "skipped", "open", "stopped")
+    outcomes = ("done", "failed", "rejected", "skipped", "open", "waiting", "stopped")
     parts = [f"{counts[name]:,} {name}" for name in outcomes if counts.get(name)]
     if cached := counts.get("cached", 0) + report.cached:
         parts.append("made before, so nothing was to do" if not parts else f"{cached:,} made before")

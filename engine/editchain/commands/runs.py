@@ -30,7 +30,7 @@ def command(limit: int, as_json: bool) -> int:
         look = workspace.look
         records = [] if look is None else look.runs(limit)
         owners = {} if look is None else owners_of(look)
-    found = [(one, state_of(one, owners)) for one in records]
+    found: list[tuple[RunRecord, State]] = [(one, state_of(one, owners)) for one in records]
     if as_json:
         write_json({"runs": [run_json(one, state) for one, state in found]})
     elif not found:
