@@ -22,7 +22,7 @@ from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
 from editchain.recording import Copy, Publication, Publisher, copies
-from editchain.scheduling import Lane, Run, Scheduler, Stop
+from editchain.scheduling import Lane, Run, Scheduler, Stop, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -172,11 +172,14 @@ async def run(
         lanes=limits,
     )
     cached = plan.counts["cached"]
-    async with anyio.create_task_group() as group:
-        group.start_soon(committer.serve)
-        group.start_soon(_heed, stop, scheduler)
-        outcome = await scheduler.go()
-        group.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(committer.serve)
+            group.start_soon(_heed, stop, scheduler)
+            outcome = await scheduler.go()
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as trouble:
+        raise single(trouble) from None
     if caller is not None:
         await caller.close()
     await committer.durable()

@@ -28,6 +28,8 @@ LOCAL_SECONDS, REMOTE_SECONDS = 0.2, 15.0
 BATCH_SECONDS = 0.02
 """How long a batch of quick local tasks may last: long enough to pay for its hand-over, short enough to stop soon."""
 MAX_BATCH = 256
+TICK_SECONDS = 1e-6
+"""What is due sooner is due now: a clock may not be able to wait for less."""
 OTHERS_SECONDS = 0.25
 """How often a task that another process works on is looked for."""
 
@@ -218,7 +220,9 @@ class Scheduler:
         self._batch = 1
         self._leaders: dict[bytes, int] = {}
         self._followers: dict[int, list[int]] = {}
-        self._failed: dict[int, str] = {}
+        self._failed: dict[int, Ended] = {}
+        self._loose = _loose(plan)
+        self._look_at = 0.0
         self._barriers: dict[int, int] = {}
         self._parked: list[int] = []
         self._wake = anyio.Event()
@@ -229,6 +233,9 @@ class Scheduler:
     def _set_up(self) -> Board:
         """The board: tasks that are left to do, then one barrier for each step that others come `after`."""
         plan = self.plan
+        for one in plan.steps:
+            if REJECTED in one.states:
+                one.lost.update(ordinal for ordinal in one.ordinals() if one.states[ordinal] == REJECTED)
         count = sum(one.count for one in plan.steps)
         awaited = {id(other): other for one in plan.steps for other in one.after if _has_work(one)}
         for barrier, other in enumerate(awaited):
@@ -300,7 +307,7 @@ class Scheduler:
                     with anyio.move_on_after(wait):
                         await self._wake.wait()
         except BaseExceptionGroup as trouble:
-            raise _single(trouble) from None
+            raise single(trouble) from None
         if self.stop.is_asked:
             self.run.stopped_by = self.stop.reason
         return self.run
@@ -312,9 +319,10 @@ class Scheduler:
     def _hand_out(self, group: anyio.abc.TaskGroup) -> float | None:
         """Starts what may start; gives the seconds after which there is something to look at again."""
         wait: float | None = None
-        if self._parked:
+        now = anyio.current_time()
+        if self._parked and now > self._look_at - TICK_SECONDS:
             self._look_again()
-            wait = OTHERS_SECONDS if self._parked else None
+            self._look_at = now + OTHERS_SECONDS
         progress = True
         while progress:
             progress = False
@@ -328,6 +336,10 @@ class Scheduler:
                     progress |= self._start_local(group, free)
                 else:
                     progress |= self._start_call(group, lane)
+        if self._parked:
+            if self._look_at <= now:
+                self._look_at = now + OTHERS_SECONDS
+            wait = min(self._look_at - now, wait if wait is not None else OTHERS_SECONDS)
         return wait
 
     def _free(self, lane: str) -> tuple[int, float | None]:
@@ -338,7 +350,7 @@ class Scheduler:
         free = limit.concurrency - self._in_flight.get(lane, 0)
         if free > 0 and limit.per_second is not None:
             pause = self._next_at.get(lane, 0.0) - anyio.current_time()
-            if pause > 0:
+            if pause > TICK_SECONDS:
                 return 0, pause
         return free, None
 
@@ -371,7 +383,7 @@ class Scheduler:
         asked: list[tuple[int, StepPlan, int, bytes]] = []
         for task in tasks:
             if task >= self._count:
-                self._settle_barrier(task)
+                self._settle(task)
                 continue
             one, ordinal = self._place(task)
             blocked = self._blocked(one, ordinal)
@@ -379,7 +391,7 @@ class Scheduler:
                 self._end(task, one, ordinal, "skipped", blocked)
                 continue
             key = one.keys[ordinal]
-            if key is None:
+            if key is None or (one.index in self._loose and any(other.lost for other in self.plan.steps)):
                 key = key_of(one, ordinal)
                 if key is None:
                     self._end(task, one, ordinal, "skipped", "a picture that it needs is missing")
@@ -393,10 +405,11 @@ class Scheduler:
             asked.append((task, one, ordinal, key))
         if not asked:
             return works, 0
-        opened = [key for _, one, ordinal, key in asked if one.states[ordinal] == AFTER]
-        found = self._results.find(opened) if opened else {}
-        wanted = [key for *_, key in asked if key not in found]
-        held = self._results.claim(wanted) if wanted else {}
+        held = self._results.claim([key for *_, key in asked])
+        # Only now: whoever had the claim before may have finished since the plan was made.
+        found = self._results.find([key for _, one, _, key in asked if key not in held and not one.is_fresh])
+        if found:
+            self._results.release(list(found))
         for task, one, ordinal, key in asked:
             if key in found:
                 one.digests[ordinal] = found[key]
@@ -413,6 +426,8 @@ class Scheduler:
         if at in other.digests:
             one.digests[ordinal] = other.digests[at]
             self._end(task, one, ordinal, "cached")
+        elif (ended := self._failed.get(leader)) is not None:
+            self._end(task, one, ordinal, ended.outcome, ended.message)
         else:
             self._followers.setdefault(leader, []).append(task)
 
@@ -424,17 +439,16 @@ class Scheduler:
             if not self._failed and REJECTED not in producer.states:
                 continue
             there = 0
-            for need in edge.ordinals(ordinal):
+            needs = edge.ordinals(ordinal)
+            for need in needs:
                 if need in producer.digests or producer.states[need] == CACHED:
                     there += 1
                 elif not (drops and edge.is_list):
                     return f"{producer.task_name(need)} has no picture"
-            if not there:
+            if needs and not there:
                 return f"nothing of {producer.name} has a picture"
         for other in one.after:
-            if any(
-                other.offset + at in self._failed or other.states[at] == REJECTED for at in other.ordinals()
-            ):
+            if other.lost:
                 return f"not all of {other.name} succeeded"
         return None
 
@@ -442,9 +456,10 @@ class Scheduler:
         """Tasks that another process works on: its result is taken; if it died, the claim passes on."""
         parked, self._parked = self._parked, []
         keys = {task: self._key(task) for task in parked}
-        found = self._results.find(list(keys.values()))
-        left = [task for task in parked if keys[task] not in found]
-        held = self._results.claim([keys[task] for task in left]) if left else {}
+        wanted = [keys[task] for task in parked if not self._place(task)[0].is_fresh]
+        found = self._results.find(wanted)
+        left = [key for key in keys.values() if key not in found]
+        held = self._results.claim(left) if left else {}
         for task in parked:
             one, ordinal = self._place(task)
             key = keys[task]
@@ -454,8 +469,6 @@ class Scheduler:
             elif key in held:
                 self._parked.append(task)
             else:
-                self._results.release([key])
-                self._leaders.pop(key, None)
                 self._board.push(task)
 
     def _key(self, task: int) -> bytes:
@@ -529,13 +542,12 @@ class Scheduler:
             if outcome in ("done", "cached"):
                 one.states[ordinal] = CACHED
             else:
-                self._failed[task] = outcome
+                self._failed[task] = ended
+                one.lost.add(ordinal)
                 if self._fail_fast and outcome in ("failed", "rejected"):
                     self.stop.ask("fail-fast")
             key = one.keys[ordinal]
             if key is not None and self._leaders.get(key) == task:
-                if outcome not in ("done", "cached"):
-                    del self._leaders[key]
                 for twin in self._followers.pop(task, ()):
                     other, at = self._place(twin)
                     if outcome in ("done", "cached"):
@@ -543,12 +555,17 @@ class Scheduler:
                         stack.append((twin, other, at, "cached", "", 0.0))
                     else:
                         stack.append((twin, other, at, outcome, message, 0.0))
-            for freed in self._board.settle(task):
-                self._board.push(freed)
+            self._settle(task)
 
-    def _settle_barrier(self, barrier: int) -> None:
-        for freed in self._board.settle(barrier):
-            self._board.push(freed)
+    def _settle(self, task: int) -> None:
+        """Frees what waited for a task; a barrier that is freed frees its own at once."""
+        settled = [task]
+        for one in settled:  # grows while it is walked
+            for freed in self._board.settle(one):
+                if freed >= self._count:
+                    settled.append(freed)
+                else:
+                    self._board.push(freed)
 
     def _give_up(self) -> None:
         """After a stop was asked: nothing more starts."""
@@ -560,7 +577,7 @@ class Scheduler:
             for lane in self._board.lanes():
                 for task in self._board.take(lane, self._board.ready(lane)):
                     if task >= self._count:
-                        self._settle_barrier(task)
+                        self._settle(task)
                         continue
                     one, ordinal = self._place(task)
                     key = one.keys[ordinal]
@@ -588,7 +605,16 @@ def _priorities(plan: Plan) -> list[float]:
     return longest
 
 
-def _single(trouble: BaseExceptionGroup[BaseException]) -> BaseException:
+def _loose(plan: Plan) -> frozenset[int]:
+    """The steps whose keys may change while a run goes on: they do without what fails, or need such a step."""
+    loose: set[int] = set()
+    for one in plan.steps:
+        if any(edge.drops or edge.producer.index in loose for edge in one.edges):
+            loose.add(one.index)
+    return frozenset(loose)
+
+
+def single(trouble: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error behind a group of them, for those who catch by type."""
     error: BaseException = trouble
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
