@@ -137,3 +137,12 @@ def test_another_machine_is_not_signalled(
     assert (said.code, "cancel it there" in said.err) == (2, True)
     assert working.poll() is None
     working.send_signal(signal.SIGTERM)
+
+
+def test_a_folder_without_a_marker_where_something_ran_is_a_workspace(folder: Path, call: Call) -> None:
+    (folder / "editchain.toml").unlink()
+    assert call("runs", "--json").document("runs")["runs"] == []
+    assert call("run", "look.yaml").code == 0
+    assert len(call("runs", "--json").document("runs")["runs"]) == 1
+    call("edit", "a.png", "sepia")
+    assert len(call("runs", "--json").document("runs")["runs"]) == 2
