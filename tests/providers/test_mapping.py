@@ -368,13 +368,6 @@ def test_a_seed_left_to_the_vendor_is_not_sent() -> None:
     assert "seed" not in ask(route, {}, seed=None)
 
 
-def test_names_are_those_at_the_top() -> None:
-    route = made(
-        {"a": {"to": "x.y"}, "b": {"refused": "no"}, "c": {"parts": {"0": {"to": "w"}}}}, send={"z": 1}
-    )
-    assert mapping.names(route) == {"image", "prompt", "x", "w", "z"}
-
-
 def test_a_body_is_the_same_every_time() -> None:
     model, route = route_of("flux-kontext", "scenario")
     request = asked(model, route, {"references": ["b"], "seed": 3})

@@ -69,11 +69,6 @@ def body(
     return _joined(request, route, parts, singles)
 
 
-def names(route: Route) -> frozenset[str]:
-    """The vendor's names at the top of a body that a route's fields can fill."""
-    return frozenset(path[0] for path in _paths(route)) | {name.partition(".")[0] for name in route.send}
-
-
 def _error(request: Request, route: Route, problems: Sequence[str]) -> TaskError:
     return TaskError(
         f"{request.model} at {route.provider} cannot be asked for this, and nothing was sent: {'; '.join(problems)}."

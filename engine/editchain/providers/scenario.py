@@ -484,19 +484,20 @@ def _likeness(
     echo = metadata.get("input")
     if str(job.get("jobType", "custom")) not in ("custom", "image-prompt-editing"):
         return "other"
-    models = {one.get("modelId") for one in (job, metadata)} - {None}
-    if models and models != {route.id}:
+    if any(isinstance(one.get("modelId"), str) and one["modelId"] != route.id for one in (job, metadata)):
         return "other"
     if not isinstance(echo, dict):
         return "maybe"
     found = {_compared(echo[name], value) if name in echo else "maybe" for name, value in sent.items()}
     if "other" in found:
         return "other"
-    known = mapping.names(route) | sent.keys() | {"modelId"}
-    if any(value not in (None, "", [], False) for name, value in echo.items() if name not in known):
-        found.add("maybe")
     if "modelId" not in sent and echo.get("modelId", route.id) != route.id:
         return "other"
+    # What it says more is a default that the vendor added, or makes it another request.
+    if any(
+        value not in (None, "", [], False) for name, value in echo.items() if name not in {*sent, "modelId"}
+    ):
+        return "maybe"
     return "maybe" if "maybe" in found else "same"
 
 
