@@ -16,8 +16,8 @@ from benchmarks.pictures import tiny_png
 from editchain import loading, planning, providers
 from editchain.executors.base import Made
 from editchain.models import catalogue
-from editchain.planning import Way
 from editchain.scheduling import LOCAL, Lane, Scheduler
+from editchain.tasks import Way
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from editchain.executors.base import Work
     from editchain.models import Model
     from editchain.pipeline import Step
-    from editchain.planning import Plan, StepPlan
+    from editchain.tasks import Plan, StepPlan
 
 MODELS = {"flux-kontext": 8, "gpt-image-2": 5, "gemini-2.5-flash": 12}
 """Models to how many calls their providers take at a time."""

@@ -19,7 +19,7 @@ from editchain.committing import Committer
 from editchain.errors import StoreError
 from editchain.http import Client, NotSent, ReplyLost
 from editchain.models import Model
-from editchain.planning import Plan, Way, plan
+from editchain.planning import plan
 from editchain.providers.base import (
     Absent,
     Accepted,
@@ -36,6 +36,7 @@ from editchain.providers.base import (
 )
 from editchain.running import JournalResults, local_executor
 from editchain.scheduling import Lane, Run, Scheduler, Stop
+from editchain.tasks import Plan, Way
 from editchain.workspace import Known, Workspace
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.workbench import Remembered, paint, plan_of
 
 from editchain.dimensions import coordinate, keys_at, positions, shape, strides, walk
+from editchain.expansion import BadPlan
 from editchain.pipeline import Dimension
-from editchain.planning import BadPlan
-from tests.workbench import Remembered, paint, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from editchain.planning import Plan, StepPlan
+    from editchain.tasks import Plan, StepPlan
 
 Coordinate = tuple[tuple[str, str], ...]
 """A place as (dimension, key) pairs, sorted by the name of the dimension."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-
-from editchain.planning import AFTER, RUN, BadPlan, Plan, Way
 from tests.workbench import Remembered, free_way, keys_of, paint, plan_of, step_of, written
+
+from editchain.expansion import BadPlan
+from editchain.tasks import AFTER, RUN, Plan, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,14 +23,14 @@ ORDER = (
     "tables", "inputs", "scope", "values", "existence", "resolving", "binding", "drafts", "loops", "ruling",
     "steps", "publishing", "outputs", "ordering", "handing", "loading", "bundle",
     # a plan
-    "dimensions", "planning", "reasons",
+    "dimensions", "tasks", "expansion", "identity", "planning", "reasons",
     # what is kept
     "platform", "entries", "records", "ledger", "presence", "store", "journal_shape", "journal_opening",
     "journal_reading", "journal_writing", "journal", "repairing", "maintenance", "committing",
     # what carries out a task
     "http", "fetching", "darkroom", "operations", "providers", "executors",
     # a run
-    "scheduling", "calling", "recording", "reporting", "workspace", "running", "snapshots",
+    "board", "scheduling", "calling", "recording", "reporting", "workspace", "running", "snapshots",
     # ways in
     "api", "commands", "cli",
 )  # fmt: skip

@@ -11,12 +11,13 @@ import anyio.lowlevel
 import pytest
 import trio.testing
 import yaml
+from tests.workbench import Remembered, paint, plan_of, step_of
 
+from editchain.board import Board
 from editchain.executors.base import Failure, Made
 from editchain.journal import Journal
-from editchain.planning import CACHED, Way
-from editchain.scheduling import Board, Ended, Lane, Run, Scheduler, Stop
-from tests.workbench import Remembered, paint, plan_of, step_of
+from editchain.scheduling import Ended, Lane, Run, Scheduler, Stop
+from editchain.tasks import CACHED, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from editchain.executors.base import Work
     from editchain.models import Model
     from editchain.pipeline import Step
-    from editchain.planning import Plan, StepPlan
+    from editchain.tasks import Plan, StepPlan
 
 Task = tuple[str, int]
 """A task by its step's name and its ordinal."""

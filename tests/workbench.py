@@ -17,10 +17,11 @@ from editchain import running
 from editchain.commands.planned import planned
 from editchain.loading import Surroundings, load
 from editchain.models import Catalogue, catalogue
-from editchain.planning import Plan, StepPlan, plan
-from editchain.planning import Way as PlannedWay
+from editchain.planning import plan
 from editchain.providers import check_prompt
 from editchain.reading import stat_of
+from editchain.tasks import Plan, StepPlan
+from editchain.tasks import Way as PlannedWay
 from editchain.workspace import Digests, Workspace
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from editchain.executors.base import Executor
     from editchain.models import Model
     from editchain.pipeline import Pipeline, Step
-    from editchain.planning import Way
     from editchain.running import Report
     from editchain.scheduling import Ended, Stop
+    from editchain.tasks import Way
 
 NOW = 4_000_000_000.0
 """A time far after that of any file, so that none counts as just written."""

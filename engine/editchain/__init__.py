@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     )
     from editchain.models import Catalogue, catalogue
     from editchain.pipeline import Pipeline
-    from editchain.planning import Plan
     from editchain.running import Report
+    from editchain.tasks import Plan
 
 _HOMES = {
     **dict.fromkeys(("load", "plan", "run", "run_async"), "api"),

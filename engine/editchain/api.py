@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from editchain.pipeline import Pipeline
-    from editchain.planning import Plan
     from editchain.running import Report
     from editchain.scheduling import Ended
+    from editchain.tasks import Plan
 
 
 def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) -> Pipeline:

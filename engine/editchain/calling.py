@@ -18,11 +18,11 @@ from editchain.entries import Call, Handle, Refusal
 from editchain.errors import EditchainError, ImageError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
 from editchain.http import Client, FetchError, NotSent, ReplyLost
+from editchain.identity import canonical
 from editchain.imaging import codec
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal import Start
 from editchain.models import Model
-from editchain.planning import canonical
 from editchain.providers.base import Absent, Accepted, Failed, Finished, Refused, Running, Session, Unknown
 from editchain.scheduling import Ended
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from editchain.artifacts import ImageSource
 from editchain.dimensions import keys_at
 from editchain.entries import Published
+from editchain.errors import EditchainError, ImageError
 from editchain.planning import published_tasks
 from editchain.publishing import FORMATS, folded, path_of, template
 from editchain.reading import stat_of
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from editchain.journal import Journal
     from editchain.pipeline import Output
-    from editchain.planning import Plan, StepPlan
     from editchain.store import Store
+    from editchain.tasks import Plan, StepPlan
 
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 _FORMAT_OF = {
@@ -75,11 +77,15 @@ class Todo:
 
 @dataclass(slots=True)
 class Publication:
-    """What publishing did: files written, files that were there already, and those left alone with the reason."""
+    """What publishing did: files written, files that were there already, and those left alone with the reason.
+
+    `failed` are pictures that cannot be written in the wanted format, with the reason.
+    """
 
     written: list[str] = field(default_factory=list)
     unchanged: int = 0
     left_alone: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
@@ -87,8 +93,7 @@ class Publication:
 def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
     """The files of every output whose pictures are there; `types` has the media types of stored results by digest."""
     by_step = plan.by_step()
-    inputs = plan.pipeline.inputs
-    fixed = {one.name: one.value.key for one in inputs.values() if isinstance(one.value, ImageSource)}
+    fixed = _fixed(plan)
     for output in plan.pipeline.outputs:
         tasks = [(one, at) for one, at in published_tasks(output, by_step) if one.digests.get(at) in types]
         written = template(output.path) if output.path is not None else None
@@ -110,6 +115,26 @@ def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
                 output.name,
                 one.task_name(at),
             )
+
+
+def unmade(plan: Plan, types: Mapping[bytes, str]) -> Iterator[str]:
+    """The paths of pictures that are not there, which outputs name all the same; `.*` where the format is open."""
+    by_step = plan.by_step()
+    fixed = _fixed(plan)
+    for output in plan.pipeline.outputs:
+        written = template(output.path) if output.path is not None else None
+        wanted = _wanted(output, written.extension if written else None) or "*"
+        for one, at in published_tasks(output, by_step):
+            if one.digests.get(at) not in types:
+                keys = _keys(one, at, fixed)
+                extension = _EXTENSIONS.get(wanted, wanted)
+                yield path_of(output.name, written, output.picture.dimensions, keys, extension)
+
+
+def _fixed(plan: Plan) -> dict[str, str]:
+    """The keys of image inputs that are one image, which paths may name."""
+    inputs = plan.pipeline.inputs.values()
+    return {one.name: one.value.key for one in inputs if isinstance(one.value, ImageSource)}
 
 
 def _wanted(output: Output, extension: str | None) -> str | None:
@@ -167,6 +192,9 @@ class Publisher:
         """Writes what is not there yet, flushes it together, and notes it for the journal. Raises StoreError."""
         result, todo = self.look(wanted)
         for one, row in zip(todo, self._carry_out(todo, workers), strict=True):
+            if isinstance(row, EditchainError):
+                result.failed.append((one.path, str(row)))
+                continue
             if row is None:
                 result.left_alone.append((one.path, one.guard or ""))
                 continue
@@ -183,17 +211,22 @@ class Publisher:
         """What to do about one file; empty text: it is there as wanted; else why it is left alone."""
         try:
             found = os.lstat(path)
+        except NotADirectoryError:
+            return "a file stands in the place of its folder"
         except OSError:
             return Todo(path, copy)
+        if stat.S_ISDIR(found.st_mode):
+            return "a folder stands in its place"
         is_wanted = row is not None and row.result == copy.digest and row.encoding == copy.encoding
-        if row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found):
-            if row.pipeline != self._pipeline and not self._overwrite and not is_wanted:
-                return f"it was published by {os.path.basename(row.pipeline)}"
-            return "" if is_wanted else Todo(path, copy)
+        is_same = row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found)
+        if is_same and is_wanted:
+            return ""
         if self._overwrite:
             return Todo(path, copy)
-        digest = _digest(path)
-        if row is not None and digest == row.digest:
+        digest = _digest(path) if stat.S_ISREG(found.st_mode) else None
+        if row is not None and (is_same or digest == row.digest):
+            if row.pipeline != self._pipeline and not is_wanted:
+                return f"it was published by {os.path.basename(row.pipeline)}"
             return Todo(path, copy, digest)
         return Todo(
             path,
@@ -204,14 +237,22 @@ class Publisher:
             else "somebody changed it since it was published",
         )
 
-    def _carry_out(self, todo: list[Todo], workers: int) -> list[Published | None]:
-        """A row for each file that is there now as wanted, None for each that is left alone; in order."""
+    def _carry_out(self, todo: list[Todo], workers: int) -> list[Published | EditchainError | None]:
+        """A row for each file that is there now as wanted, None for each that is left alone, the error of one that
+        cannot be written in its format; in order.
+        """
         if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
             with ThreadPoolExecutor(workers) as pool:
                 return list(pool.map(self._carry_out_one, todo))
         return [self._carry_out_one(one) for one in todo]
 
-    def _carry_out_one(self, one: Todo) -> Published | None:
+    def _carry_out_one(self, one: Todo) -> Published | EditchainError | None:
+        try:
+            return self._written(one)
+        except ImageError as error:
+            return error
+
+    def _written(self, one: Todo) -> Published | None:
         copy = one.copy
         if copy.format is None:
             if one.found == copy.digest:
@@ -246,10 +287,14 @@ class Publisher:
         )
 
     def prune(self, keep: set[str]) -> list[str]:
-        """Removes files of this pipeline that no output names any more, unless somebody changed them."""
+        """Removes files of this pipeline that no output names any more, unless somebody changed them.
+
+        A path in `keep` that ends in `.*` keeps the file in whatever format.
+        """
         gone = []
         for row in self._journal.published_by(self._pipeline):
-            if row.path in keep or not row.path.startswith(self._out + os.sep):
+            is_open = f"{os.path.splitext(row.path)[0]}.*" in keep
+            if row.path in keep or is_open or not row.path.startswith(self._out + os.sep):
                 continue
             try:
                 found = os.lstat(row.path)

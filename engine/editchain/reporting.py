@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from editchain.diagnostics import counted, one_of, visible
 from editchain.dimensions import shape
-from editchain.planning import AFTER, REJECTED, RUN, STATES
+from editchain.tasks import AFTER, REJECTED, RUN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from decimal import Decimal
 
-    from editchain.planning import Money, Plan, StepPlan
     from editchain.running import Report
     from editchain.scheduling import Ended
+    from editchain.tasks import Money, Plan, StepPlan
 
 REFRESH_SECONDS = 0.1
 
@@ -276,6 +276,8 @@ def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> It
         yield f"  {shown(path)}"
     if len(publication.written) > 8:
         yield f"  and {len(publication.written) - 8:,} more"
+    for path, why in publication.failed[:20]:
+        yield f"  not published: {shown(path)}: {why}"
     for path, why in publication.left_alone[:20]:
         yield f"  left alone: {shown(path)}: {why} (--overwrite replaces it)"
     if publication.pruned:

@@ -21,7 +21,7 @@ from editchain.entries import Result, RunRecord, RunTask
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
-from editchain.recording import Copy, Publication, Publisher, copies
+from editchain.recording import Copy, Publication, Publisher, copies, unmade
 from editchain.scheduling import Lane, Run, Scheduler, Stop, single
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from editchain.entries import Owner
     from editchain.executors.base import Executor, Made, Work
     from editchain.journal import Journal
-    from editchain.planning import Plan
     from editchain.scheduling import Ended
+    from editchain.tasks import Plan
     from editchain.workspace import Digests, Workspace
 
 
@@ -184,7 +184,7 @@ async def run(
         await caller.close()
     await committer.durable()
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
-    exit_code = _exit_code(outcome, plan)
+    exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
     journal.put_run(
@@ -276,24 +276,30 @@ def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, wo
     publisher = Publisher(
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
-    publication = publisher.publish(wanted_copies(journal, plan), workers=workers)
+    types = _types(journal, plan)
+    publication = publisher.publish(list(copies(plan, types)), workers=workers)
     if options.prune:
-        publication.pruned = publisher.prune(set(publication.paths))
+        named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
+        publication.pruned = publisher.prune(named.union(publication.paths))
     return publication
 
 
 def wanted_copies(journal: Journal, plan: Plan) -> list[Copy]:
     """The files that a plan's outputs want, as far as their pictures are there."""
+    return list(copies(plan, _types(journal, plan)))
+
+
+def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
+    """The media types of the pictures that are published, by digest."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
     published = [one for one in plan.steps if id(one.step) in wanted]
     results = journal.results([key for one in published for key in one.keys if key is not None])
-    types = {
+    return {
         one.digests[at]: results[key].media_type
         for one in published
         for at, key in enumerate(one.keys)
         if key in results and at in one.digests
     }
-    return list(copies(plan, types))
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:

@@ -1,23 +1,23 @@
-"""Scheduling: which task when. A board of what is ready (pure), and the loop that hands it out and takes it back."""
+"""Scheduling: the loop that hands out what is ready and takes it back, failures kept as outcomes."""
 
 from __future__ import annotations
 
-import heapq
-from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import anyio
 
+from editchain.board import Board
 from editchain.executors.base import Failure, Made, Work
-from editchain.planning import AFTER, CACHED, REJECTED, RUN, StepPlan, key_of
+from editchain.identity import key_of
+from editchain.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from editchain.executors.base import Executor
-    from editchain.planning import Plan
+    from editchain.tasks import Plan
 
 Outcome = Literal["done", "cached", "failed", "rejected", "skipped", "open", "waiting", "stopped"]
 
@@ -32,91 +32,6 @@ TICK_SECONDS = 1e-6
 """What is due sooner is due now: a clock may not be able to wait for less."""
 OTHERS_SECONDS = 0.25
 """How often a task that another process works on is looked for."""
-
-
-# ---------------------------------------------------------------------- the board
-
-
-class Board:
-    """What waits for what, in arrays: a task is a number. Gives out what is ready, the longest remaining path first.
-
-    `lanes` says where each task runs; `priorities` is the length of the longest path that begins with it.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        needs: Iterable[tuple[int, int]],
-        lanes: Callable[[int], str],
-        priorities: Callable[[int], float],
-        tasks: Iterable[int],
-    ) -> None:
-        """`needs` are pairs: what is needed, and who needs it."""
-        self._lanes = lanes
-        self._priorities = priorities
-        self._waiting = array("I", bytes(4 * count))
-        self._first, self._dependents = _adjacency(count, needs, self._waiting)
-        self._ready: dict[str, list[tuple[float, int]]] = {}
-        self.left = 0
-        for task in tasks:
-            self.left += 1
-            if self._waiting[task] == 0:
-                self.push(task)
-
-    def push(self, task: int) -> None:
-        """Puts a task where it can be taken."""
-        heapq.heappush(self._ready.setdefault(self._lanes(task), []), (-self._priorities(task), task))
-
-    def ready(self, lane: str) -> int:
-        """How many tasks of a lane are ready."""
-        return len(self._ready.get(lane, ()))
-
-    def lanes(self) -> list[str]:
-        """The lanes that have ready tasks."""
-        return [lane for lane, tasks in self._ready.items() if tasks]
-
-    def take(self, lane: str, most: int) -> list[int]:
-        """Takes ready tasks of a lane, the most urgent first."""
-        heap = self._ready.get(lane, [])
-        return [heapq.heappop(heap)[1] for _ in range(min(most, len(heap)))]
-
-    def settle(self, task: int) -> list[int]:
-        """A task has its outcome: the tasks that it was the last to hold up, not yet pushed."""
-        self.left -= 1
-        freed = []
-        waiting, dependents = self._waiting, self._dependents
-        for at in range(self._first[task], self._first[task + 1]):
-            dependent = dependents[at]
-            waiting[dependent] -= 1
-            if waiting[dependent] == 0:
-                freed.append(dependent)
-        return freed
-
-
-def _adjacency(
-    count: int, needs: Iterable[tuple[int, int]], waiting: array[int]
-) -> tuple[array[int], array[int]]:
-    """Who depends on each task, as one array with the place where each task's part begins."""
-    sources, users = array("I"), array("I")
-    first = array("I", bytes(4 * (count + 1)))
-    for need, user in needs:
-        sources.append(need)
-        users.append(user)
-        first[need + 1] += 1
-        waiting[user] += 1
-    total = 0
-    for task in range(count + 1):
-        total += first[task]
-        first[task] = total
-    dependents = array("I", bytes(4 * len(users)))
-    place = array("I", first)
-    for need, user in zip(sources, users, strict=True):
-        dependents[place[need]] = user
-        place[need] += 1
-    return first, dependents
-
-
-# ---------------------------------------------------------------------- a run
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from editchain.journal import Journal
     from editchain.models import Catalogue, Model, OperationDocument, Route
     from editchain.pipeline import Pipeline, Step
-    from editchain.planning import Way
     from editchain.providers.base import Provider
     from editchain.store import Store
+    from editchain.tasks import Way
 
 RACY_NS = 2_000_000_000
 """A file that was written less than this before it was looked at may have changed since within one tick of its clock."""
@@ -241,8 +241,8 @@ class Workspace:
 
     def choose(self, step: Step, model: Model) -> Way:
         """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
-        from editchain.planning import Way
         from editchain.providers import LOCAL, PROVIDERS
+        from editchain.tasks import Way
 
         wanted = (
             step.providers

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from editchain.commands.planned import Planned
     from editchain.diagnostics import Problem
     from editchain.models import Model
-    from editchain.planning import Plan, StepPlan
     from editchain.running import Options, Report
+    from editchain.tasks import Plan, StepPlan
 
 MOST_TOLD = 5
 _GIVEN = "photo (given on the command line): "

@@ -17,7 +17,7 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from editchain.planning import Plan, StepPlan
+    from editchain.tasks import Plan, StepPlan
 
 
 @click.command("plan", epilog="Example: editchain plan pipelines/seasons.yaml -i product=photos/mug.jpg")

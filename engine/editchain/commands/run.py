@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from editchain.calling import Ceiling
     from editchain.pipeline import Pipeline, Step
-    from editchain.planning import Plan, StepPlan
     from editchain.running import Report
+    from editchain.tasks import Plan, StepPlan
 
 
 @click.command("run", epilog="Example: editchain run pipelines/seasons.yaml -i product='photos/*.jpg' -o out")
@@ -241,7 +241,7 @@ def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
 
 def plan_has_work(one: StepPlan) -> bool:
     """Whether a step has tasks to run."""
-    from editchain.planning import AFTER, RUN
+    from editchain.tasks import AFTER, RUN
 
     return RUN in one.states or AFTER in one.states
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from editchain import reasons
-from editchain.planning import AFTER
+from editchain.tasks import AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from editchain.planning import StepPlan
+    from editchain.tasks import StepPlan
     from editchain.workspace import Workspace
 
 Function = TypeVar("Function", bound="Callable[..., Any]")

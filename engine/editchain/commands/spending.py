@@ -15,7 +15,7 @@ from editchain.reporting import summary_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from editchain.planning import Plan
+    from editchain.tasks import Plan
     from editchain.workspace import Workspace
 
 

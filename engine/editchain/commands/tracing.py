@@ -10,14 +10,14 @@ from editchain import reasons
 from editchain.artifacts import ImageSource
 from editchain.commands.showing import path as shown
 from editchain.models import Model
-from editchain.planning import Column, Edge
+from editchain.tasks import Column, Edge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from editchain.entries import Result
     from editchain.journal import Journal
-    from editchain.planning import StepPlan
+    from editchain.tasks import StepPlan
     from editchain.workspace import Workspace
 
 NEAREST = 200

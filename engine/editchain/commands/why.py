@@ -20,7 +20,7 @@ from editchain.commands.tracing import Tracer
 from editchain.diagnostics import did_you_mean, one_of, visible
 from editchain.dimensions import coordinate
 from editchain.errors import ConfigurationError
-from editchain.planning import REJECTED
+from editchain.tasks import REJECTED
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from editchain.commands.tracing import Change, Trace
     from editchain.entries import Result
     from editchain.journal import Journal
-    from editchain.planning import Plan, StepPlan
+    from editchain.tasks import Plan, StepPlan
 
 _ADDRESS = re.compile(r"([^\[\]]+)(?:\[(.*)\])?", re.DOTALL)
 _WORD = re.compile(r"\s+|\w(?:[\w'’:./-]*\w)?%?|[^\w\s]")
