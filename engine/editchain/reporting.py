@@ -203,9 +203,9 @@ class Progress:
                 message=ended.message or None,
                 seconds=round(ended.seconds, 3),
             )
-        if ended.outcome not in ("done", "cached"):
+        if ended.outcome not in ("done", "cached", "stopped"):
             self._failed += 1
-            if ended.outcome not in ("skipped", "stopped"):
+            if ended.outcome != "skipped":
                 self.say(f"{ended.outcome}: {visible(ended.task)}: {visible(ended.message)}")
         now = time.monotonic()
         if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -95,6 +96,11 @@ def run_command(arguments: Sequence[str]) -> int:
         # Whoever read our output went away: nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        from editchain.platform import disk_error
+
+        say(f"editchain: {disk_error(error, str(error.filename or 'a file'))}")
+        return 2 if error.errno == errno.ENAMETOOLONG else 5
 
 
 def say(message: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,14 @@ from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import planned
 from editchain.commands.shared import input_options
+from editchain.commands.spending import agree, ceilings_of
 from editchain.diagnostics import did_you_mean, one_of
-from editchain.errors import ConfigurationError, Refused
+from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from editchain.calling import Ceiling
     from editchain.pipeline import Pipeline, Step
     from editchain.running import Report
     from editchain.tasks import Plan, StepPlan
@@ -96,7 +95,7 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
         overwrite=chosen["overwrite"],
         prune=chosen["prune"],
         fail_fast=chosen["fail_fast"],
-        ceilings=_ceilings(workspace, plan, chosen["budget"]),
+        ceilings=ceilings_of(workspace, plan, chosen["budget"]),
     )
     began = time.monotonic()
 
@@ -216,57 +215,16 @@ def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
 
     refuse_unreachable(plan)
     if chosen["only"] is not None:
-        missing = [
-            one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (plan_has_work(one))
-        ]
+        missing = [one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (_has_work(one))]
         if missing:
             raise ConfigurationError(
                 f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."
             )
-    for ceiling in _ceilings(workspace, plan, chosen["budget"]):
-        for unit, least in plan.money.least.items():
-            if ceiling.currency in (None, unit) and least > ceiling.most:
-                raise Refused(
-                    f"This would cost at least {least:f} {unit}, more than the budget of {ceiling.most:f}. Raise the budget, or run less."
-                )
-    total = sum(plan.money.most.values(), Decimal(0))
-    if (
-        plan.calls
-        and not chosen["yes"]
-        and sys.stdin.isatty()
-        and total > Decimal(str(workspace.configuration.confirm_above))
-    ):
-        click.confirm(f"{reporting.summary_line(plan)}. Go on?", abort=True, err=True)
+    agree(workspace, plan, ceilings_of(workspace, plan, chosen["budget"]), yes=chosen["yes"])
 
 
-def plan_has_work(one: StepPlan) -> bool:
+def _has_work(one: StepPlan) -> bool:
     """Whether a step has tasks to run."""
     from editchain.tasks import AFTER, RUN
 
     return RUN in one.states or AFTER in one.states
-
-
-def _ceilings(workspace: Workspace, plan: Plan, option: str | None) -> tuple[Ceiling, ...]:
-    """What the command line, the pipeline and the workspace allow; they hold together."""
-    from editchain.calling import Ceiling
-
-    found = []
-    if option is not None:
-        amount, _, unit = option.strip().partition(" ")
-        found.append(Ceiling(_amount(amount, f'--budget "{option}"'), unit.strip() or None))
-    if (budget := plan.pipeline.budget) is not None:
-        found.append(Ceiling(Decimal(budget.most), budget.currency))
-    if (said := workspace.configuration.budget) is not None:
-        currency = said.get("currency")
-        found.append(Ceiling(_amount(str(said.get("max")), "[budget] max in editchain.toml"), currency))
-    return tuple(found)
-
-
-def _amount(text: str, what: str) -> Decimal:
-    try:
-        most = Decimal(text)
-    except InvalidOperation:
-        most = Decimal(-1)
-    if not most.is_finite() or most < 0:
-        raise ConfigurationError(f'{what} is not an amount such as 3.00 or "3.00 USD".')
-    return most
