@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from editchain.artifacts import ImageSource
 from editchain.dimensions import keys_at
@@ -18,13 +19,17 @@ from editchain.publishing import FORMATS, folded, path_of, template
 from editchain.reading import stat_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from editchain.journal import Journal
     from editchain.pipeline import Output
     from editchain.store import Store
     from editchain.tasks import Plan, StepPlan
 
+GROUP = 4096
+"""How many files are written, flushed and noted together."""
+
+_Item = TypeVar("_Item")
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 _FORMAT_OF = {
     "image/png": "png",
@@ -95,21 +100,22 @@ def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
     by_step = plan.by_step()
     fixed = _fixed(plan)
     for output in plan.pipeline.outputs:
-        tasks = [(one, at) for one, at in published_tasks(output, by_step) if one.digests.get(at) in types]
         written = template(output.path) if output.path is not None else None
-        for one, at in tasks:
-            digest = one.digests[at]
+        wanted = _wanted(output, written.extension if written else None)
+        dimensions = output.picture.dimensions
+        for one, at in published_tasks(output, by_step):
+            digest = one.digests.get(at, b"")
+            if digest not in types:
+                continue
             own = _FORMAT_OF[types[digest]]
-            wanted = _wanted(output, written.extension if written else None) or own
+            form = wanted or own
             keys = _keys(one, at, fixed)
-            path = path_of(
-                output.name, written, output.picture.dimensions, keys, _EXTENSIONS.get(wanted, wanted)
-            )
-            is_copy = wanted == own and output.quality is None and not output.lossless
+            path = path_of(output.name, written, dimensions, keys, _EXTENSIONS.get(form, form))
+            is_copy = form == own and output.quality is None and not output.lossless
             yield Copy(
                 path,
                 digest,
-                None if is_copy else wanted,
+                None if is_copy else form,
                 output.quality,
                 output.lossless,
                 output.name,
@@ -145,6 +151,13 @@ def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
     return {**fixed, **keys_at(one.dimensions, at)} if one.dimensions else dict(fixed)
 
 
+def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Items by the group of some thousands, so that no more than one group has to be held."""
+    left = iter(items)
+    while group := list(itertools.islice(left, GROUP)):
+        yield group
+
+
 class Publisher:
     """Writes the files of a run below a folder."""
 
@@ -164,21 +177,31 @@ class Publisher:
         self._pipeline = pipeline
         self._run = run
         self._overwrite = overwrite
+        self._below = os.path.join(self._out, "")
+        self._seen: dict[str, str] = {}
+        self._new_folders: dict[str, bool] = {}
 
-    def look(self, wanted: list[Copy]) -> tuple[Publication, list[Todo]]:
+    def look(self, wanted: Iterable[Copy]) -> tuple[Publication, list[Todo]]:
         """What publishing would leave as it is, and what it would write or look into."""
-        result = Publication()
-        named = [(os.path.join(self._out, copy.path), copy) for copy in wanted]
+        result = self._begin()
+        return result, [one for group in groups(wanted) for one in self._look(group, result)]
+
+    def _begin(self) -> Publication:
+        self._seen.clear()
+        self._new_folders.clear()
+        return Publication()
+
+    def _look(self, wanted: list[Copy], result: Publication) -> list[Todo]:
+        named = [(self._below + copy.path, copy) for copy in wanted]
         known = self._journal.published([path for path, _ in named])
         todo: list[Todo] = []
-        seen: dict[str, str] = {}
         for path, copy in named:
             result.paths.append(path)
             key = folded(copy.path)
-            if key in seen:
-                result.left_alone.append((path, f"{seen[key]} is published there already"))
+            if key in self._seen:
+                result.left_alone.append((path, f"{self._seen[key]} is published there already"))
                 continue
-            seen[key] = copy.task
+            self._seen[key] = copy.task
             verdict = self._verdict(path, copy, known.get(path))
             if isinstance(verdict, Todo):
                 todo.append(verdict)
@@ -186,11 +209,18 @@ class Publisher:
                 result.left_alone.append((path, verdict))
             else:
                 result.unchanged += 1
-        return result, todo
+        return todo
 
-    def publish(self, wanted: list[Copy], *, workers: int) -> Publication:
-        """Writes what is not there yet, flushes it together, and notes it for the journal. Raises StoreError."""
-        result, todo = self.look(wanted)
+    def publish(self, wanted: Iterable[Copy], *, workers: int) -> Publication:
+        """Writes what is not there yet; flushes it and notes it in the journal, durably, by the group. Raises StoreError."""
+        result = self._begin()
+        for group in groups(wanted):
+            self._publish_group(self._look(group, result), result, workers)
+        return result
+
+    def _publish_group(self, todo: list[Todo], result: Publication, workers: int) -> None:
+        rows: list[Published] = []
+        written: list[str] = []
         for one, row in zip(todo, self._carry_out(todo, workers), strict=True):
             if isinstance(row, EditchainError):
                 result.failed.append((one.path, str(row)))
@@ -198,17 +228,22 @@ class Publisher:
             if row is None:
                 result.left_alone.append((one.path, one.guard or ""))
                 continue
-            self._journal.put_published(row)
+            rows.append(row)
             if one.is_there and row.digest == one.found:
                 result.unchanged += 1
             else:
-                result.written.append(one.path)
-        if result.written:
-            self._store.sync({os.path.dirname(path) for path in result.written})
-        return result
+                written.append(one.path)
+        result.written += written
+        if written:
+            self._store.sync({os.path.dirname(path) for path in written})
+        for row in rows:
+            self._journal.put_published(row)
+        self._journal.commit()
 
     def _verdict(self, path: str, copy: Copy, row: Published | None) -> Todo | str:
         """What to do about one file; empty text: it is there as wanted; else why it is left alone."""
+        if self._is_new_folder(os.path.dirname(path)):
+            return Todo(path, copy)
         try:
             found = os.lstat(path)
         except NotADirectoryError:
@@ -236,6 +271,20 @@ class Publisher:
             if row is None
             else "somebody changed it since it was published",
         )
+
+    def _is_new_folder(self, folder: str) -> bool:
+        """Whether there was no such folder when it was first looked for: then nothing of others is in it."""
+        is_new = self._new_folders.get(folder)
+        if is_new is None:
+            try:
+                os.lstat(folder)
+                is_new = False
+            except FileNotFoundError:
+                is_new = True
+            except OSError:
+                is_new = False
+            self._new_folders[folder] = is_new
+        return is_new
 
     def _carry_out(self, todo: list[Todo], workers: int) -> list[Published | EditchainError | None]:
         """A row for each file that is there now as wanted, None for each that is left alone, the error of one that

@@ -21,11 +21,11 @@ from editchain.entries import Result, RunRecord, RunTask
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
-from editchain.recording import Copy, Publication, Publisher, copies, unmade
+from editchain.recording import Copy, Publication, Publisher, copies, groups, unmade
 from editchain.scheduling import Lane, Run, Scheduler, Stop, single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from editchain.entries import Owner
     from editchain.executors.base import Executor, Made, Work
@@ -277,29 +277,33 @@ def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, wo
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
     types = _types(journal, plan)
-    publication = publisher.publish(list(copies(plan, types)), workers=workers)
+    publication = publisher.publish(copies(plan, types), workers=workers)
     if options.prune:
         named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
         publication.pruned = publisher.prune(named.union(publication.paths))
     return publication
 
 
-def wanted_copies(journal: Journal, plan: Plan) -> list[Copy]:
+def wanted_copies(journal: Journal, plan: Plan) -> Iterator[Copy]:
     """The files that a plan's outputs want, as far as their pictures are there."""
-    return list(copies(plan, _types(journal, plan)))
+    return copies(plan, _types(journal, plan))
 
 
 def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
     """The media types of the pictures that are published, by digest."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
     published = [one for one in plan.steps if id(one.step) in wanted]
-    results = journal.results([key for one in published for key in one.keys if key is not None])
-    return {
-        one.digests[at]: results[key].media_type
+    pairs = (
+        (key, one.digests[at])
         for one in published
         for at, key in enumerate(one.keys)
-        if key in results and at in one.digests
-    }
+        if key is not None and at in one.digests
+    )
+    types: dict[bytes, str] = {}
+    for group in groups(pairs):
+        digests = dict(group)
+        types.update((digests[key], result.media_type) for key, result in journal.results(digests).items())
+    return types
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:

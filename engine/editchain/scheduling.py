@@ -30,6 +30,8 @@ BATCH_SECONDS = 0.02
 MAX_BATCH = 256
 TICK_SECONDS = 1e-6
 """What is due sooner is due now: a clock may not be able to wait for less."""
+QUICK_SECONDS = 0.0005
+"""Tasks quicker than this are worked by one thread: more would only pass the interpreter's lock to each other."""
 OTHERS_SECONDS = 0.25
 """How often a task that another process works on is looked for."""
 
@@ -133,6 +135,7 @@ class Scheduler:
         self._in_flight: dict[str, int] = {}
         self._next_at: dict[str, float] = {}
         self._batch = 1
+        self._are_quick = False
         self._leaders: dict[bytes, int] = {}
         self._followers: dict[int, list[int]] = {}
         self._failed: dict[int, Ended] = {}
@@ -260,7 +263,8 @@ class Scheduler:
     def _free(self, lane: str) -> tuple[int, float | None]:
         """How many more a lane may have in flight, and how long its rate makes it wait."""
         if lane == LOCAL:
-            return self._executor.workers - self._in_flight.get(lane, 0), None
+            workers = 1 if self._are_quick else self._executor.workers
+            return workers - self._in_flight.get(lane, 0), None
         limit = self._limits.get(lane, Lane(4))
         free = limit.concurrency - self._in_flight.get(lane, 0)
         if free > 0 and limit.per_second is not None:
@@ -398,6 +402,7 @@ class Scheduler:
         began = anyio.current_time()
         outcomes = await self._executor.execute(works)
         seconds = (anyio.current_time() - began) / len(works)
+        self._are_quick = seconds < QUICK_SECONDS
         self._batch = max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(seconds, 1e-6))))
         for work, outcome in zip(works, outcomes, strict=True):
             self._take_back(work, outcome)
