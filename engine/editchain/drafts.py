@@ -58,7 +58,8 @@ class Draft:
     """A step before its references are resolved.
 
     `documents` are those of the one model or operation it names, by name; `target` is that name, UNKNOWN where it
-    is a reference. `needs` are the names it refers to; `references` the fields whose values hold a reference.
+    is a reference. `sources` are the names it refers to, `needs` these and those of `after`; `references` are the
+    fields whose values hold a reference.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Draft:
     entries: dict[str, Entry]
     documents: dict[str, Model | OperationDocument]
     needs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     is_sound: bool = True
     target: Any = None
@@ -301,10 +303,9 @@ def _find_needs(draft: Draft) -> None:
     names: dict[str, None] = {}
     fields: list[str] = []
     for key, entry in draft.entries.items():
-        value = entry.value
-        if key == "after":
-            names.update(dict.fromkeys(_names(value)))
-        elif (type(value) is str and "$" in value) or type(value) is Map or type(value) is Seq:
+        value = entry[0]
+        kind = type(value)
+        if (kind is str and "$" in value) or kind is Map or kind is Seq:
             before = len(fields)
             for reference in find_references(value):
                 names[reference.name] = None
@@ -314,7 +315,9 @@ def _find_needs(draft: Draft) -> None:
     if loops is not None and isinstance(loops.value, Map):  # a name of its own, were it allowed, is no step
         for name in loops.value:
             names.pop(name, None)
-    draft.needs = tuple(names)
+    draft.sources = draft.needs = tuple(names)
+    if (after := draft.entries.get("after")) is not None:
+        draft.needs = tuple({**names, **dict.fromkeys(_names(after.value))})
     draft.references = tuple(fields)
 
 

@@ -13,7 +13,7 @@ from editchain.diagnostics import Place, did_you_mean, one_of
 from editchain.inputs import better_name
 from editchain.pipeline import UNKNOWN, Input, Output, Picture, Step
 from editchain.publishing import FORMATS, BadTemplate, Template, folded, path_of, template
-from editchain.references import NAME, BadReference, Reference, find_references, parse
+from editchain.references import NAME, BadReference, Reference, parse
 from editchain.scalars import shown, width_of
 from editchain.scope import Handed, Result
 from editchain.syntax import Map, written
@@ -65,12 +65,7 @@ class OutputLoader:
         return tuple(outputs)
 
     def _leaves(self, drafts: Mapping[str, Draft]) -> Iterator[Output]:
-        consumed = {
-            reference.name
-            for draft in drafts.values()
-            for key in draft.references
-            for reference in find_references(draft.entries[key].value)
-        }
+        consumed = {name for draft in drafts.values() for name in draft.sources}
         for name, draft in drafts.items():
             if name in consumed:
                 continue
@@ -294,6 +289,9 @@ def output_paths(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Every path of an output with the keys it stands for, excluded combinations included."""
     dimensions = output.picture.dimensions
+    if not dimensions and output.path is None:
+        yield f"{output.name}.{extension}", {}
+        return
     if any(one.keys is None for one in dimensions):
         return
     written_path = _template(output.path) if output.path is not None else None

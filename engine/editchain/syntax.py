@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editchain import shortcut
 from editchain.accidents import Accident, explain, short, written_out
 from editchain.diagnostics import Place, Problems, Source
+from editchain.nodes import MAX_DIGITS, NUMBER, STARTS_NUMBER, WORDS, Map, Seq, number, scalar
 from editchain.pipeline import UNKNOWN, Unknown
 
 if TYPE_CHECKING:
@@ -19,41 +21,11 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_NODES = 500_000
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
 )
+_PLAIN_BYTES = bytes([*b"\t\n", *range(0x20, 0x7F)])
 _COMMENT_CUT = re.compile(r"[ \t]+#(?=[^\s#])")
-_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
-_STARTS_NUMBER = frozenset("-0123456789")
-
-
-class Map(dict[str, Any]):
-    """A mapping that knows where it, its keys and its values stand (character offsets)."""
-
-    __slots__ = ("at", "is_flow", "places")
-
-    at: int
-    is_flow: bool
-    places: dict[str, tuple[int, int]]
-
-    def __init__(self, at: int, is_flow: bool = False) -> None:
-        self.at = at
-        self.is_flow = is_flow
-        self.places = {}
-
-
-class Seq(list[Any]):
-    """A list that knows where it and its items stand (character offsets)."""
-
-    __slots__ = ("at", "places")
-
-    at: int
-    places: list[int]
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.places = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +55,9 @@ def parse(data: bytes | str, name: str, problems: Problems, *, max_bytes: int = 
         return None
     with paused_collection():
         try:
+            plain = shortcut.read(source.text)
+            if plain is not None and plain[1] <= MAX_NODES:
+                return Document(source, plain[0], plain[0].at)
             return _Builder(source, problems).document()
         except Unreadable:
             return None
@@ -106,17 +81,8 @@ def written(source: Source, offset: int, value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    found = _NUMBER.match(source.text, offset)
+    found = NUMBER.match(source.text, offset)
     return found.group() if found and type(value) in (int, float) else str(value)
-
-
-def scalar(text: str) -> Any:
-    """The value that a plain scalar looks like: null, a boolean, a JSON number, else text."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] in _STARTS_NUMBER and (found := _NUMBER.fullmatch(text)):
-        return int(text) if found.group(1) is None and found.group(2) is None else float(text)
-    return text
 
 
 def _decode(data: bytes | str, name: str, problems: Problems, max_bytes: int) -> Source | None:
@@ -132,6 +98,8 @@ def _decode(data: bytes | str, name: str, problems: Problems, max_bytes: int) ->
         problems.error(place, "encoding", "This is not UTF-8 text.", "Save the file as UTF-8.")
         return None
     source = Source(name, text.removeprefix("\ufeff"))
+    if isinstance(data, bytes) and not data.translate(None, _PLAIN_BYTES):
+        return source
     found = _FORBIDDEN.search(source.text)
     if found:
         lone = found.group() == "\r"
@@ -205,7 +173,7 @@ class _Builder:
         scalar_event, alias_event = yaml.ScalarEvent, yaml.AliasEvent
         map_start, seq_start = yaml.MappingStartEvent, yaml.SequenceStartEvent
         text = self.source.text
-        words, starts_number, number = _WORDS, _STARTS_NUMBER, _NUMBER.fullmatch
+        words, starts_number, number = WORDS, STARTS_NUMBER, NUMBER.fullmatch
         stack: list[
             tuple[Any, str | None, int]
         ] = []  # the containers around, with the key each waits to fill
@@ -284,11 +252,11 @@ class _Builder:
             one = event()
 
     def _number(self, text: str, found: re.Match[str], at: int) -> int | float | Unknown:
-        if len(text) > 30 or (found.group(2) and abs(float(text)) == float("inf")):
-            shown = f"{text[:30]}…" if len(text) > 30 else text
+        if len(text) > MAX_DIGITS or (found.group(2) and abs(float(text)) == float("inf")):
+            shown = f"{text[:MAX_DIGITS]}…" if len(text) > MAX_DIGITS else text
             self.error(at, "out-of-range", f"The number {shown} is beyond every limit.", width=len(text))
             return UNKNOWN
-        return int(text) if found.group(1) is None and found.group(2) is None else float(text)
+        return number(found)
 
     def _key(self, value: Any, at: int) -> str:
         if isinstance(value, str):
@@ -377,3 +345,6 @@ class _Builder:
                 if key not in container:  # so that nothing is called missing
                     container[key] = one[key]
                     container.places[key] = one.places[key]
+
+
+__all__ = ["Document", "Map", "Seq", "parse", "paused_collection", "scalar", "written"]
