@@ -137,8 +137,17 @@ def test_every_rule_across_fields_has_a_sentence(name: str) -> None:
         ("mask", {"by": "box"}),
         ("mask", {"by": "colour"}),
         ("mask", {"by": "magic"}),
+        ("mask", {"by": "masks"}),
         ("rotate", {}),
         ("text", {"text": ""}),
+        ("background", {"action": "replace"}),
+        ("background", {"action": "replace", "colour": "red", "behind": "$b"}),
+        ("background", {"box": [0, 0, 1, 1], "mask": "$m"}),
+        ("inpaint", {}),
+        ("inpaint", {"box": [0, 0, 1, 1], "mask": "$m"}),
+        ("recolour", {"colour": "red", "into": "blue", "box": [0, 0, 1, 1], "mask": "$m"}),
+        ("recolour", {"colour": "red"}),
+        ("faces", {"least": 0}),
     ],
 )
 def test_what_cannot_mean_anything_is_invalid(name: str, fields: dict[str, Any]) -> None:
@@ -157,12 +166,24 @@ def test_what_cannot_mean_anything_is_invalid(name: str, fields: dict[str, Any])
         ("pad", {"aspect_ratio": "1:1", "blur": True, "background": "red"}, "background"),
         ("compare", {"edited": "$b", "at": 0.3}, "at"),
         ("mask", {"by": "alpha", "box": [0, 0, 1, 1]}, "box"),
+        ("mask", {"by": "alpha", "masks": ["$a"]}, "masks"),
+        ("background", {"action": "remove", "radius": 9}, "radius"),
+        ("background", {"colour": "red"}, "action"),
     ],
 )
 def test_what_would_be_ignored_warns(name: str, fields: dict[str, Any], field: str) -> None:
     warnings = DOCUMENTS[name]["x-editchain"]["warnings"]
     found = [w["field"] for w in warnings if validator(w["when"]).is_valid({"image": "$photo", **fields})]
     assert found == [field]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_module_imports_the_extra_before_it_is_used(name: str) -> None:
+    code = (
+        f"import sys; from editchain.operations import load; load({name!r});"
+        "sys.exit(bool({'cv2', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_listing_the_operations_does_not_import_pillow() -> None:

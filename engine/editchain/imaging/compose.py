@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 
 from editchain.errors import OperationError
 from editchain.imaging.colours import Colour, colour
-from editchain.imaging.geometry import scaled
+from editchain.imaging.geometry import pixel_box, scaled
 
 BLENDS: dict[str, Callable[[Image.Image, Image.Image], Image.Image]] = {
     "normal": lambda _, over: over,
@@ -95,6 +95,16 @@ def kept_where_white(before: Image.Image, after: Image.Image, mask: Image.Image 
     if before.mode != after.mode:
         before, after = before.convert("RGBA"), after.convert("RGBA")
     return Image.composite(before, after, mask_of(mask, before.size))
+
+
+def kept_outside(
+    before: Image.Image, after: Image.Image, mask: Image.Image | None, box: list[float] | None
+) -> Image.Image:
+    """The edited picture where a mask is black or inside a box, or all of it without either."""
+    if box is not None:
+        mask = Image.new("L", before.size, 255)
+        mask.paste(0, pixel_box(box, before.size))
+    return kept_where_white(before, after, mask)
 
 
 def in_colours(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:

@@ -92,7 +92,7 @@ def _outside(
         return
     tolerance = 0 if wanted is True else wanted
     difference = ImageChops.difference(image.convert("RGB"), original.convert("RGB"))
-    kept = mask.convert("L").resize(image.size).point(lambda value: 255 if value >= 128 else 0)
+    kept = mask.convert("L").resize(image.size).point([255 * (value >= 128) for value in range(256)])
     red, green, blue = difference.split()
     most = ImageChops.darker(ImageChops.lighter(ImageChops.lighter(red, green), blue), kept).getextrema()[1]
     if isinstance(most, (int, float)) and most > tolerance:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 OPERATIONS: dict[str, str] = {
     "adjust": "editchain.operations.adjust",
+    "background": "editchain.operations.background",
     "blur": "editchain.operations.blur",
     "border": "editchain.operations.border",
     "compare": "editchain.operations.compare",
@@ -17,13 +18,20 @@ OPERATIONS: dict[str, str] = {
     "contact_sheet": "editchain.operations.contact_sheet",
     "convert": "editchain.operations.convert",
     "crop": "editchain.operations.crop",
+    "dehaze": "editchain.operations.dehaze",
+    "denoise": "editchain.operations.denoise",
+    "faces": "editchain.operations.faces",
     "flip": "editchain.operations.flip",
+    "inpaint": "editchain.operations.inpaint",
     "mask": "editchain.operations.mask",
     "pad": "editchain.operations.pad",
     "protect": "editchain.operations.protect",
+    "recolour": "editchain.operations.recolour",
     "resize": "editchain.operations.resize",
     "rotate": "editchain.operations.rotate",
     "sharpen": "editchain.operations.sharpen",
+    "sky": "editchain.operations.sky",
+    "straighten": "editchain.operations.straighten",
     "text": "editchain.operations.text",
 }
 

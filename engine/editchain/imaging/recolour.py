@@ -1,0 +1,112 @@
+"""One colour of a picture found, changed or kept alone; needs the extra."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from editchain.errors import OperationError
+from editchain.imaging.arrays import Floats, from_oklab, guided, oklab, picture, smooth
+from editchain.imaging.colour import Rgb, black_and_white
+
+_GREYISH = 0.04
+_LEAST_SHARE = 0.0005
+
+
+def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Image.Image:
+    """What has about one colour in another, light and shade kept; RGB in and out.
+
+    `tolerance`, 0 to 1, is how far a hue may be from the old colour's. Raises OperationError where there is
+    next to nothing of it.
+    """
+    values = oklab(image)
+    weights = _found(image, values, old, tolerance)
+    lightness, chroma, hue = _polar(_of(old))
+    new_lightness, new_chroma, new_hue = _polar(_of(new))
+    there = weights > 0.5
+    lightness = float(np.median(values[..., 0][there])) if there.any() else lightness
+    old_chroma = float(np.median(np.hypot(values[..., 1], values[..., 2])[there])) if there.any() else chroma
+    made = values.copy()
+    made[..., 0] = _moved(values[..., 0], lightness, new_lightness)
+    if chroma > _GREYISH:
+        stretch = min(1.7, new_chroma / max(old_chroma, 0.02))
+        turn = new_hue - hue
+        cosine, sine = math.cos(turn) * stretch, math.sin(turn) * stretch
+        made[..., 1] = values[..., 1] * cosine - values[..., 2] * sine
+        made[..., 2] = values[..., 1] * sine + values[..., 2] * cosine
+    else:  # a grey has no hue to turn
+        shade = np.clip(made[..., 0] / max(new_lightness, 0.02), 0, 1.2)
+        made[..., 1] = new_chroma * math.cos(new_hue) * shade
+        made[..., 2] = new_chroma * math.sin(new_hue) * shade
+    weight = weights[..., None]
+    return from_oklab(np.asarray(values + (made - values) * weight, np.float32))
+
+
+def popped(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
+    """Black and white but for what has about one colour; raises OperationError as `recoloured` does."""
+    weights = _found(image, oklab(image), colour, tolerance)
+    return Image.composite(image, black_and_white(image), picture(weights))
+
+
+def weights_of(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
+    """White where the picture has about that colour, along its edges; L."""
+    return picture(_found(image, oklab(image), colour, tolerance))
+
+
+def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Floats:
+    lightness, chroma, hue = _polar(_of(colour))
+    there_chroma = np.hypot(values[..., 1], values[..., 2])
+    if chroma > _GREYISH:
+        there_hue = np.arctan2(values[..., 2], values[..., 1])
+        away = _apart(there_hue, _meant(there_hue, there_chroma, hue))
+        reach = math.radians(8 + 80 * tolerance)
+        least = max(
+            0.03, 0.13 - 0.25 * tolerance
+        )  # paler colours only where much is tolerated: skin is orange too
+        weights = smooth(away, reach, reach * 0.6) * smooth(there_chroma, 0.7 * least, 1.2 * least)
+        weights *= smooth(values[..., 0], 0.08, 0.2)  # in the dark, hue is noise
+    else:
+        reach = 0.08 + 0.8 * tolerance
+        weights = smooth(np.abs(values[..., 0] - lightness), reach, reach * 0.6)
+        weights *= smooth(there_chroma, 0.07, 0.03)
+    if float(weights.mean()) < _LEAST_SHARE:
+        raise OperationError(
+            f"There is next to nothing of #{bytes(colour).hex()} in this picture; "
+            "raise the tolerance or name another colour."
+        )
+    weights = np.asarray(cv2.medianBlur(weights, 5) if min(image.size) > 200 else weights, np.float32)
+    return smooth(guided(image, weights, max(image.size) / 250, 1e-3), 0.15, 0.85)
+
+
+def _meant(hues: Floats, chroma: Floats, named: float) -> float:
+    """The hue of the picture that the named one stands for: the fullest near it, for names are wide."""
+    counts, edges = np.histogram(hues, bins=120, range=(-math.pi, math.pi), weights=chroma**2)
+    counts = np.convolve(np.concatenate([counts[-2:], counts, counts[:2]]), np.ones(5), "valid")
+    middles = ((edges[:-1] + edges[1:]) / 2).astype(np.float32)
+    near = np.exp(-((_apart(middles, named) / math.radians(16)) ** 2) / 2)
+    return float(middles[int(np.argmax(counts * near + 1e-9 * near))])
+
+
+def _apart(hues: Floats, hue: float) -> Floats:
+    """The angles between hues and one, in radians, 0 to π."""
+    return np.asarray(np.abs((hues - hue + math.pi) % (2 * math.pi) - math.pi), np.float32)
+
+
+def _moved(lightness: Floats, old: float, new: float) -> Floats:
+    """Lightness bent so that the old one becomes the new one about half way, black and white kept."""
+    old = min(0.95, max(0.05, old))
+    target = min(0.95, max(0.05, old + 0.55 * (new - old)))
+    return np.asarray(np.power(np.clip(lightness, 0, 1), math.log(target) / math.log(old)), np.float32)
+
+
+def _of(colour: Rgb) -> tuple[float, float, float]:
+    values = oklab(Image.new("RGB", (1, 1), colour))[0, 0]
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def _polar(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Lightness, chroma and hue in radians."""
+    return values[0], math.hypot(values[1], values[2]), math.atan2(values[2], values[1])
