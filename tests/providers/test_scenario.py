@@ -569,6 +569,21 @@ def test_an_address_that_stays_expired(vendor: Scenario) -> None:
     assert "Signature" not in str(caught.value)
 
 
+def test_what_comes_is_given_as_it_is(vendor: Scenario) -> None:
+    vendor.wrong_type = b"<html>not a picture</html>"
+    assert downloaded(vendor) == vendor.wrong_type  # judging it is the engine's, as for every vendor
+
+
+def test_a_job_that_the_vendor_lost(vendor: Scenario) -> None:
+    async def act(session: Session) -> Any:
+        job = (await submitted(session, asking())).vendor_id
+        del vendor.jobs[job]
+        return await scenario.poll(session, job)
+
+    with pytest.raises(FetchError, match="does not know the job"):
+        drive(vendor, act)
+
+
 @pytest.mark.parametrize("cut", [0, 20, -1])
 def test_a_picture_cut_short_is_fetched_again_or_not_given(vendor: Scenario, cut: int) -> None:
     vendor.server.fault("GET /assets/", Fault(cut_at=cut))
@@ -681,6 +696,13 @@ def test_other_jobs_are_not_taken_for_it(vendor: Scenario) -> None:
     assert find_among(vendor, asking(seed=5), *others) == Absent()
     mine = find_among(vendor, asking(seed=5), *others, asking(seed=5))
     assert mine == Accepted(list(vendor.jobs)[-1])
+
+
+def test_numbers_are_compared_exactly(vendor: Scenario) -> None:
+    mine = asking(guidance=3.3, seed=2**31 - 1)
+    assert find_among(vendor, mine, asking(guidance=3.30001, seed=2**31 - 1), mine) == Accepted(
+        list(vendor.jobs)[-1]
+    )
 
 
 def test_two_jobs_alike_are_not_told_apart(vendor: Scenario) -> None:

@@ -513,9 +513,10 @@ def _compared(echo: Any, sent: Any) -> Literal["same", "other", "maybe"]:
         sent = Decimal(str(sent))  # the echo is read exactly
     if echo == sent:
         return "same"
-    # A long text may have become an asset of its own.
-    is_replaced = isinstance(sent, str) and isinstance(echo, str) and echo.startswith("asset_")
-    return "maybe" if is_replaced and not sent.startswith("asset_") else "other"
+    if isinstance(sent, str) and isinstance(echo, str) and echo.startswith("asset_"):
+        # A long text may have become an asset of its own.
+        return "other" if sent.startswith("asset_") else "maybe"
+    return "other"
 
 
 # ---------------------------------------------------------------------- reading answers
