@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sqlite3
+import sys
 import textwrap
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +18,7 @@ import anyio
 from PIL import Image
 
 from editchain import running
+from editchain.commands.base import run_command
 from editchain.commands.planned import planned
 from editchain.loading import Surroundings, load
 from editchain.models import Catalogue, catalogue
@@ -203,6 +208,17 @@ class Bench:
                 )  # fmt: skip
 
             return Ran(found.plan, anyio.run(work, backend=self.backend), ended)
+
+    def command(self, *arguments: str) -> tuple[int, str, str]:
+        """What `editchain ARGUMENTS` in the workspace's folder exits with, says, and says on standard error."""
+        results, messages = io.StringIO(), io.StringIO()
+        before, sys.argv = sys.argv, ["editchain", *arguments]
+        try:
+            with contextlib.chdir(self.root), redirect_stdout(results), redirect_stderr(messages):
+                code = run_command(arguments)
+        finally:
+            sys.argv = before
+        return code, results.getvalue(), messages.getvalue()
 
     def published(self, out: str = "out") -> dict[str, bytes]:
         """The published files by their paths below the output folder."""

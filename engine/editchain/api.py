@@ -36,7 +36,7 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
 def plan(pipeline: Pipeline) -> Plan:
     """What a run would do now, against what the pipeline's workspace has stored; touches nothing."""
     with Workspace(pipeline.workspace) as workspace:
-        known = Known(workspace.look, workspace.digest_inputs(pipeline))
+        known = Known(workspace.look, workspace.digest_inputs(pipeline), lost=workspace.store.lost())
         return planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
 
 
@@ -63,9 +63,8 @@ async def run_async(
     """`run` for programs that have an event loop, asyncio's or trio's."""
     with Workspace(pipeline.workspace) as workspace:
         digests = workspace.digest_inputs(pipeline)
-        wanted = planning.plan(
-            pipeline, Known(workspace.look, digests), workspace.choose, protect=workspace.protect
-        )
+        known = Known(workspace.look, digests, lost=workspace.store.lost())
+        wanted = planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
         running.refuse_unreachable(wanted)
         options = running.Options(
             os.fspath(out) if out is not None else str(workspace.root / "out"), command="api"

@@ -63,7 +63,16 @@ class Report:
 class JournalResults:
     """The scheduler's view of the journal: finds, claims and adds results."""
 
-    def __init__(self, journal: Journal, committer: Committer, run: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        committer: Committer,
+        run: str,
+        now: Callable[[], float],
+        lost: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`lost` are digests whose objects are gone from the store."""
+        self._lost = lost
         self._journal = journal
         self._committer = committer
         self._run = run
@@ -72,7 +81,8 @@ class JournalResults:
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digests of stored results."""
-        return self._journal.has_results(keys)
+        found = self._journal.has_results(keys)
+        return {key: digest for key, digest in found.items() if digest not in self._lost}
 
     def claim(self, keys: Sequence[bytes]) -> Mapping[bytes, Owner]:
         """Takes keys for this process."""
@@ -158,7 +168,7 @@ async def run(
     committer = Committer(journal)
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
-    results = JournalResults(journal, committer, run_id, workspace.now)
+    results = JournalResults(journal, committer, run_id, workspace.now, workspace.store.lost())
     limits = {**_lanes(workspace, plan), **(lanes or {})}
     caller = _caller(workspace, digests, results, options, committer, run_id, stop) if plan.calls else None
     scheduler = Scheduler(

@@ -194,6 +194,8 @@ class Store:
             with open(path, "rb", buffering=0) as file:
                 data = file.readall()
         except FileNotFoundError:
+            with contextlib.suppress(StoreError):
+                self.note_missing(digest)
             raise MissingObject(digest) from None
         except OSError as error:
             raise disk_error(error, path) from error
@@ -212,6 +214,21 @@ class Store:
         except OSError as error:
             raise disk_error(error, aside) from error
         return aside
+
+    def note_missing(self, digest: bytes) -> None:
+        """Remembers that an object is gone, so that `lost` tells of it; raises StoreError."""
+        folder = f"{self._folder}/quarantine"
+        try:
+            os.makedirs(folder, exist_ok=True)
+            os.close(os.open(f"{folder}/{digest.hex()}", os.O_WRONLY | os.O_CREAT, 0o444))
+        except OSError as error:
+            raise disk_error(error, folder) from error
+
+    def lost(self) -> frozenset[bytes]:
+        """The digests of objects that were found damaged or missing, and were not put again since."""
+        named = (name for name in _names(f"{self._folder}/quarantine") if len(name) == 64)
+        digests = (bytes.fromhex(name) for name in named)
+        return frozenset(digest for digest in digests if not self.has(digest))
 
     def digests(self) -> Iterator[bytes]:
         """The digests of all objects, in order."""

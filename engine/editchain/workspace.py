@@ -407,14 +407,26 @@ def is_same(known: KnownFile | None, stat: Stat) -> bool:
 class Known:
     """What the planner asks of the journal and of the inputs."""
 
-    def __init__(self, journal: Journal | None, digests: Digests, *, retry_rejected: bool = False) -> None:
+    def __init__(
+        self,
+        journal: Journal | None,
+        digests: Digests,
+        *,
+        lost: frozenset[bytes] = frozenset(),
+        retry_rejected: bool = False,
+    ) -> None:
+        """`lost` are digests whose objects are gone from the store."""
         self._journal = journal
+        self._lost = lost
         self._digests = digests
         self._retry_rejected = retry_rejected
 
     def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digests of stored results."""
-        return {} if self._journal is None else self._journal.has_results(keys)
+        found = {} if self._journal is None else self._journal.has_results(keys)
+        if self._lost:
+            return {key: digest for key, digest in found.items() if digest not in self._lost}
+        return found
 
     def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
         """What vendors refused."""

@@ -40,7 +40,8 @@ def keep(
     absent = sorted(evidence.absent)
     # Whoever looks into the journal leaves an empty log beside it; one with something in it is a journal that changed.
     log = str(workspace.folder / "journal.db-wal")
-    for path in (*_surroundings(workspace, pipeline), str(workspace.folder / "journal.db"), *published):
+    store = [str(workspace.folder / name) for name in ("journal.db", "quarantine")]
+    for path in (*_surroundings(workspace, pipeline), *store, *published):
         try:
             files[path] = stat_of(os.stat(path))
         except FileNotFoundError:

@@ -61,7 +61,7 @@ def planned(
             is_allowed=lambda address: is_public(address) or bool(plain & {address, "localhost"}),
         )
         fetch_all(workspace, checked.pipeline, digests, rules)
-    known = Known(workspace.look, digests, retry_rejected=retry_rejected)
+    known = Known(workspace.look, digests, lost=workspace.store.lost(), retry_rejected=retry_rejected)
     wanted = targets(checked.pipeline) if targets else None
     try:
         return Planned(

@@ -18,6 +18,7 @@ from editchain.commands.shared import input_options
 from editchain.commands.spending import agree, ceilings_of
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
+from editchain.store import DamagedObject, MissingObject
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -53,28 +54,54 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, **cho
     Exits with 0 when everything is done, 1 when a task has no picture, 2 when the file is wrong, 3 when it may not run.
     """
     with Workspace.of(file) as workspace:
-        fresh = _fresh(chosen["fresh"])
-        found = planned(
-            workspace,
-            file,
-            options=options,
-            inputs_file=inputs_file,
-            retry_rejected=chosen["retry_rejected"],
-            fresh=fresh,
-            fetches=True,
-            targets=lambda pipeline: _targets(
-                pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
-            ),
-        )
-        plan = found.plan
-        chosen["messages"] = found.messages
-        _refuse(workspace, plan, chosen)
-        out = chosen["out"] or str(workspace.root / "out")
-        if plan.is_settled and not chosen["as_json"] and _is_published(workspace, plan, out, chosen):
-            return 0
-        report, seconds = _go(workspace, found, out, chosen)
+        lost: set[bytes] = set()
+        while True:
+            try:
+                return _once(workspace, file, options, inputs_file, chosen)
+            except (MissingObject, DamagedObject) as error:
+                if error.digest in lost or error.digest in chosen["paid"]:
+                    raise
+                lost.add(error.digest)
+                say(f"editchain: {error}".removesuffix(": run the pipeline again") + ": it is made again")
+
+
+def _once(
+    workspace: Workspace,
+    file: Path,
+    options: tuple[str, ...],
+    inputs_file: str | None,
+    chosen: dict[str, Any],
+) -> int:
+    """Plans and runs; raises MissingObject or DamagedObject where a stored picture turns out to be gone."""
+    found = planned(
+        workspace,
+        file,
+        options=options,
+        inputs_file=inputs_file,
+        retry_rejected=chosen["retry_rejected"],
+        fresh=_fresh(chosen["fresh"]),
+        fetches=True,
+        targets=lambda pipeline: _targets(
+            pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
+        ),
+    )
+    plan = found.plan
+    chosen["messages"] = found.messages
+    chosen["paid"] = _paid(plan)
+    _refuse(workspace, plan, chosen)
+    out = chosen["out"] or str(workspace.root / "out")
+    if plan.is_settled and not chosen["as_json"] and _is_published(workspace, plan, out, chosen):
+        return 0
+    report, seconds = _go(workspace, found, out, chosen)
     _tell(report, seconds, as_json=chosen["as_json"])
     return report.exit_code
+
+
+def _paid(plan: Plan) -> frozenset[bytes]:
+    """The stored pictures that somebody was paid for: they are not bought again unasked."""
+    return frozenset(
+        digest for one in plan.steps for at, digest in one.digests.items() if not one.way(at).is_local
+    )
 
 
 def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> tuple[Report, float]:
