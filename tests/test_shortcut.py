@@ -86,7 +86,14 @@ def _moved(value: Any, by: int) -> Any:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: b\n", "a:\n  b: c\n  d: 1\ne: true\n", "a: {b: c}\n", "# x\n\na: 'it is'  \n", 'a: "x"\nb: [1, $y]\n', "a: b"],
+    [
+        "a: b\n",
+        "a:\n  b: c\n  d: 1\ne: true\n",
+        "a: {b: c}\n",
+        "# x\n\na: 'it is'  \n",
+        'a: "x"\nb: [1, $y]\n',
+        "a: b",
+    ],
 )
 def test_plain_texts_go_the_short_way(text: str) -> None:
     assert shortcut.read(text) is not None

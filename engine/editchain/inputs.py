@@ -268,8 +268,8 @@ class InputLoader:
         if "of" in raw and raw["of"] not in _COLUMN_TYPES:
             of = raw["of"]
             message = f'{where}.of: a list holds one of {one_of(_COLUMN_TYPES)}, not "{shown(of)}".'
-            offer = did_you_mean(str(of), _COLUMN_TYPES)
-            self._error(raw.places["of"][1], "unknown-type", message, offer, width=width_of(of))
+            nearest = did_you_mean(str(of), _COLUMN_TYPES)
+            self._error(raw.places["of"][1], "unknown-type", message, nearest, width=width_of(of))
             del raw["of"]
         self._check_pattern(where, raw)
         self._check_bounds(where, raw)
@@ -339,18 +339,18 @@ class InputLoader:
                 return _Bound()
             return self._bind(asked, given.values[0])
         asked = replace(asked, where=f"inputs.{name} (given on the command line)", spellings=given.values)
-        texts: tuple[str, ...] = given.values
+        text, *more = given.values
         if kind in SCALARS:
-            if len(texts) > 1:
-                message = f"{asked.where} takes one value, and there are {len(texts)}."
+            if more:
+                message = f"{asked.where} takes one value, and there are {1 + len(more)}."
                 self.problems.error(place, "wrong-type", message, "Give it once.", width=len(name))
                 return _Bound()
-            return self._bind(asked, typed(texts[0], kind))
+            return self._bind(asked, typed(text, kind))
         if kind == "list":
-            items = texts if len(texts) > 1 else _split(texts[0])
+            items = given.values if more else _split(text)
             of = str(raw.get("of", "string"))
             return self._bind(replace(asked, spellings=items), [typed(item, of) for item in items])
-        return self._bind(asked, list(texts) if len(texts) > 1 else texts[0])
+        return self._bind(asked, [text, *more] if more else text)
 
     def _bind(self, asked: _Asked, value: Any) -> _Bound:
         if value is UNKNOWN:

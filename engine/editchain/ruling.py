@@ -10,7 +10,7 @@ from editchain.diagnostics import Place
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
 from editchain.references import BadReference, Reference, find_references, parse
 from editchain.scalars import width_of
-from editchain.schemas import dotted
+from editchain.schemas import Rules, dotted
 from editchain.syntax import Map, Seq
 from editchain.values import dimensions_of, evaluate_text, is_image_pick, is_plain, value_at
 
@@ -32,6 +32,7 @@ MAX_CHECKED = 1000
 NOT_RULED = ("for_each", "exclude", "after")
 """Fields that have no rules of their own in a document: they are read before."""
 
+_OF_CALLS = ("missing", "retry", "timeout")
 _PICTURE = "$picture"
 _PICTURES = (ImageSource, Picture, PathOf)
 _SCALAR_TYPES = frozenset((str, int, float, bool))
@@ -43,6 +44,15 @@ class _Candidate(NamedTuple):
     fields: dict[str, Any]
     ignored: frozenset[str]
     positions: Mapping[str, int]
+
+
+class _Call(NamedTuple):
+    """What has the rules for a step that runs a pipeline."""
+
+    rules: Rules
+
+
+_CALL = _Call(Rules("a step that runs a pipeline", {"properties": {}}, "pipeline"))
 
 
 class Ruling:
@@ -70,13 +80,19 @@ class Ruling:
             if getattr(document, "checked_by", None) is not None and "prompt" in draft.entries:
                 self._check_prompts(draft, fields, document, prompts, resolver)
 
+    def check_call(self, draft: Draft, fields: Mapping[str, Any], resolver: Resolver) -> None:
+        """Notes everything that is wrong with the fields of a step that runs a pipeline."""
+        own = {key: value for key, value in fields.items() if key in _OF_CALLS}
+        for one in _candidates(draft, own):
+            self._report(draft, own, _CALL, one, resolver)
+
     # ------------------------------------------------------------------ rules
 
     def _report(
         self,
         draft: Draft,
         fields: Mapping[str, Any],
-        document: Model | OperationDocument,
+        document: Model | OperationDocument | _Call,
         candidate: _Candidate,
         resolver: Resolver,
     ) -> None:

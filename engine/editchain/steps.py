@@ -66,6 +66,8 @@ class StepLoader:
         if draft.documents:
             self.ruling.check(draft, fields, binder.names)
             self._check_life(draft)
+        elif draft.kind == "pipeline":
+            self.ruling.check_call(draft, fields, binder.names)
         return self._step(draft, fields, binder)
 
     # ------------------------------------------------------------------ dimensions
@@ -321,6 +323,7 @@ def _retry(value: Any) -> Retry:
 def _constants(draft: Draft, fields: dict[str, Any], names: Resolver) -> dict[str, Any]:
     """Takes the fields out that hold for all tasks of a step; those that vary are a problem."""
     constant: dict[str, Any] = {}
+    is_checked = names.is_sound and draft.is_sound and (bool(draft.documents) or draft.kind == "pipeline")
     for key in _CONSTANT:
         if key in fields:
             value = fields.pop(key)
@@ -331,7 +334,7 @@ def _constants(draft: Draft, fields: dict[str, Any], names: Resolver) -> dict[st
                 names.error(
                     entry.source, entry.at, "may-not-vary", message, "Give it one value.", width=width
                 )
-            elif value is not UNKNOWN and names.is_sound:
+            elif value is not UNKNOWN and is_checked:
                 constant[key] = value
     return constant
 

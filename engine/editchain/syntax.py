@@ -215,7 +215,8 @@ class _Builder:
                 if one.anchor is not None:
                     self.anchors[one.anchor] = None
                 stack.append((container, key, key_at))
-                container = Map(at, bool(one.flow_style)) if kind is map_start else Seq(at)
+                opened: Any = Map(at, bool(one.flow_style)) if kind is map_start else Seq(at)
+                container = opened
                 if one.anchor is not None:
                     open_anchors.append((container, one.anchor, self.nodes))
                 key = None
