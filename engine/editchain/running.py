@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -312,7 +313,9 @@ def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
     types: dict[bytes, str] = {}
     for group in groups(pairs):
         digests = dict(group)
-        types.update((digests[key], result.media_type) for key, result in journal.results(digests).items())
+        types.update(
+            (digests[key], sys.intern(result.media_type)) for key, result in journal.results(digests).items()
+        )
     return types
 
 

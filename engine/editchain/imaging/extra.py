@@ -7,7 +7,8 @@ from importlib.util import find_spec
 
 from editchain.errors import ConfigurationError
 
-INSTALL = "pip install 'editchain[darkroom]'"
+NAME = "darkroom"
+INSTALL = f"pip install 'editchain[{NAME}]'"
 
 
 @cache
