@@ -244,6 +244,7 @@ class _Builder:
             elif key is None:
                 key, key_at = value if type(value) is str else self._key(value, at), at
             else:
+                assert isinstance(container, Map)  # noqa: S101  (only a mapping has keys)
                 if value is None or key in container or key == "<<":
                     self._put(container, key, value, key_at, at)
                 else:
