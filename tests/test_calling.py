@@ -18,7 +18,7 @@ from editchain.calling import Caller, Ceiling
 from editchain.committing import Committer
 from editchain.errors import StoreError
 from editchain.http import Client, NotSent, ReplyLost
-from editchain.models import Model
+from editchain.models import Model, Route
 from editchain.planning import plan
 from editchain.providers.base import (
     Absent,
@@ -77,6 +77,9 @@ class Vendor:
 
     def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
         return {}
+
+    def prepared(self, request: Request, route: Route) -> Request:
+        return request
 
     async def upload(self, session: Session, blob: Blob) -> Uploaded:
         self.heard.append("upload")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from editchain.executors.base import Work
     from editchain.journal import Blocked, Journal
     from editchain.ledger import Spending
-    from editchain.providers.base import Polled, Provider, Request
+    from editchain.providers.base import Blob, Polled, Provider, Request
     from editchain.store import Store
 
 MAX_BACKOFF_SECONDS = 30.0
@@ -109,6 +109,8 @@ class Caller:
         self._is_stopping = is_stopping
         self._stop_all = stop_all
         self._closed: dict[str, str] = {}
+        self._handles: dict[tuple[str, bytes], Handle] = {}
+        self._uploading: dict[tuple[str, bytes], anyio.Lock] = {}
         self._chance = chance or random.Random()
 
     async def close(self) -> None:
@@ -146,8 +148,7 @@ class Caller:
                 return await self._take_up(work, request, call, provider, session)
         if route.provider in self._closed:
             raise _Outcome("stopped", self._closed[route.provider])
-        if provider.capabilities.uploads:
-            request = await self._upload(request, provider, session)
+        request = await self._ready(request, provider, session)
         return await self._send(work, request, key, provider, session)
 
     def _session_client(self, name: str, provider: Provider) -> Client:
@@ -157,19 +158,30 @@ class Caller:
 
     # ------------------------------------------------------------------ before the call
 
+    async def _ready(self, request: Request, provider: Provider, session: Session) -> Request:
+        """The request with its pictures as the route wants them, and at the vendor where they are uploaded."""
+        request = await anyio.to_thread.run_sync(provider.prepared, request, session.route)
+        return await self._upload(request, provider, session) if provider.capabilities.uploads else request
+
     async def _upload(self, request: Request, provider: Provider, session: Session) -> Request:
         """Every picture at the vendor once, its handle remembered by digest."""
         handles: dict[bytes, str] = {}
-        name = session.route.provider
         for blob in (one for blobs in request.images.values() for one in blobs):
-            known = self._journal.handle(name, blob.digest)
+            handles[blob.digest] = (await self._handle(blob, provider, session)).handle
+        return replace(request, handles=handles)
+
+    async def _handle(self, blob: Blob, provider: Provider, session: Session) -> Handle:
+        """What the vendor calls a picture; of several calls that need it, one uploads it."""
+        name = session.route.provider
+        async with self._uploading.setdefault((name, blob.digest), anyio.Lock()):
+            known = self._handles.get((name, blob.digest)) or self._journal.handle(name, blob.digest)
             if known is None or (known.expires_at is not None and known.expires_at < self._now() + 60):
                 uploaded = await self._freely(partial(provider.upload, session, blob))
                 known = Handle(name, blob.digest, uploaded.handle, uploaded.expires_at)
                 self._journal.put_handle(known)
                 self._committer.soon()
-            handles[blob.digest] = known.handle
-        return replace(request, handles=handles)
+            self._handles[name, blob.digest] = known
+            return known
 
     async def _begin(self, work: Work, request: Request, key: bytes, attempt: int) -> Call:
         """The intent, on disk, with its ceiling reserved."""
@@ -286,6 +298,8 @@ class Caller:
                 )
             except EditchainError as error:
                 found = Unknown(str(error))
+            if isinstance(found, Accepted) and self._is_anothers(found.vendor_id, call):
+                found = Unknown("The one job that is like it belongs to another call.")
             if isinstance(found, Absent):
                 await self._note(call, "failed", charged="no", ended=True)
                 raise TaskError(f"{answer.message} {call.provider} has no such job, so nothing was charged.")
@@ -297,6 +311,13 @@ class Caller:
             f"{call.price_most or '?'} {call.currency or ''}); it is not sent again by itself.",
         )
 
+    def _is_anothers(self, vendor_id: str, call: Call) -> bool:
+        """Whether a job at the vendor is known as that of another call: equal requests look alike from outside."""
+        return any(
+            one.vendor_id == vendor_id and one.provider == call.provider and one.id != call.id
+            for one in self._journal.calls()
+        )
+
     async def _take_up(
         self, work: Work, request: Request, call: Call, provider: Provider, session: Session
     ) -> Made:
@@ -304,8 +325,9 @@ class Caller:
         if call.vendor_id is not None:
             answer = await self._wait(work, call, provider, session)
             return await self._collect(work, call, answer, provider, session)
+        ready = await self._ready(request, provider, session)
         return await self._look_for(
-            work, request, call, Unknown("An earlier run ended before the reply came."), provider, session
+            work, ready, call, Unknown("An earlier run ended before the reply came."), provider, session
         )
 
     async def _wait(self, work: Work, call: Call, provider: Provider, session: Session) -> Finished | Failed:

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -74,6 +75,12 @@ async def fetch(url: str, rules: Rules = PUBLIC) -> bytes:
     raise FetchError(f"{_shown(url)} leads on more than {MAX_REDIRECTS} times.")
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The system's certificates, read once: reading them costs more than most requests."""
+    return ssl.create_default_context()
+
+
 async def _once(url: str, rules: Rules) -> tuple[int, str | None, bytes]:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in rules.plain_hosts):
@@ -81,7 +88,7 @@ async def _once(url: str, rules: Rules) -> tuple[int, str | None, bytes]:
     if parts.username or parts.password or not parts.hostname:
         raise FetchError(f"{_shown(url)} must name a host, without user or password.")
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=rules.tls or ssl.create_default_context(),
+        ssl_context=rules.tls or _trusted(),
         network_backend=_Judging(rules),
         max_connections=1,
     )
@@ -208,7 +215,7 @@ class Client:
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
             trust_env=False,
-            verify=rules.tls or True,
+            verify=rules.tls or _trusted(),
         )
 
     async def __aenter__(self) -> Client:
@@ -272,7 +279,7 @@ class Client:
         import httpx
 
         async with httpx.AsyncClient(
-            trust_env=False, follow_redirects=False, verify=self._rules.tls or True
+            trust_env=False, follow_redirects=False, verify=self._rules.tls or _trusted()
         ) as bare:
             try:
                 with anyio.fail_after(seconds):

@@ -241,7 +241,7 @@ class Workspace:
 
     def choose(self, step: Step, model: Model) -> Way:
         """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
-        from editchain.providers import LOCAL, PROVIDERS
+        from editchain.providers import LOCAL, PROVIDERS, load
         from editchain.tasks import Way
 
         wanted = (
@@ -266,6 +266,8 @@ class Workspace:
             )
         for route in routes:
             if route.provider in LOCAL or (route.provider in PROVIDERS and self.credentials(route.provider)):
+                if route.provider not in LOCAL:
+                    self._base_url(route.provider, load(route.provider))
                 price = next((price for price in model.prices if price.route == route.provider), None)
                 return Way(model, route, route.provider in LOCAL, price)
         price = next((price for price in model.prices if price.route == routes[0].provider), None)
@@ -297,21 +299,27 @@ class Workspace:
         return tuple(found)
 
     def client(self, name: str, provider: Provider) -> Client:
-        """A client for a provider's host, with its credentials; [providers.NAME] base_url may name another host."""
+        """A client for a provider's host, with its credentials."""
         from editchain.http import PUBLIC, Client, is_public
 
-        base = self.configuration.base_urls.get(name, provider.capabilities.base_url)
         plain = self.configuration.plain_hosts
         rules = replace(
             PUBLIC, plain_hosts=plain, is_allowed=lambda address: is_public(address) or address in plain
         )
-        credentials = self.credentials(name) or ()
-        return Client(
-            base,
-            provider.authorization(credentials),
-            connections=provider.capabilities.concurrency + 4,
-            rules=rules,
-        )
+        headers = provider.authorization(self.credentials(name) or ())
+        connections = provider.capabilities.concurrency + 4
+        return Client(self._base_url(name, provider), headers, connections=connections, rules=rules)
+
+    def _base_url(self, name: str, provider: Provider) -> str:
+        """A provider's host, or the one that [providers.NAME] base_url names. Raises ConfigurationError."""
+        from urllib.parse import urlsplit
+
+        base = self.configuration.base_urls.get(name, provider.capabilities.base_url)
+        if base.startswith("http://") and urlsplit(base).hostname not in self.configuration.plain_hosts:
+            raise ConfigurationError(
+                f"[providers.{name}] base_url {base} is not https:. Name the host in [fetch] plain_hosts to allow it."
+            )
+        return base
 
     def digest_inputs(self, pipeline: Pipeline) -> Digests:
         """The digests of all input files; those that changed since they were last read are read."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from editchain.models import Model, Price, Route
 
 
-@click.command("models", epilog="Examples:\n\n\b\n  editchain models\n  editchain models flux-kontext")
+@click.command("models", epilog="Examples:\n\n\b\n  editchain models\n  editchain models NAME")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(name: str | None, as_json: bool) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PROVIDERS: dict[str, str] = {
     "darkroom": "editchain.providers.darkroom",
+    "scenario": "editchain.providers.scenario",
 }
 
 LOCAL = frozenset({"darkroom"})

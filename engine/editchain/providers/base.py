@@ -172,6 +172,10 @@ class Provider(Protocol):
         """The headers that carry the credentials, in the order of `capabilities.credentials`."""
         ...
 
+    def prepared(self, request: Request, route: Route) -> Request:
+        """The request with its pictures in the form that the route reads; what they are known by does not change."""
+        ...
+
     async def upload(self, session: Session, blob: Blob) -> Uploaded:
         """Brings a picture to the vendor; free and repeatable."""
         ...

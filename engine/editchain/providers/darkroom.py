@@ -10,6 +10,7 @@ from editchain.providers.base import Capabilities, Finished, Refused
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from editchain.models import Route
     from editchain.providers.base import Request, Session, Submitted
 
 is_local = True
@@ -30,6 +31,12 @@ def advise_prompt(prompt: str, fields: Collection[str]) -> Iterable[tuple[int, i
     compiled = compile(prompt)
     found = () if compiled.problems else unused(prompt, compiled.edits, fields)
     return [(one.start, one.end, one.message, one.suggestion) for one in found]
+
+
+def prepared(request: Request, route: Route) -> Request:
+    """As it is: pictures are read here."""
+    _ = route
+    return request
 
 
 async def submit(session: Session | None, request: Request) -> Submitted:
