@@ -45,8 +45,17 @@ def test_the_page_lists_every_code_once() -> None:
 def test_every_code_of_the_page_is_in_the_corpus_or_hard_to_write_there() -> None:
     said = set()
     for path in (ROOT / "tests/corpus/broken").glob("*.yaml"):
-        said.update(re.findall(r"^#! (?:warning )?\S*\d+:\d+ (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-    elsewhere = {"control-character", "too-large", "too-deep", "too-many-paths", "unreadable-file", "missing-colon"}
+        said.update(
+            re.findall(r"^#! (?:warning )?\S*\d+:\d+ (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        )
+    elsewhere = {
+        "control-character",
+        "too-large",
+        "too-deep",
+        "too-many-paths",
+        "unreadable-file",
+        "missing-colon",
+    }
     assert set(codes_on_the_page()) - said <= elsewhere
 
 
@@ -85,7 +94,10 @@ def test_a_place_that_is_spoilt_is_spoken_of_once() -> None:
 def test_a_problem_is_shown_with_its_line() -> None:
     problems = Problems()
     problems.error(Place(Source("x.yaml", "a: b\nprompt: nihgt\n"), 13), "one", "No.", width=5)
-    assert render(problems.in_order()[0]) == "x.yaml:2:9: error: No. [one]\n  2 | prompt: nihgt\n    |         ^^^^^"
+    assert (
+        render(problems.in_order()[0])
+        == "x.yaml:2:9: error: No. [one]\n  2 | prompt: nihgt\n    |         ^^^^^"
+    )
 
 
 def test_a_long_line_is_shown_in_part() -> None:

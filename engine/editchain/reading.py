@@ -96,7 +96,7 @@ class Reader:
         if len(text) > 4096:
             raise Unfit("bad-path", "This path is longer than 4096 characters.")
         if anywhere:
-            return os.path.normpath(os.path.join(base, os.path.expanduser(text)))
+            return os.path.abspath(os.path.join(base, os.path.expanduser(text)))
         if text.startswith(("/", "~")) or (len(text) > 1 and text[1] == ":" and text[0].isalpha()):
             message = f'"{text}" is an absolute path; a recipe may only read inside its workspace.'
             raise Unfit("outside-workspace", message, "Write the path relative to the file it stands in.")
