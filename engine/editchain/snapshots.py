@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RACY_NS = 2_000_000_000
 """A file written less than this before it was looked at may have changed since without its times telling."""
 
-_SHAPE = 1
+_SHAPE = 2
 _Stat = tuple[int, int, int, int]
 
 
@@ -30,10 +30,15 @@ def answer(arguments: list[str]) -> int | None:
             return None
     except (OSError, ValueError, TypeError, KeyError, EOFError):
         return None
-    sys.stderr.write(snapshot["messages"])
-    sys.stdout.write(snapshot["results"])
-    sys.stdout.flush()
     code: int = snapshot["code"]
+    try:
+        sys.stderr.write(snapshot["messages"])
+        sys.stdout.write(snapshot["results"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output went away: nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return code
 
 
@@ -44,6 +49,7 @@ def save(
     files: dict[str, _Stat],
     folders: list[str],
     absent: list[str],
+    present: list[str],
     empty: list[str],
     results: str,
     messages: str,
@@ -51,8 +57,8 @@ def save(
 ) -> None:
     """Keeps an answer. Nothing is kept where a file was written so recently that a change might go unseen.
 
-    `files` are looked at again with size, times and inode; `folders` with their times; `absent` must stay absent, and
-    `empty` absent or without a byte.
+    `files` are looked at again with size, times and inode; `folders` with their times; `absent` must stay absent,
+    `present` there in whatever state, and `empty` absent or without a byte.
     """
     before = time.time_ns() - RACY_NS
     if any(max(stat[1], stat[2]) > before for stat in files.values()):
@@ -68,6 +74,7 @@ def save(
         "files": [(path, *stat) for path, stat in files.items()],
         "folders": [(path, *stat) for path, stat in stats.items()],
         "absent": absent,
+        "present": present,
         "empty": empty,
         "results": results,
         "messages": messages,
@@ -122,6 +129,8 @@ def _holds(snapshot: dict[str, Any]) -> bool:
         if _stat(path) != tuple(known):
             return False
     if any(os.path.lexists(path) for path in snapshot["absent"]):
+        return False
+    if not all(os.path.lexists(path) for path in snapshot["present"]):
         return False
     return not any(os.path.exists(path) and os.stat(path).st_size for path in snapshot["empty"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import tomllib
@@ -49,6 +50,15 @@ _TABLES = (
 )
 
 
+_KEYS = {
+    "store": ("path",),
+    "run": ("workers",),
+    "budget": ("max", "currency"),
+    "fetch": ("plain_hosts",),
+}
+"""What the tables take that are read here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider.
@@ -76,17 +86,24 @@ def read_configuration(root: Path) -> Configuration:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: this is not TOML: {error}.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
     for name in data:
         if name not in _TABLES:
             raise ConfigurationError(
                 f'{path}: there is no "{name}". {did_you_mean(name, _TABLES) or f"There is {one_of(_TABLES)}."}'
             )
+    for name, known in _KEYS.items():
+        for key in _table(path, data, name):
+            if key not in known:
+                offer = did_you_mean(key, known) or f"It takes {one_of(known)}."
+                raise ConfigurationError(f'{path}: [{name}] has no "{key}". {offer}')
     return Configuration(
-        store=_text(path, data, "store", "path"),
+        store=_store(path, data),
         routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
         limits={name: _limits(path, name, value) for name, value in _table(path, data, "limits").items()},
         budget=_table(path, data, "budget") or None,
-        confirm_above=float(data.get("confirm_above", 1.0)),
+        confirm_above=_amount(path, data.get("confirm_above", 1.0)),
         workers=_workers(path, _table(path, data, "run").get("workers")),
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
         base_urls={
@@ -102,10 +119,18 @@ def _table(path: Path, data: Mapping[str, Any], name: str) -> dict[str, Any]:
     return table
 
 
-def _text(path: Path, data: Mapping[str, Any], table: str, name: str) -> str | None:
-    value = _table(path, data, table).get(name)
+def _store(path: Path, data: Mapping[str, Any]) -> str | None:
+    value = _table(path, data, "store").get("path")
     if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{path}: [{table}] {name} is text.")
+        raise ConfigurationError(f"{path}: [store] path is text.")
+    if value is None:
+        return None
+    folder = (path.parent / Path(value).expanduser()).resolve()
+    if path.parent.resolve().is_relative_to(folder):
+        # It would ignore in git, and collect as its own, what lies beside it.
+        raise ConfigurationError(
+            f'{path}: [store] path "{value}" holds the workspace. Name a folder of its own.'
+        )
     return value
 
 
@@ -120,11 +145,20 @@ def _names(path: Path, name: str, value: Any) -> tuple[str, ...]:
 
 def _limits(path: Path, name: str, value: Any) -> dict[str, float]:
     if not isinstance(value, dict) or not all(
-        key in ("concurrency", "per_second") and isinstance(one, (int, float)) and one > 0
+        (key == "concurrency" and type(one) is int and one > 0)
+        or (key == "per_second" and type(one) in (int, float) and 0 < one < math.inf)
         for key, one in value.items()
     ):
-        raise ConfigurationError(f"{path}: [limits.{name}] takes concurrency and per_second, both above 0.")
+        raise ConfigurationError(
+            f"{path}: [limits.{name}] takes concurrency, a whole number from 1, and per_second, a number above 0."
+        )
     return value
+
+
+def _amount(path: Path, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{path}: confirm_above is an amount such as 1.00.")
+    return float(value)
 
 
 def _base_url(path: Path, name: str, value: Any) -> str:
@@ -137,7 +171,7 @@ def _base_url(path: Path, name: str, value: Any) -> str:
 
 
 def _workers(path: Path, value: Any) -> int | None:
-    if value is not None and (not isinstance(value, int) or not 1 <= value <= 256):
+    if value is not None and (type(value) is not int or not 1 <= value <= 256):
         raise ConfigurationError(f"{path}: [run] workers is a whole number from 1 to 256.")
     return value
 
@@ -449,10 +483,12 @@ class Known:
 
 def _shared_by_worktrees(root: Path) -> Path:
     """The workspace whose store a linked git worktree shares: the same folder in the main one."""
-    git = root / ".git"
-    if not git.is_file():
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
+    if top is None or not (top / ".git").is_file():
         return root
-    text = git.read_text(encoding="utf-8", errors="replace")
-    target = Path(text.removeprefix("gitdir:").strip())
-    parts = (root / target).resolve().parts
-    return Path(*parts[: parts.index(".git")]) if ".git" in parts and "worktrees" in parts else root
+    text = (top / ".git").read_text(encoding="utf-8", errors="replace")
+    link = (top / text.removeprefix("gitdir:").strip()).resolve()
+    # such as /main/.git/worktrees/name
+    repository = link.parent.parent
+    is_linked = link.parent.name == "worktrees" and repository.name == ".git" and repository.is_dir()
+    return repository.parent / root.relative_to(top) if is_linked else root

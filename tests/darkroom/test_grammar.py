@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editchain.darkroom.grammar import MAX_LENGTH, instructions
-from editchain.darkroom.grammar import compile as compiled_from
+from editchain.darkroom.grammar import MAX_LENGTH, Compiled, compile, instructions  # noqa: A004
+from editchain.darkroom.vocabulary import RULES, Rule
 
 HERE = Path(__file__).parent
 ACCEPTED: list[tuple[str, list[tuple[str, dict[str, object]]]]] = json.loads(
@@ -26,6 +26,11 @@ REFUSED = (HERE / "refused.txt").read_text("utf-8").splitlines()
 
 def plain(values: Mapping[str, object]) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def compiled_from(prompt: str) -> Compiled:
+    """What a prompt comes to where everything is installed."""
+    return compile(prompt, has_extra=True)
 
 
 @pytest.mark.parametrize(("prompt", "edits"), ACCEPTED, ids=[prompt for prompt, _ in ACCEPTED])
@@ -47,6 +52,16 @@ def test_every_example_of_the_vocabulary_is_its_own_edit(name: str, example: str
     compiled = compiled_from(example)
     assert compiled.problems == ()
     assert [edit.name for edit in compiled.edits] == [name]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.needs_extra], ids=lambda rule: rule.example)
+def test_without_the_extra_what_needs_it_is_a_problem_that_names_it(rule: Rule) -> None:
+    compiled = compile(f"sepia, {rule.example}", has_extra=False)
+    assert [edit.name for edit in compiled.edits] == ["sepia"]
+    (problem,) = compiled.problems
+    assert problem.needs == "darkroom"
+    assert problem.start == len("sepia, ")
+    assert problem.suggestion == "pip install 'editchain[darkroom]' adds them."
 
 
 def test_one_bad_clause_is_reported_at_its_place_and_the_others_are_still_read() -> None:

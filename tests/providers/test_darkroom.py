@@ -27,7 +27,7 @@ def test_an_instruction_that_looks_at_a_reference_needs_one() -> None:
     ((start, end, message, suggestion),) = check_prompt("darkroom", MATCH, ["image"])
     assert MATCH[start:end] == "match the colours of the reference"
     assert "no references" in message
-    assert suggestion == "references: [a picture]"
+    assert suggestion == "Give one under references."
     assert list(check_prompt("darkroom", MATCH, ["image", "references"])) == []
 
 

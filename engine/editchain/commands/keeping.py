@@ -10,7 +10,7 @@ from editchain import schemas, snapshots
 from editchain.reading import Stat, stat_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from editchain.pipeline import Pipeline
     from editchain.workspace import Workspace
@@ -32,16 +32,18 @@ def keep(
     folders = []
     for listed in evidence.listings:
         folder = os.path.dirname(listed) if _MAGIC.intersection(os.path.basename(listed)) else listed
-        if _MAGIC.intersection(folder):
+        if _MAGIC.intersection(folder) or "**" in listed:
             return  # a pattern over folders would have to be walked to be trusted
         folders.append(folder)
     files: dict[str, Stat] = {path: stat for path, (stat, _) in evidence.texts.items()}
     files.update(evidence.images)
-    absent = sorted(evidence.absent)
+    absent = [*sorted(evidence.absent), *_nearer_markers(workspace, pipeline)]
+    git = workspace.root / ".git"
     # Whoever looks into the journal leaves an empty log beside it; one with something in it is a journal that changed.
     log = str(workspace.folder / "journal.db-wal")
     store = [str(workspace.folder / name) for name in ("journal.db", "quarantine")]
-    for path in (*_surroundings(workspace, pipeline), *store, *published):
+    link = [str(git)] if git.is_file() else []  # of a linked worktree, or none
+    for path in (*_surroundings(workspace, pipeline), *store, *link, *published):
         try:
             files[path] = stat_of(os.stat(path))
         except FileNotFoundError:
@@ -54,11 +56,26 @@ def keep(
         files=dict(files),
         folders=folders,
         absent=absent,
+        present=[str(git)] if git.is_dir() else [],
         empty=[log],
         results=results,
         messages=messages,
         code=code,
     )
+
+
+def _nearer_markers(workspace: Workspace, pipeline: Pipeline) -> Iterator[str]:
+    """What would make another folder the workspace, if it came into being."""
+    root = workspace.root
+    is_marked = (root / "editchain.toml").is_file() or (root / ".git").exists()
+    start = pipeline.path.parent.resolve()
+    for folder in (start, *start.parents):
+        if folder == root:
+            if is_marked:
+                return
+            yield str(folder / ".git")
+            continue
+        yield from (str(folder / name) for name in ("editchain.toml", ".git"))
 
 
 def _surroundings(workspace: Workspace, pipeline: Pipeline) -> list[str]:

@@ -13,6 +13,7 @@ from PIL import Image
 from editchain.darkroom.grammar import Edit, changes_shape
 from editchain.errors import OperationError
 from editchain.imaging import blur, colour, drawing, frame, light, match, tone
+from editchain.imaging.colour import black_and_white
 from editchain.imaging.colours import Colour
 from editchain.imaging.compose import mask_of, parse_colour
 from editchain.imaging.draw import Lettering, written
@@ -168,9 +169,13 @@ def _duotone(image: Image.Image, _: Darkroom, *, amount: float, dark: str, light
 
 
 def _match_colours(image: Image.Image, darkroom: Darkroom, *, amount: float) -> Image.Image:
+    return match.match_colours(image, _reference(darkroom), amount)
+
+
+def _reference(darkroom: Darkroom) -> Image.Image:
     if not darkroom.references:
-        raise OperationError("To match the colours of a reference, give one under references.")
-    return match.match_colours(image, darkroom.references[0].convert("RGB"), amount)
+        raise OperationError("The prompt speaks of a reference; give one under references.")
+    return darkroom.references[0].convert("RGB")
 
 
 def _golden_hour(image: Image.Image, _: Darkroom, *, amount: float, side: str = "right") -> Image.Image:
@@ -209,6 +214,103 @@ def _text(
     return written(image, text, Lettering(anchor, size, parse_colour(colour), opacity))
 
 
+# ---- edits that need the extra; each imports it when it is used
+
+
+def _recolour(image: Image.Image, _: Darkroom, *, tolerance: float, **values: str) -> Image.Image:
+    from editchain.imaging.recolour import recoloured
+
+    made = recoloured(image, _rgb(values["colour"]), _rgb(values["into"]), tolerance)
+    return _in_region(image, image, made, values.get("region"))
+
+
+def _colour_pop(
+    image: Image.Image, _: Darkroom, *, colour: str, tolerance: float, region: str | None = None
+) -> Image.Image:
+    from editchain.imaging.recolour import popped
+
+    made = popped(image, _rgb(colour), tolerance)
+    return _in_region(image, black_and_white(image), made, region)
+
+
+def _in_region(
+    image: Image.Image, before: Image.Image, after: Image.Image, region: str | None
+) -> Image.Image:
+    """One picture in a region of the original and another around it."""
+    if region is None:
+        return after
+    if region in ("subject", "background"):
+        alpha = _subject(image)
+        first, second = (after, before) if region == "subject" else (before, after)
+        return Image.composite(first, second, alpha)
+    width, height = before.size
+    piece = (max(1, width // 2), height) if region in ("left", "right") else (width, max(1, height // 2))
+    box = anchored_box(before.size, piece, region)
+    made = before.copy()
+    made.paste(after.crop(box), box[:2])
+    return made
+
+
+def _subject(image: Image.Image) -> Image.Image:
+    from editchain.imaging.subject import subject
+
+    return subject(image)
+
+
+def _dehaze(image: Image.Image, _: Darkroom, *, amount: float) -> Image.Image:
+    from editchain.imaging.restore import dehazed
+
+    return dehazed(image, amount)
+
+
+def _denoise(image: Image.Image, _: Darkroom, *, amount: float) -> Image.Image:
+    from editchain.imaging.restore import denoised
+
+    return denoised(image, amount)
+
+
+def _blur_background(image: Image.Image, _: Darkroom, *, amount: float) -> Image.Image:
+    from editchain.imaging.background import background_blurred
+
+    return (
+        background_blurred(image, _subject(image), max(1.0, min(image.size) * 0.04 * amount))
+        if amount
+        else image
+    )
+
+
+def _replace_background(image: Image.Image, darkroom: Darkroom, *, colour: str | None) -> Image.Image:
+    from editchain.imaging.background import on_background
+
+    behind = _reference(darkroom) if colour is None else Image.new("RGB", image.size, _rgb(colour))
+    return on_background(image, _subject(image), behind)
+
+
+def _replace_sky(image: Image.Image, darkroom: Darkroom) -> Image.Image:
+    from editchain.imaging.background import sky, sky_replaced
+
+    return sky_replaced(image, sky(image), _reference(darkroom), 0.5)
+
+
+def _hide_faces(image: Image.Image, style: str, amount: float) -> Image.Image:
+    from editchain.imaging.faces import faces_hidden, faces_of
+
+    return faces_hidden(image, faces_of(image, 1), style, amount)
+
+
+def _remove_background(image: Image.Image) -> Image.Image:
+    from editchain.imaging.background import cut_out
+
+    solid = image.convert("RGB")
+    return cut_out(solid, _subject(solid))
+
+
+def _straighten(image: Image.Image) -> Image.Image:
+    from editchain.imaging.level import levelled, tilt
+
+    return levelled(image, tilt(image))
+
+
 PAINTINGS: Mapping[str, Painting] = {
     "shadows": lambda image, _, *, amount: tone.shadows(image, amount) if amount else image,
     "highlights": lambda image, _, *, amount: tone.highlights(image, amount) if amount else image,
@@ -243,6 +345,15 @@ PAINTINGS: Mapping[str, Painting] = {
     "grain": lambda image, room, *, amount: light.grain(image, amount, room.source) if amount else image,
     "letterbox": lambda image, _: frame.letterboxed(image, ratio("2.39:1")),
     "text": _text,
+    "recolour": _recolour,
+    "colour_pop": _colour_pop,
+    "dehaze": _dehaze,
+    "denoise": _denoise,
+    "blur_background": _blur_background,
+    "replace_background": _replace_background,
+    "replace_sky": _replace_sky,
+    "blur_faces": lambda image, _, *, amount: _hide_faces(image, "blur", amount),
+    "pixelate_faces": lambda image, _, *, amount: _hide_faces(image, "pixelate", amount),
 }
 """Edits of an RGB picture that keep its size."""
 
@@ -346,5 +457,7 @@ SHAPES: Mapping[str, Painting] = {
         image, rounded(min(image.size) * amount)
     ),
     "extend": _extend,
+    "straighten": _straighten,
+    "remove_background": _remove_background,
 }
 """Edits that change size, outline or frame; RGB or RGBA in and out."""

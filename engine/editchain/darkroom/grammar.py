@@ -14,6 +14,7 @@ from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole
 from editchain.darkroom.slots import NUMBER, Token, Unfit
 from editchain.darkroom.slots import words as slot_words
 from editchain.darkroom.vocabulary import REFERRING, RULES, SHAPING, Rule, macros
+from editchain.imaging.extra import INSTALL, is_installed
 
 MAX_LENGTH = 4096
 MAX_EDITS = 32
@@ -51,9 +52,16 @@ class Compiled:
     problems: tuple[PromptProblem, ...]
 
 
+def compile(prompt: str, has_extra: bool | None = None) -> Compiled:  # noqa: A001 - that is what it does
+    """The edits of a prompt in the order in which they are written, and its problems; never raises.
+
+    Without the extra, instructions that need it are problems; None looks whether it is installed.
+    """
+    return _compiled(prompt, is_installed() if has_extra is None else has_extra)
+
+
 @lru_cache(maxsize=1024)
-def compile(prompt: str) -> Compiled:  # noqa: A001 - that is what it does
-    """The edits of a prompt in the order in which they are written, and its problems; never raises."""
+def _compiled(prompt: str, has_extra: bool) -> Compiled:
     if len(prompt) > MAX_LENGTH:
         return Compiled(
             (), (PromptProblem(0, len(prompt), f"The prompt is longer than {MAX_LENGTH} characters."),)
@@ -61,7 +69,7 @@ def compile(prompt: str) -> Compiled:  # noqa: A001 - that is what it does
     edits: list[Edit] = []
     problems: list[PromptProblem] = []
     for segment in _segments(_tokens(prompt)):
-        for found in _clauses(segment, prompt):
+        for found in _clauses(segment, prompt, has_extra):
             if isinstance(found, Edit):
                 edits.append(found)
             else:
@@ -86,7 +94,11 @@ def changes_shape(edits: Sequence[Edit]) -> tuple[Edit, ...]:
 
 def uses_reference(edits: Sequence[Edit]) -> tuple[Edit, ...]:
     """Those that look at a reference image."""
-    return tuple(edit for edit in edits if edit.name in REFERRING)
+    return tuple(
+        edit
+        for edit in edits
+        if edit.name in REFERRING or (edit.name == "replace_background" and edit.values["colour"] is None)
+    )
 
 
 def misfits(edits: Sequence[Edit], fields: Collection[str]) -> Iterator[PromptProblem]:
@@ -97,19 +109,21 @@ def misfits(edits: Sequence[Edit], fields: Collection[str]) -> Iterator[PromptPr
                 edit.start,
                 edit.end,
                 f'A mask says where a picture is edited, but "{edit.name}" changes its shape or frame.',
-                "a step of its own for it",
+                "Do that in a step of its own.",
             )
     if "references" not in fields:
         for edit in uses_reference(edits):
-            message = f'"{edit.name}" takes its colours from a reference, and there are no references.'
-            yield PromptProblem(edit.start, edit.end, message, "references: [a picture]")
+            message = f'"{edit.name}" takes a reference, and there are no references.'
+            yield PromptProblem(edit.start, edit.end, message, "Give one under references.")
 
 
 def unused(prompt: str, edits: Sequence[Edit], fields: Collection[str]) -> Iterator[PromptProblem]:
     """Fields that a step gives and that none of the edits uses."""
     if "references" in fields and not uses_reference(edits):
         message = "There are references, but no instruction of the prompt uses them."
-        yield PromptProblem(0, len(prompt), message, '"match the colours of the reference", or no references')
+        yield PromptProblem(
+            0, len(prompt), message, 'Say "match the colours of the reference", or leave them out.'
+        )
 
 
 # ---- words
@@ -228,7 +242,7 @@ def _without(segment: list[Token]) -> list[Token]:
 # ---- clauses
 
 
-def _clauses(tokens: list[Token], prompt: str) -> Iterator[Edit | PromptProblem]:
+def _clauses(tokens: list[Token], prompt: str, has_extra: bool) -> Iterator[Edit | PromptProblem]:
     """Reads the longest clause that is understood, again and again; `and` joins two or is part of one."""
     at, verb = 0, None
     while at < len(tokens):
@@ -242,7 +256,10 @@ def _clauses(tokens: list[Token], prompt: str) -> Iterator[Edit | PromptProblem]
             at = end
             continue
         end, rule, captures = found
-        yield _edit(tokens[at:end], rule, captures)
+        if rule.needs_extra and not has_extra:
+            yield _lacking(tokens[at:end], prompt)
+        else:
+            yield _edit(tokens[at:end], rule, captures)
         verb = tokens[at] if tokens[at].text in _CARRIED else verb
         at = end
 
@@ -299,6 +316,12 @@ def _index() -> tuple[tuple[int, ...], Mapping[str, tuple[int, ...]]]:
         if not keys:
             always.append(number)
     return tuple(always), {word: tuple(numbers) for word, numbers in by_word.items()}
+
+
+def _lacking(tokens: Sequence[Token], prompt: str) -> PromptProblem:
+    start, end = tokens[0].start, tokens[-1].end
+    message = f'"{_shown(prompt[start:end])}" needs numpy and OpenCV, which are not installed.'
+    return PromptProblem(start, end, message, f"{INSTALL} adds them.", needs="darkroom")
 
 
 def _edit(tokens: Sequence[Token], rule: Rule, captures: Captures) -> Edit | PromptProblem:

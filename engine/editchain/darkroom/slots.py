@@ -128,6 +128,7 @@ def words() -> frozenset[str]:
         | frozenset(_LETTERING)
         | {word for key in _POSITIONS for word in key}
         | frozenset(_SAME_PLACE)
+        | {"half", "subject", "background"}
     )
 
 
@@ -242,6 +243,13 @@ def _position(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     return None
 
 
+def _region(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    side = _side(tokens, at)
+    if side and _unit(tokens, at + 1, "half"):
+        return at + 2, side[1]
+    return (at + 1, tokens[at].text) if _unit(tokens, at, "subject", "background") else None
+
+
 def _side(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     text = _SAME_PLACE.get(tokens[at].text, tokens[at].text) if at < len(tokens) else ""
     return (at + 1, text) if text in ("left", "right", "top", "bottom") else None
@@ -267,5 +275,6 @@ SLOTS: Mapping[str, Slot] = {
     "stops": _measure(-5, 5, "stops"),
     "position": _position,
     "side": _side,
+    "region": _region,
     "lettering": _lettering,
 }

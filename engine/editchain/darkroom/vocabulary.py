@@ -32,7 +32,7 @@ class Rule:
     """One meaning and the phrases for it.
 
     `values` are what the edit gets unless a gap of the phrase says otherwise. `amounts` is None for an edit
-    without an amount; `sign` turns it round.
+    without an amount; `sign` turns it round. `needs_extra`: without numpy and OpenCV it is refused.
     """
 
     edit: str
@@ -41,6 +41,7 @@ class Rule:
     amounts: Amounts | None = EFFECT
     sign: int = 1
     values: Mapping[str, object] = field(default_factory=dict)
+    needs_extra: bool = False
 
 
 _MACROS = {
@@ -64,6 +65,8 @@ _MACROS = {
     "big": "[in] (<lettering:height> [letters|lettering|text|type|font|print]|<pixels:height> [high|tall|letters|text])",
     "words": "(text|texts|word|words|caption|title|label|heading|headline|message|lettering)",
     "around": "((around|round|to|on|about|for) (@it|edges|edge|outside))",
+    "region": "((in|on|of|within) <region:region> [of @it])",
+    "parts": "(areas|parts|things|objects|bits|tones|ones)",
     "reference": "([first|second|other] (reference|references|reference image|reference picture|reference photo)"
     "|(second|other) (image|picture|photo))",
     "write": "(add|write|put|place|draw|insert|print|overlay|set|type)",
@@ -178,6 +181,9 @@ _TONE = (
     Rule("clarity", "add clarity", (
         *_quality("clarity|structure|texture|definition|local contrast|detail|details|micro contrast"),
         "(bring out|enhance|emphasise) (detail|details|texture|structure) [@on] [@how]")),
+    Rule("dehaze", "remove the haze", (
+        *_doing("dehaze"), "[@how] (remove|clear|cut|cut through) [up|all] (haze|fog|mist|smog) [from @it] [@how]",
+        *_lack("haze|fog|mist|smog")), Amounts(0.3, 0.6, 0.9), needs_extra=True),
     Rule("fade", "faded", (
         *_look("faded|matte|washed out|film fade|faded film"), "[@how] fade [@it] [@how]",
         "[@how] wash out [@it] [@how]", "[@how] (raise|lift) black point [@how]"), Amounts(0.5, 1.0, 1.0)),
@@ -227,6 +233,17 @@ _COLOUR = (
     Rule("invert", "invert the colours", (
         "invert [@it]", "[@mk|@put|as|in|into] [colour|photo|photographic|inverted] negative [@fx] [@on]",
         "[@mk] inverted [@fx]", "invert all colours"), None),
+    Rule("recolour", "change red to teal", (
+        "(change|turn|recolour|convert) [all|everything] <colour:colour> [@parts|colour] (to|into) <colour:into> [@region]",
+        "(replace|swap) [all] <colour:colour> [@parts|colour] (with|by|for) <colour:into> [@region]",
+        "(make|recolour) [all|everything] <colour:colour> @parts <colour:into> [@region]"),
+        None, values={"tolerance": 0.2}, needs_extra=True),
+    Rule("colour_pop", "keep only red in colour", (
+        "keep only <colour:colour> [@parts] [in|as] [colour] [@region]", "only <colour:colour> in colour [@region]",
+        "[@mk|@put|in|into|to] (black and white|bw|monochrome|greyscale) (except|but) [for] <colour:colour> [@parts]",
+        "[@put] [selective colour|colour pop|colour splash] (of|in|with|for|on) <colour:colour>",
+        "[@put] <colour:colour> (colour pop|colour splash|selective colour) [@fx]"),
+        None, values={"tolerance": 0.25}, needs_extra=True),
     Rule("match_colours", "match the colours of the reference", (
         "match [@it] [to] [colours|colouring|palette|look|tones] [of|to|with|from] @reference [@how]",
         "match [@it] [colours|palette|tones] [to|with] @reference [@how]",
@@ -290,6 +307,9 @@ _DETAIL = (
     Rule("vignette", "add a white vignette", (
         "[@put|with] [@how] <colour:colour> vignette [@on] [@how]", "[@put|with] vignette in <colour:colour> [@on]",
         "[@how] (fade|blend) (edges|corners) (to|into) <colour:colour> [@how]"), Amounts(0.25, 0.5, 0.8)),
+    Rule("denoise", "remove the noise", (
+        *_doing("denoise"), "[@how] (remove|clean up|smooth out|smooth) [all] [image|colour] (noise|grain) [from @it] [@how]",
+        *_lack("noise|grain|image noise")), Amounts(0.15, 0.3, 0.6), needs_extra=True),
     Rule("grain", "add film grain", (
         *_layer("film grain|grain|grainy|noise|noisy|analogue grain"), *_quality("grain|film grain|noise"),
         *_being("grainier")), Amounts(0.2, 0.4, 0.8)),
@@ -331,6 +351,9 @@ _FRAME = (
         None, values={"degrees": 90, "anticlockwise": True}),
     Rule("rotate", "turn it upside down", (
         "(turn|rotate|put) [@it] upside down", "[@mk] upside down"), None, values={"degrees": 180}),
+    Rule("straighten", "straighten the horizon", (
+        "(straighten|level) [@it|horizon]", "(fix|correct) horizon", "make (horizon|@it) (level|straight)"),
+        None, needs_extra=True),
     Rule("mirror", "flip horizontally", (
         "(flip|mirror) [@it] (horizontally|left to right|sideways|left right|around vertical axis)",
         "mirror [@it]", "(horizontal|mirror) (flip|mirror|image)", "flop [@it]", "[@mk] mirror image"),
@@ -408,19 +431,50 @@ _FRAME = (
         None, values={"colour": "#ffffff", "anchor": "bottom_right", "height": 0.05, "opacity": 0.6}),
 )  # fmt: skip
 
+_PLACES = (
+    Rule("blur_background", "blur the background", (
+        "[@how] (blur|defocus|soften|blur out) background [of @it] [@how]",
+        "make background [@how] (blurry|blurrier|blurred|out of focus|softer) [@how]",
+        "[@put|with] [@how] (background blur|bokeh|shallow depth of field|blurred background|blurry background)"
+        " [@fx] [@on] [@how]"), Amounts(0.3, 0.5, 0.9), needs_extra=True),
+    Rule("remove_background", "remove the background", (
+        "(remove|delete|erase|cut out|drop|strip) background [from @it|of @it]",
+        "(cut out|isolate|extract) subject [from background]", "make background transparent",
+        "(@put|with|on) transparent background"), None, needs_extra=True),
+    Rule("replace_background", "replace the background with white", (
+        "(replace|change|swap) background (with|to|by|for|into) [plain|solid] <colour:colour> [background|colour]",
+        "make background [plain|solid] <colour:colour>",
+        "(put|place|set) (it|subject) (on|on to|onto|before|in front of) [plain|solid] <colour:colour> background"),
+        None, needs_extra=True),
+    Rule("replace_background", "replace the background with the reference", (
+        "(replace|change|swap) background (with|to|by|for) @reference", "use @reference as [new] background",
+        "(put|place|set) (it|subject) (on|before|in front of) @reference"),
+        None, values={"colour": None}, needs_extra=True),
+    Rule("replace_sky", "replace the sky with the reference", (
+        "(replace|change|swap) sky (with|to|by|for) @reference", "use @reference as [new] sky"),
+        None, needs_extra=True),
+    Rule("blur_faces", "blur the faces", (
+        "[@how] (blur|obscure|hide|anonymise) [all|every|each] (face|faces) [in @it|of @it] [@how]",
+        "make (face|faces) [@how] (blurry|blurred|unrecognisable) [@how]"), Amounts(0.3, 0.5, 0.9), needs_extra=True),
+    Rule("pixelate_faces", "pixelate the faces", (
+        "[@how] (pixelate|censor) [all|every|each] (face|faces) [in @it|of @it] [@how]",
+        "make (face|faces) [@how] pixelated [@how]"), Amounts(0.3, 0.5, 0.9), needs_extra=True),
+)  # fmt: skip
+
 GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "Light and dark": _TONE,
     "Colour": _COLOUR,
     "Looks": _LOOKS,
     "Sharp and soft": _DETAIL,
+    "Subject, background, sky, faces": _PLACES,
     "Shape and frame": _FRAME,
 }
 RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)
 
 SHAPING = frozenset(
     ("crop", "crop_side", "crop_edges", "crop_size", "zoom", "rotate", "mirror", "resize", "scale", "border")
-) | {"polaroid", "rounded_corners", "extend"}
+) | {"polaroid", "rounded_corners", "extend", "straighten", "remove_background"}
 """Edits that change size, outline or frame."""
 
-REFERRING = frozenset(("match_colours",))
+REFERRING = frozenset(("match_colours", "replace_sky"))
 """Edits that look at a reference image."""

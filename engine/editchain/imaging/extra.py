@@ -7,8 +7,7 @@ from importlib.util import find_spec
 
 from editchain.errors import ConfigurationError
 
-NAME = "darkroom"
-INSTALL = f"pip install 'editchain[{NAME}]'"
+INSTALL = "pip install 'editchain[darkroom]'"
 
 
 @cache
