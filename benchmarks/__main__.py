@@ -27,7 +27,9 @@ def main(arguments: Sequence[str]) -> int:
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all where none is named"
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is measured (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=_in_memory(), help="where to work: %(default)s")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where to work: %(default)s"
+    )
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parent / "results.json", help="where the figures go"
     )
@@ -63,12 +65,6 @@ def table(rows: Sequence[Row]) -> str:
             f"| {row.measure} | {row.ours:,.1f} {row.unit} | {row.against} | {row.peer:,.1f} {row.unit} | {row.ratio:.3f} | ≤ {row.reach} | {said} |"
         )
     return "\n".join(lines)
-
-
-def _in_memory() -> Path:
-    """A file system in memory where there is one: the disk's own time would hide ours."""
-    memory = Path("/dev/shm")  # noqa: S108  (a fresh folder is made in it)
-    return memory if memory.is_dir() else Path(tempfile.gettempdir())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import ROUNDS, Row, in_turns, median
+from benchmarks.measuring import ROUNDS, Row, in_memory, in_turns, median
 from benchmarks.tasks import LAYERS, WIDTH, bare, ours
 
 if TYPE_CHECKING:
@@ -16,15 +16,16 @@ TIMES = 10
 def rows(
     folder: Path, *, layers: int = LAYERS, width: int = WIDTH, times: int = TIMES, rounds: int = ROUNDS
 ) -> list[Row]:
-    """CPU for a task among `times` as many, and the peak memory at both sizes."""
+    """CPU for a task among `times` as many, files in memory, and the peak memory of the process at both sizes."""
     few, many = layers * width, layers * width * times
-    used = in_turns(
-        rounds,
-        ours=lambda: ours(folder / "ours", layers, width),
-        bare=lambda: bare(folder / "bare", layers, width),
-        ours_many=lambda: ours(folder / "ours", layers, width * times),
-        bare_many=lambda: bare(folder / "bare", layers, width * times),
-    )
+    with in_memory(folder) as memory:
+        used = in_turns(
+            rounds,
+            ours=lambda: ours(memory / "ours", layers, width),
+            bare=lambda: bare(memory / "bare", layers, width),
+            ours_many=lambda: ours(memory / "ours", layers, width * times),
+            bare_many=lambda: bare(memory / "bare", layers, width * times),
+        )
     counts = {"ours": few, "ours_many": many}
     cpu = {name: [one.cpu_seconds / counts[name] * 1e6 for one in used[name]] for name in counts}
     peak = {name: [one.peak_bytes / 1e6 for one in values] for name, values in used.items()}
