@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.vendors.scenario import KEY, SECRET, Scenario
 from tests.workbench import paint, written
-
 
 RECIPE = """
 inputs:
