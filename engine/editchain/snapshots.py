@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import zlib
+from array import array
 
 TYPE_CHECKING = False  # importing typing for it would be felt here
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 RACY_NS = 2_000_000_000
 """A file written less than this before it was looked at may have changed since without its times telling."""
 
-_SHAPE = 2
+_SHAPE = 3
 _Stat = tuple[int, int, int, int]
 
 
@@ -68,10 +69,16 @@ def save(
         stats[folder] = _stat(folder)
         if stats[folder][1] > before:
             return
+    try:
+        # One text and one row of numbers: ten thousand files are read back in a fraction of the time.
+        numbers = array("q", [number for stat in files.values() for number in stat]).tobytes()
+    except OverflowError:
+        return  # an inode beyond what fits
     snapshot = {
         "shape": _SHAPE,
         "who": _who(arguments),
-        "files": [(path, *stat) for path, stat in files.items()],
+        "files": "\0".join(files),
+        "numbers": numbers,
         "folders": [(path, *stat) for path, stat in stats.items()],
         "absent": absent,
         "present": present,
@@ -116,7 +123,10 @@ def _find(arguments: list[str]) -> dict[str, Any] | None:
 
 def _holds(snapshot: dict[str, Any]) -> bool:
     stat = os.stat
-    for path, size, mtime, ctime, inode in snapshot["files"]:
+    numbers = iter(array("q", snapshot["numbers"]))
+    for path, size, mtime, ctime, inode in zip(
+        snapshot["files"].split("\0"), numbers, numbers, numbers, numbers, strict=True
+    ):
         found = stat(path)
         if (
             found.st_mtime_ns != mtime
