@@ -298,3 +298,57 @@ outputs: {s: {from: $s, format: jpeg}, page: $page, hangs: $hangs, bad: $bad}
         (tmp_path / "w").rename(tmp_path / backend)
     assert found[0] == found[1]
     assert found[0][0] == {"done": 5, "failed": 1, "skipped": 1}
+
+
+@pytest.mark.parametrize("output", ["{from: $s, path: s.png}", "{from: $s, path: s.jpg}"])
+def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, output: str) -> None:
+    """Also when another picture is wanted by then: what was about to be written is journalled before."""
+    from editchain.journal import Journal
+
+    text = f"steps:\n  s: {{operation: flip, image: a.png}}\noutputs:\n  s: {output}\n"
+    file = bench.write(text)
+    bench.run(file)
+    older = bench.rows("published")
+
+    class Dies(Exception):
+        pass
+
+    class Dying:
+        """The journal of a process that dies when the files are there and are to be noted."""
+
+        def __init__(self, journal: Journal) -> None:
+            self.journal = journal
+            self.left = 0
+
+        def put_published(self, row: object) -> None:
+            if self.left == 0:
+                raise Dies
+            self.left -= 1
+            self.journal.put_published(row)  # type: ignore[arg-type]  # rows pass through
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.journal, name)
+
+    from editchain import running
+    from editchain.recording import Publisher
+
+    bench.write(text.replace("a.png", "b.png"))
+    bench.run(file, out="aside")
+    with bench.workspace() as workspace:
+        from editchain.commands.planned import planned
+
+        plan = planned(workspace, file).plan
+        wanted = running.wanted_copies(workspace.journal, plan)
+        dying = Dying(workspace.journal)
+        publisher = Publisher(workspace.store, dying, str(bench.root / "out"), str(file), "x")  # type: ignore[arg-type]  # it is a journal in all but name
+        with pytest.raises(Dies):
+            publisher.publish(wanted, workers=1)
+    assert bench.published() == bench.published("aside")
+    assert [row for row in bench.rows("published") if row["path"].endswith(("out/s.png", "out/s.jpg"))] == older
+    # A third picture is wanted now: the file is ours to replace.
+    bench.write(text.replace("flip, image: a.png", "flip, image: a.png, direction: vertical"))
+    ran = bench.run(file)
+    assert ran.report.publication.left_alone == []
+    assert len(ran.report.publication.written) == 1
+    assert bench.run(file, prune=True).report.publication.pruned == []
+    assert list((bench.root / ".editchain/publishing").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import stat
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 from editchain.artifacts import ImageSource
 from editchain.dimensions import keys_at
 from editchain.entries import Published
-from editchain.errors import EditchainError, ImageError
+from editchain.errors import ImageError
 from editchain.planning import published_tasks
+from editchain.platform import disk_error
 from editchain.publishing import FORMATS, folded, path_of, template
 from editchain.reading import stat_of
 
@@ -74,10 +76,15 @@ class Todo:
     found: bytes | None = None
     guard: str | None = None
 
-    @property
-    def is_there(self) -> bool:
-        """Whether a file is there already."""
-        return self.found is not None
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file whose bytes are known: `data` where they are not the result's own; `problem` where there are none."""
+
+    todo: Todo
+    digest: bytes
+    data: bytes | None = None
+    problem: str | None = None
 
 
 @dataclass(slots=True)
@@ -151,11 +158,54 @@ def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
     return {**fixed, **keys_at(one.dimensions, at)} if one.dimensions else dict(fixed)
 
 
+ENCODED = 64
+"""How many files are encoded before they are written: their bytes are in memory meanwhile."""
+
+
 def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     """Items by the group of some thousands, so that no more than one group has to be held."""
     left = iter(items)
     while group := list(itertools.islice(left, GROUP)):
         yield group
+
+
+class Begun:
+    """What a pipeline began to write below the output folders, kept until the journal has it."""
+
+    def __init__(self, folder: str, pipeline: str) -> None:
+        self._path = f"{folder}/publishing/{sha256(os.fsencode(pipeline)).hexdigest()[:16]}"
+        self._known: set[tuple[str, str]] | None = None
+
+    def has(self, path: str, digest: bytes) -> bool:
+        """Whether a file with these bytes is one that a run was writing when it died."""
+        if self._known is None:
+            try:
+                with open(self._path, "rb") as file:
+                    words = os.fsdecode(file.read()).split("\0")
+            except OSError:
+                words = []
+            # The last ones may be cut.
+            self._known = set(zip(words[0:-1:2], words[1:-1:2], strict=False))
+        return (path, digest.hex()) in self._known
+
+    def note(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Says durably what is about to be written; raises StoreError."""
+        text = "".join(f"{path}\0{digest.hex()}\0" for path, digest in files)
+        if not text:
+            return
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(self._path, "ab") as file:
+                file.write(os.fsencode(text))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+
+    def end(self) -> None:
+        """The journal has it all."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
 
 
 class Publisher:
@@ -177,6 +227,7 @@ class Publisher:
         self._pipeline = pipeline
         self._run = run
         self._overwrite = overwrite
+        self._begun = Begun(str(store.folder), pipeline)
         self._below = os.path.join(self._out, "")
         self._seen: dict[str, str] = {}
         self._new_folders: dict[str, bool] = {}
@@ -215,24 +266,34 @@ class Publisher:
         """Writes what is not there yet; flushes it and notes it in the journal, durably, by the group. Raises StoreError."""
         result = self._begin()
         for group in groups(wanted):
-            self._publish_group(self._look(group, result), result, workers)
+            todo = self._look(group, result)
+            self._publish_some([one for one in todo if one.copy.format is None], result, workers)
+            encoded = [one for one in todo if one.copy.format is not None]
+            for start in range(0, len(encoded), ENCODED):
+                self._publish_some(encoded[start : start + ENCODED], result, workers)
+        self._begun.end()
         return result
 
-    def _publish_group(self, todo: list[Todo], result: Publication, workers: int) -> None:
+    def _publish_some(self, todo: list[Todo], result: Publication, workers: int) -> None:
+        """Notes what is about to be written, then writes it: the files of who dies in between are known for ours."""
+        if not todo:
+            return
         rows: list[Published] = []
-        written: list[str] = []
-        for one, row in zip(todo, self._carry_out(todo, workers), strict=True):
-            if isinstance(row, EditchainError):
-                result.failed.append((one.path, str(row)))
-                continue
-            if row is None:
-                result.left_alone.append((one.path, one.guard or ""))
-                continue
-            rows.append(row)
-            if one.is_there and row.digest == one.found:
+        writing: list[Ready] = []
+        for ready in self._prepared(todo, workers):
+            one = ready.todo
+            if ready.problem is not None:
+                result.failed.append((one.path, ready.problem))
+            elif one.found == ready.digest:
+                rows.append(self._row(ready, os.lstat(one.path)))
                 result.unchanged += 1
+            elif one.guard:
+                result.left_alone.append((one.path, one.guard))
             else:
-                written.append(one.path)
+                writing.append(ready)
+        self._begun.note((ready.todo.path, ready.digest) for ready in writing)
+        rows += [self._row(ready, self._write(ready)) for ready in writing]
+        written = [ready.todo.path for ready in writing]
         result.written += written
         if written:
             self._store.sync({os.path.dirname(path) for path in written})
@@ -263,6 +324,8 @@ class Publisher:
             if row.pipeline != self._pipeline and not is_wanted:
                 return f"it was published by {os.path.basename(row.pipeline)}"
             return Todo(path, copy, digest)
+        if digest is not None and self._begun.has(path, digest):
+            return Todo(path, copy, digest)
         return Todo(
             path,
             copy,
@@ -286,34 +349,27 @@ class Publisher:
             self._new_folders[folder] = is_new
         return is_new
 
-    def _carry_out(self, todo: list[Todo], workers: int) -> list[Published | EditchainError | None]:
-        """A row for each file that is there now as wanted, None for each that is left alone, the error of one that
-        cannot be written in its format; in order.
-        """
+    def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
         if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
             with ThreadPoolExecutor(workers) as pool:
-                return list(pool.map(self._carry_out_one, todo))
-        return [self._carry_out_one(one) for one in todo]
+                return list(pool.map(self._prepare, todo))
+        return [self._prepare(one) for one in todo]
 
-    def _carry_out_one(self, one: Todo) -> Published | EditchainError | None:
-        try:
-            return self._written(one)
-        except ImageError as error:
-            return error
-
-    def _written(self, one: Todo) -> Published | None:
+    def _prepare(self, one: Todo) -> Ready:
         copy = one.copy
         if copy.format is None:
-            if one.found == copy.digest:
-                return self._row(one, os.lstat(one.path), copy.digest)
-            return (
-                None if one.guard else self._row(one, self._store.publish(copy.digest, one.path), copy.digest)
-            )
-        data = self._encoded(copy, copy.format)
-        digest = sha256(data).digest()
-        if one.found == digest:
-            return self._row(one, os.lstat(one.path), digest)
-        return None if one.guard else self._row(one, self._store.publish_bytes(data, one.path), digest)
+            return Ready(one, copy.digest)
+        try:
+            data = self._encoded(copy, copy.format)
+        except ImageError as error:
+            return Ready(one, b"", problem=str(error))
+        return Ready(one, sha256(data).digest(), data)
+
+    def _write(self, ready: Ready) -> os.stat_result:
+        path = ready.todo.path
+        if ready.data is None:
+            return self._store.publish(ready.digest, path)
+        return self._store.publish_bytes(ready.data, path)
 
     def _encoded(self, copy: Copy, form: str) -> bytes:
         from editchain.imaging import codec
@@ -321,12 +377,12 @@ class Publisher:
         image = codec.decode(self._store.read(copy.digest))
         return codec.encode(image, form, quality=copy.quality, lossless=copy.lossless, compact=True)
 
-    def _row(self, one: Todo, found: os.stat_result, digest: bytes) -> Published:
-        copy = one.copy
+    def _row(self, ready: Ready, found: os.stat_result) -> Published:
+        copy = ready.todo.copy
         return Published(
-            one.path,
+            ready.todo.path,
             *stat_of(found),
-            digest,
+            ready.digest,
             copy.digest,
             copy.encoding,
             self._pipeline,
