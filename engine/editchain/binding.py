@@ -76,13 +76,15 @@ class Binder:
             bound = part if isinstance(part, str) else self._inside_text(part, source, at)
             if bound is UNKNOWN:
                 is_known = False
-            else:
+            elif isinstance(bound, Pick) or not parts or isinstance(parts[-1], Pick):
                 parts.append(bound if isinstance(bound, Pick) else str(bound))
+            else:
+                parts[-1] = f"{parts[-1]}{bound}"
         if not is_known:
             return UNKNOWN
         if any(isinstance(part, Pick) for part in parts):
             return Joined(tuple(parts))
-        return "".join(str(part) for part in parts)
+        return str(parts[0]) if parts else ""
 
     # ------------------------------------------------------------------ plain fields
 
