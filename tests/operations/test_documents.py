@@ -148,6 +148,14 @@ def test_every_rule_across_fields_has_a_sentence(name: str) -> None:
         ("recolour", {"colour": "red", "into": "blue", "box": [0, 0, 1, 1], "mask": "$m"}),
         ("recolour", {"colour": "red"}),
         ("faces", {"least": 0}),
+        ("curves", {}),
+        ("curves", {"master": [[0, 0]]}),
+        ("perspective", {"corners": [[0, 0], [1, 0], [1, 1]]}),
+        ("watermark", {}),
+        ("watermark", {"text": "a", "logo": "$l"}),
+        ("merge", {}),
+        ("split", {"channel": "cyan"}),
+        ("upscale", {"factor": 20}),
     ],
 )
 def test_what_cannot_mean_anything_is_invalid(name: str, fields: dict[str, Any]) -> None:
@@ -169,6 +177,7 @@ def test_what_cannot_mean_anything_is_invalid(name: str, fields: dict[str, Any])
         ("mask", {"by": "alpha", "masks": ["$a"]}, "masks"),
         ("background", {"action": "remove", "radius": 9}, "radius"),
         ("background", {"colour": "red"}, "action"),
+        ("watermark", {"logo": "$l", "colour": "red"}, "colour"),
     ],
 )
 def test_what_would_be_ignored_warns(name: str, fields: dict[str, Any], field: str) -> None:

@@ -16,6 +16,7 @@ from PIL import Image, ImageChops, ImageStat
 from editchain.errors import OperationError
 from editchain.imaging import extra
 from editchain.imaging.codec import decode, encode
+from editchain.imaging.lut import neutral
 from editchain.operations import OPERATIONS, load
 from editchain.operations.base import Picture
 
@@ -81,21 +82,32 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "contact_sheet": {"images": [photo(), photo(seed=2), photo(size=(30, 60))]},
     "convert": {"image": photo(), "mode": "grey"},
     "crop": {"image": photo(), "aspect_ratio": "1:1"},
+    "curves": {"image": photo(), "master": [[0, 0], [0.4, 0.6], [1, 1]]},
     "dehaze": {"image": photo()},
     "denoise": {"image": photo()},
     "faces": {"image": asset("astronaut.jpg", (140, 0, 320, 200))},
     "flip": {"image": photo()},
+    "grain": {"image": photo()},
     "inpaint": {"image": photo(), "box": [0.4, 0.4, 0.1, 0.1]},
+    "lut": {"image": photo(), "table": neutral(4)},
     "mask": {"image": photo(), "by": "luminance"},
+    "match_colours": {"image": photo(), "reference": photo(seed=2)},
+    "merge": {"image": photo(), "alpha": photo("L", seed=2)},
     "pad": {"image": photo(), "aspect_ratio": "1:1"},
+    "perspective": {"image": photo(), "corners": [[10, 5], [80, 8], [90, 60], [4, 50]]},
     "protect": {"image": photo(), "edited": photo(seed=2), "box": [0.2, 0.2, 0.5, 0.5]},
     "recolour": {"image": photo(), "colour": "grey", "into": "red", "tolerance": 1},
     "resize": {"image": photo(), "width": 48},
     "rotate": {"image": photo(), "degrees": 12},
     "sharpen": {"image": photo()},
     "sky": {"image": photo(), "replacement": photo(seed=2), "mask": half_mask()},
+    "split": {"image": photo(), "channel": "green"},
     "straighten": {"image": horizon(2)},
     "text": {"image": photo(), "text": "Hi"},
+    "trim": {"image": photo()},
+    "upscale": {"image": photo()},
+    "vignette": {"image": photo()},
+    "watermark": {"image": photo(), "text": "Draft"},
 }
 
 

@@ -161,6 +161,37 @@ def rotated(
     return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=expand, fillcolor=colour)
 
 
+def straight_on(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:
+    """The part between four corners, in pixels from the top left clockwise, as a rectangle of a size."""
+    width, height = check_size(size)
+    flat = [value for x, y in (corners[0], corners[3], corners[2], corners[1]) for value in (x, y)]
+    mode = "RGBa" if image.mode == "RGBA" else image.mode
+    source = image.convert(mode)
+    matrix = _projection([(0, 0), (0, height), (width, height), (width, 0)], flat)
+    made = source.transform((width, height), Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BICUBIC)
+    return made.convert(image.mode)
+
+
+def _projection(outer: list[tuple[int, int]], flat: list[float]) -> list[float]:
+    """The eight numbers of the projection that takes the outer corners to those of the picture."""
+    rows: list[list[Fraction]] = []
+    for (x, y), (u, v) in zip(outer, zip(flat[::2], flat[1::2], strict=True), strict=True):
+        to_x, to_y = Fraction(u), Fraction(v)
+        rows.append([*map(Fraction, (x, y, 1, 0, 0, 0)), -to_x * x, -to_x * y, to_x])
+        rows.append([*map(Fraction, (0, 0, 0, x, y, 1)), -to_y * x, -to_y * y, to_y])
+    for column in range(8):
+        pivot = next((row for row in range(column, 8) if rows[row][column]), None)
+        if pivot is None:
+            raise OperationError("The four corners do not enclose an area.")
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        rows[column] = [value / rows[column][column] for value in rows[column]]
+        for row in range(8):
+            if row != column and rows[row][column]:
+                factor = rows[row][column]
+                rows[row] = [a - factor * b for a, b in zip(rows[row], rows[column], strict=True)]
+    return [float(row[8]) for row in rows]
+
+
 def fill_of(mode: str, colour: tuple[int, ...]) -> int | tuple[int, ...]:
     """The colour, RGB or RGBA, in the terms of a mode: L, RGB or RGBA."""
     red, green, blue, alpha = (*colour, 255)[:4]

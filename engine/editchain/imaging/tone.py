@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import pairwise
 
 from PIL import Image, ImageFilter, ImageOps
+
+from editchain.errors import OperationError
 
 Curve = Callable[[float], float]
 """From 0 to 1 onto 0 to 1, in sRGB values."""
@@ -90,6 +94,40 @@ def inverted() -> Curves:
 def solarised(amount: float) -> Curves:
     """The brighter half turned round, as in a print that saw light too early."""
     return alike(lambda value: value + amount * (2 * min(value, 1 - value) - value))
+
+
+def through(points: list[list[float]]) -> Curve:
+    """The smooth curve through points [from, to]; between two of them it stays between them.
+
+    Raises OperationError where the first numbers do not rise.
+    """
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    if any(after <= before for before, after in pairwise(xs)):
+        raise OperationError(
+            "The points of a curve go from dark to bright: their first numbers have to rise."
+        )
+    slopes = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(points)]
+    tangents = [slopes[0], *(_between(*pair) for pair in pairwise(slopes)), slopes[-1]]
+
+    def curve(value: float) -> float:
+        if value <= xs[0] or value >= xs[-1]:
+            return ys[0] if value <= xs[0] else ys[-1]
+        at = bisect_right(xs, value) - 1
+        width = xs[at + 1] - xs[at]
+        t = (value - xs[at]) / width
+        return (
+            (1 + 2 * t) * (1 - t) ** 2 * ys[at]
+            + t * (1 - t) ** 2 * width * tangents[at]
+            + t * t * (3 - 2 * t) * ys[at + 1]
+            + t * t * (t - 1) * width * tangents[at + 1]
+        )
+
+    return curve
+
+
+def _between(before: float, after: float) -> float:
+    """The slope at a point between two slopes (Fritsch and Butland): flat where they turn."""
+    return 0.0 if before * after <= 0 else 2 * before * after / (before + after)
 
 
 def auto_levels(image: Image.Image) -> Image.Image:
