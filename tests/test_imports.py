@@ -19,7 +19,7 @@ ORDER = (
     # errors and nouns
     "errors", "artifacts", "pipeline",
     # text to a checked pipeline
-    "diagnostics", "accidents", "syntax", "references", "schemas", "scalars", "models", "imaging", "reading",
+    "diagnostics", "nodes", "shortcut", "accidents", "syntax", "references", "schemas", "scalars", "models", "imaging", "reading",
     "tables", "inputs", "scope", "values", "existence", "resolving", "binding", "drafts", "loops", "ruling",
     "steps", "publishing", "outputs", "ordering", "handing", "loading", "bundle",
     # a plan
