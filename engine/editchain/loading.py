@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editchain.artifacts import ImageSource
 from editchain.binding import Binder
 from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
 from editchain.drafts import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter
@@ -539,7 +540,7 @@ class FileLoader:
 
 
 _NO_MAPPING = "A pipeline file is a mapping."
-_HOLD_NO_PICTURES = frozenset((str, int, float, bool))
+_HOLD_NO_PICTURES = frozenset((str, int, float, bool, ImageSource))
 
 
 def _mapping(root: Map, key: str) -> Map:
