@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.workbench import Remembered, free_way, keys_of, paint, plan_of, step_of, written
+from tests.workbench import Remembered, free_way, keys_of, paint, plan_of, shipped, step_of, written
 
+from editchain.errors import PipelineError
 from editchain.expansion import BadPlan
 from editchain.tasks import AFTER, RUN, Plan, Way
 
@@ -139,7 +140,9 @@ def the_file_is_json(files: Files) -> None:
 
 @same
 def the_file_is_in_block_style(files: Files) -> None:
-    files.text = yaml.safe_dump(yaml.safe_load(files.text), default_flow_style=False, indent=7, sort_keys=False)
+    files.text = yaml.safe_dump(
+        yaml.safe_load(files.text), default_flow_style=False, indent=7, sort_keys=False
+    )
 
 
 @same
@@ -220,7 +223,10 @@ def a_literal_replaces_an_input(files: Files) -> None:
 
 @same
 def an_input_replaces_literals(files: Files) -> None:
-    files.swap("  mood:", "  grain: {type: string, default: add film grain}\n  first: {type: integer, default: 4}\n  mood:")
+    files.swap(
+        "  mood:",
+        "  grain: {type: string, default: add film grain}\n  first: {type: integer, default: 4}\n  mood:",
+    )
     files.swap("prompt: add film grain", "prompt: $grain")
     files.swap("seed: 4", "seed: $first")
 
@@ -282,7 +288,9 @@ def a_picture_is_a_data_url(files: Files) -> None:
 @same
 def the_pipeline_moves(files: Files) -> None:
     files.name = "some/where/else.yaml"
-    files.text = files.text.replace("default: a.png", "default: ../../a.png").replace("default: b.png", "default: ../../b.png")
+    files.text = files.text.replace("default: a.png", "default: ../../a.png").replace(
+        "default: b.png", "default: ../../b.png"
+    )
 
 
 @same
@@ -307,7 +315,10 @@ def a_table_replaces_the_loop(files: Files) -> None:
 
 @same
 def mappings_replace_the_loops_values(files: Files) -> None:
-    files.swap("{tone: [sepia, black and white]}", "{tone: [{name: x, words: sepia, how: 0.5}, {name: y, words: black and white, how: 0.5}]}")
+    files.swap(
+        "{tone: [sepia, black and white]}",
+        "{tone: [{name: x, words: sepia, how: 0.5}, {name: y, words: black and white, how: 0.5}]}",
+    )
     files.swap("prompt: $tone", "prompt: $tone.words")
     files.swap("strength: 0.5", "strength: $tone.how")
 
@@ -320,12 +331,17 @@ def a_list_replaces_the_loop(files: Files) -> None:
 
 @same
 def the_loop_is_written_out(files: Files) -> None:
-    files.text = files.text.replace(
-        "  look:\n    for_each: {tone: [sepia, black and white]}\n    image: $tidy\n    references: [$other]\n    prompt: $tone\n    strength: 0.5\n",
-        "  one: {image: $tidy, references: [$other], prompt: sepia, strength: 0.5}\n"
-        "  two: {image: $tidy, references: [$other], prompt: black and white, strength: 0.5}\n",
-    ).replace("  small: {operation: resize, image: $look, width: 4}\n", "  s1: {operation: resize, image: $one, width: 4}\n  s2: {operation: resize, image: $two, width: 4}\n").replace(
-        "$small.*", "$s1, $s2"
+    files.text = (
+        files.text.replace(
+            "  look:\n    for_each: {tone: [sepia, black and white]}\n    image: $tidy\n    references: [$other]\n    prompt: $tone\n    strength: 0.5\n",
+            "  one: {image: $tidy, references: [$other], prompt: sepia, strength: 0.5}\n"
+            "  two: {image: $tidy, references: [$other], prompt: black and white, strength: 0.5}\n",
+        )
+        .replace(
+            "  small: {operation: resize, image: $look, width: 4}\n",
+            "  s1: {operation: resize, image: $one, width: 4}\n  s2: {operation: resize, image: $two, width: 4}\n",
+        )
+        .replace("$small.*", "$s1, $s2")
     )
 
 
@@ -347,7 +363,10 @@ def references_are_gathered_from_an_input(files: Files) -> None:
 
 @same
 def samples_are_written_out(files: Files) -> None:
-    files.swap("  many: {image: $tidy, prompt: add film grain, num_samples: 2, seed: 4}", "  m1: {image: $tidy, prompt: add film grain, seed: 4}\n  m2: {image: $tidy, prompt: add film grain, seed: 5}")
+    files.swap(
+        "  many: {image: $tidy, prompt: add film grain, num_samples: 2, seed: 4}",
+        "  m1: {image: $tidy, prompt: add film grain, seed: 4}\n  m2: {image: $tidy, prompt: add film grain, seed: 5}",
+    )
     files.swap("  many: $many", "  m1: $m1\n  m2: $m2")
 
 
@@ -379,13 +398,18 @@ def anchors_share_values(files: Files) -> None:
 
 @same
 def what_a_run_needs_is_said(files: Files) -> None:
-    files.swap("make it $mood", "make it $mood, retry: {attempts: 5, delay: 2}, timeout: 30, provider: darkroom")
+    files.swap(
+        "make it $mood", "make it $mood, retry: {attempts: 5, delay: 2}, timeout: 30, provider: darkroom"
+    )
     files.swap("columns: 3", "columns: 3, missing: drop, after: [many]")
 
 
 @same
 def the_pipeline_says_more_of_itself(files: Files) -> None:
-    files.swap("version: 1\n", "version: 1\nname: other\ndescription: for people\nbudget: {max: 1.00, currency: USD}\n")
+    files.swap(
+        "version: 1\n",
+        "version: 1\nname: other\ndescription: for people\nbudget: {max: 1.00, currency: USD}\n",
+    )
 
 
 @pytest.mark.parametrize("rewrite", SAME)
@@ -582,7 +606,9 @@ def test_just_what_changed_is_made_again_when(files: Files, rewrite: str) -> Non
     change, wanted = OTHER[rewrite]
     change(files)
     after = files.plan(stored(before))
-    found = {one.name.rpartition("/")[2]: one.states.count(RUN) + one.states.count(AFTER) for one in after.steps}
+    found = {
+        one.name.rpartition("/")[2]: one.states.count(RUN) + one.states.count(AFTER) for one in after.steps
+    }
     assert {name: count for name, count in found.items() if count} == wanted
     assert not after.is_settled
 
@@ -604,7 +630,10 @@ steps:
 
 def test_equal_tasks_of_two_pipelines_have_one_key(files: Files) -> None:
     before = files.plan()
-    files.name, files.text = "q.yaml", "version: 1\nsteps: {x: {model: darkroom, image: a.png, prompt: make it warmer}}\n"
+    files.name, files.text = (
+        "q.yaml",
+        "version: 1\nsteps: {x: {model: darkroom, image: a.png, prompt: make it warmer}}\n",
+    )
     assert files.plan(stored(before)).is_settled
 
 
@@ -639,7 +668,9 @@ steps:
   small: {operation: flip, image: $first}
 """
     apart = files.plan()
-    assert step_of(looped, "made").keys == [step_of(apart, name).keys[0] for name in ("first", "second", "third")]
+    assert step_of(looped, "made").keys == [
+        step_of(apart, name).keys[0] for name in ("first", "second", "third")
+    ]
     assert step_of(looped, "small").keys[0] == step_of(apart, "small").keys[0]
 
 
@@ -659,7 +690,9 @@ def test_what_follows_a_deterministic_step_does_not_hang_on_its_bytes(files: Fil
     files.text = "version: 1\nsteps:\n  made: {model: darkroom, image: a.png, prompt: sepia}\n  small: {operation: flip, image: $made}\n"
     key = step_of(files.plan(), "made").keys[0]
     assert key is not None
-    assert keys_of(files.plan(Remembered({key: b"1" * 32}))) == keys_of(files.plan(Remembered({key: b"2" * 32})))
+    assert keys_of(files.plan(Remembered({key: b"1" * 32}))) == keys_of(
+        files.plan(Remembered({key: b"2" * 32}))
+    )
 
 
 def test_protect_and_expect_leave_the_key_of_the_call(files: Files) -> None:
@@ -684,6 +717,36 @@ def test_vendor_options_of_order_only_are_equal(files: Files) -> None:
     assert keys_of(files.plan()) == keys_of(first)
 
 
+def test_pictures_handed_to_a_sub_pipeline_come_from_their_own_steps(files: Files) -> None:
+    files.put(
+        "sub.yaml",
+        "version: 1\ninputs: {pictures: {type: images}}\nsteps:\n  turned: {operation: flip, image: $pictures}\n",
+    )
+    files.text = """\
+version: 1
+steps:
+  one: {model: darkroom, image: a.png, prompt: sepia}
+  two: {model: darkroom, image: b.png, prompt: cooler}
+  pack: {pipeline: sub.yaml, with: {pictures: [$one, $two, b.png]}}
+outputs: {all: $pack.turned}
+"""
+    packed = files.plan()
+    files.text = """\
+version: 1
+steps:
+  one: {model: darkroom, image: a.png, prompt: sepia}
+  two: {model: darkroom, image: b.png, prompt: cooler}
+  x: {operation: flip, image: $one}
+  y: {operation: flip, image: $two}
+  z: {operation: flip, image: b.png}
+"""
+    apart = files.plan()
+    turned = step_of(packed, "pack/turned")
+    assert turned.keys == [step_of(apart, name).keys[0] for name in "xyz"]
+    assert [[producer.name for producer, _ in turned.needs(at)] for at in range(3)] == [["one"], ["two"], []]
+    assert files.plan(stored(packed)).is_settled
+
+
 def test_a_task_whose_protecting_mask_was_excluded_does_not_exist(files: Files) -> None:
     files.text = """\
 version: 1
@@ -691,7 +754,9 @@ steps:
   shape: {for_each: {tone: [sepia, cooler]}, exclude: [{tone: sepia}], model: darkroom, image: a.png, prompt: $tone}
   made: {for_each: {tone: [sepia, cooler]}, model: darkroom, image: b.png, prompt: $tone, protect: $shape}
 """
-    assert [one.task_name(at) for one in files.plan().steps if one.is_protect for at in one.ordinals()] == ["made[tone=cooler]"]
+    assert [one.task_name(at) for one in files.plan().steps if one.is_protect for at in one.ordinals()] == [
+        "made[tone=cooler]"
+    ]
 
 
 # ---------------------------------------------------------------------- samples and takes
@@ -732,8 +797,9 @@ def test_a_key_hangs_on_the_version_of_a_document(files: Files) -> None:
     files.text = "version: 1\nsteps: {s: {operation: flip, image: a.png}, m: {model: darkroom, image: a.png, prompt: sepia}}\n"
     plan = files.plan()
     assert step_of(plan, "s").identity(0) is not None
-    assert str(step_of(plan, "s").identity(0)).splitlines()[1] == "operation=flip 1"
-    assert str(step_of(plan, "m").identity(0)).splitlines()[1] == "model=darkroom 1"
+    behaviour, version = shipped().operations["flip"].behaviour, shipped().models["darkroom"].version
+    assert str(step_of(plan, "s").identity(0)).splitlines()[1] == f"operation=flip {behaviour}"
+    assert str(step_of(plan, "m").identity(0)).splitlines()[1] == f"model=darkroom {version}"
     # Neither names of files or steps, nor the machine.
     assert str(files.folder) not in str(step_of(plan, "m").identity(0))
 
@@ -746,8 +812,14 @@ def test_an_asset_is_known_by_its_id(files: Files) -> None:
 
 
 def test_everything_excluded_is_an_error(files: Files) -> None:
-    files.text = "version: 1\nsteps: {m: {for_each: {x: [sepia]}, exclude: [{x: sepia}], model: darkroom, image: a.png, prompt: $x}}\n"
-    with pytest.raises(BadPlan, match="every combination is excluded"):
+    """Where it takes several steps to exclude everything, only the plan can tell."""
+    files.text = """\
+version: 1
+steps:
+  m: {for_each: {x: [sepia, cooler]}, exclude: [{x: sepia}], model: darkroom, image: a.png, prompt: $x}
+  n: {for_each: {x: [sepia, cooler]}, exclude: [{x: cooler}], operation: composite, image: $m, overlay: b.png}
+"""
+    with pytest.raises((BadPlan, PipelineError), match="exclude"):
         files.plan()
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-
 from tests.workbench import Bench, facts, step_of
 
 if TYPE_CHECKING:
@@ -38,7 +37,9 @@ outputs:
         with Image.open(both.root / "out" / name) as image:
             assert image.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[name.rpartition(".")[2]]
             image.load()
-    assert [row["task"] for row in both.rows("published") if row["path"].endswith("sepia/a.webp")] == ["s[photo=a, tone=sepia]"]
+    assert [row["task"] for row in both.rows("published") if row["path"].endswith("sepia/a.webp")] == [
+        "s[photo=a, tone=sepia]"
+    ]
 
 
 @pytest.mark.parametrize(("output", "name", "form"), [
@@ -50,7 +51,9 @@ outputs:
     ("{from: $s, path: x, format: webp}", "x.webp", "WEBP"),
     ("{from: $s, path: x.webp, lossless: true}", "x.webp", "WEBP"),
 ])  # fmt: skip
-def test_the_extension_decides_the_format_else_format_does(bench: Bench, output: str, name: str, form: str) -> None:
+def test_the_extension_decides_the_format_else_format_does(
+    bench: Bench, output: str, name: str, form: str
+) -> None:
     bench.run(bench.write(f"steps:\n  s: {{operation: flip, image: a.png}}\noutputs:\n  s: {output}\n"))
     assert list(bench.published()) == [name]
     with Image.open(bench.root / "out" / name) as image:
@@ -58,7 +61,9 @@ def test_the_extension_decides_the_format_else_format_does(bench: Bench, output:
 
 
 def test_a_result_keeps_its_own_format_and_bytes(bench: Bench) -> None:
-    file = bench.write("steps:\n  s: {operation: convert, image: a.png, format: webp, lossless: true}\n  t: {operation: flip, image: a.png}\n")
+    file = bench.write(
+        "steps:\n  s: {operation: convert, image: a.png, format: webp, lossless: true}\n  t: {operation: flip, image: a.png}\n"
+    )
     ran = bench.run(file)
     published = bench.published()
     assert sorted(published) == ["s.webp", "t.png"]
@@ -67,7 +72,9 @@ def test_a_result_keeps_its_own_format_and_bytes(bench: Bench) -> None:
 
 
 def test_published_again_nothing_is_written(both: Bench) -> None:
-    file = both.write("steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: $s\n  j: {from: $s, format: jpeg, quality: 70}\n")
+    file = both.write(
+        "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: $s\n  j: {from: $s, format: jpeg, quality: 70}\n"
+    )
     both.run(file)
     stats = {path: os.stat(path) for path in (both.root / "out").iterdir()}
     again = both.run(file)
@@ -102,7 +109,9 @@ def test_what_was_there_before_is_left_alone(bench: Bench) -> None:
 
 
 def test_a_file_that_was_only_touched_or_copied_is_still_ours(bench: Bench) -> None:
-    file = bench.write("steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: $s\n  j: {from: $s, format: jpeg}\n")
+    file = bench.write(
+        "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: $s\n  j: {from: $s, format: jpeg}\n"
+    )
     bench.run(file)
     for path in (bench.root / "out").iterdir():
         data = path.read_bytes()
@@ -168,16 +177,23 @@ def test_a_link_to_the_very_picture_is_no_published_file(bench: Bench) -> None:
     target = bench.root / "out/s.png"
     kept = target.rename(bench.root / "kept.png")
     target.symlink_to(kept)
-    assert bench.run(file).report.publication.left_alone == [(str(target), "somebody changed it since it was published")]
+    assert bench.run(file).report.publication.left_alone == [
+        (str(target), "somebody changed it since it was published")
+    ]
 
 
-def test_a_folder_in_the_place_of_a_file_and_a_file_in_the_place_of_a_folder_are_left_alone(bench: Bench) -> None:
+def test_a_folder_in_the_place_of_a_file_and_a_file_in_the_place_of_a_folder_are_left_alone(
+    bench: Bench,
+) -> None:
     (bench.root / "out/s.png").mkdir(parents=True)
     (bench.root / "out/deep").write_bytes(b"")
     file = bench.write(FLIP + "  d: {from: $s, path: deep/s.png}\n  ok: $s\n")
     for overwrite in (False, True):
         ran = bench.run(file, overwrite=overwrite)
-        assert [why for _, why in ran.report.publication.left_alone] == ["a folder stands in its place", "a file stands in the place of its folder"]
+        assert [why for _, why in ran.report.publication.left_alone] == [
+            "a folder stands in its place",
+            "a file stands in the place of its folder",
+        ]
     assert (bench.root / "out/ok.png").is_file()
 
 
@@ -192,11 +208,15 @@ def test_two_pipelines_do_not_take_each_others_files(bench: Bench) -> None:
     bench.run(one)
     first = bench.published()
     ran = bench.run(two)
-    assert ran.report.publication.left_alone == [(str(bench.root / "out/s.png"), "it was published by one.yaml")]
+    assert ran.report.publication.left_alone == [
+        (str(bench.root / "out/s.png"), "it was published by one.yaml")
+    ]
     assert bench.published() == first
     # Nor when the file was touched since, or when only the quality differs.
     (bench.root / "out/s.png").touch()
-    assert bench.run(two).report.publication.left_alone == [(str(bench.root / "out/s.png"), "it was published by one.yaml")]
+    assert bench.run(two).report.publication.left_alone == [
+        (str(bench.root / "out/s.png"), "it was published by one.yaml")
+    ]
     # The same picture under the same name is one file.
     assert bench.run(bench.write(FLIP, "three.yaml")).report.publication.left_alone == []
     bench.run(two, overwrite=True)
@@ -204,7 +224,9 @@ def test_two_pipelines_do_not_take_each_others_files(bench: Bench) -> None:
 
 
 def test_another_quality_of_another_pipeline_is_left_alone_too(bench: Bench) -> None:
-    text = "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: {from: $s, path: s.jpg, quality: 90}\n"
+    text = (
+        "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: {from: $s, path: s.jpg, quality: 90}\n"
+    )
     bench.run(bench.write(text, "one.yaml"))
     first = bench.published()
     assert bench.run(bench.write(text.replace("90", "20"), "two.yaml")).report.publication.left_alone
@@ -212,7 +234,9 @@ def test_another_quality_of_another_pipeline_is_left_alone_too(bench: Bench) -> 
 
 
 def test_prune_removes_what_no_output_names_any_more(bench: Bench) -> None:
-    file = bench.write("steps:\n  s: {for_each: {x: [sepia, cooler]}, model: darkroom, image: a.png, prompt: $x}\n")
+    file = bench.write(
+        "steps:\n  s: {for_each: {x: [sepia, cooler]}, model: darkroom, image: a.png, prompt: $x}\n"
+    )
     bench.run(file)
     other = bench.write(FLIP, "other.yaml")
     bench.run(other)
@@ -234,11 +258,15 @@ def test_prune_leaves_what_somebody_changed(bench: Bench) -> None:
     assert bench.published()["s.png"] == b"mine"
 
 
-@pytest.mark.parametrize("output", ["$s", "{from: $s, path: 'x/{pics}.jpg'}", "{from: $s, path: 'x/{pics}', format: webp}"])
+@pytest.mark.parametrize(
+    "output", ["$s", "{from: $s, path: 'x/{pics}.jpg'}", "{from: $s, path: 'x/{pics}', format: webp}"]
+)
 def test_the_files_of_failed_tasks_stay(both: Bench, output: str) -> None:
     both.paint("pics/1.png", (1, 2, 3), (40, 40))
     both.paint("pics/2.png", (4, 5, 6), (40, 40))
-    file = both.write(f"inputs: {{pics: {{type: images, default: pics}}}}\nsteps:\n  s: {{operation: flip, image: $pics}}\noutputs:\n  s: {output}\n")
+    file = both.write(
+        f"inputs: {{pics: {{type: images, default: pics}}}}\nsteps:\n  s: {{operation: flip, image: $pics}}\noutputs:\n  s: {output}\n"
+    )
     both.run(file)
     before = both.published()
     assert len(before) == 2
@@ -252,7 +280,9 @@ def test_the_files_of_failed_tasks_stay(both: Bench, output: str) -> None:
 
 
 def test_a_format_that_cannot_hold_the_picture_fails_that_file_alone(both: Bench) -> None:
-    file = both.write("steps:\n  s: {operation: resize, image: a.png, width: 16384, height: 1, fit: exact}\noutputs:\n  w: {from: $s, path: w.webp}\n  p: {from: $s, path: p.png}\n  j: {from: $s, path: j.jpg}\n")
+    file = both.write(
+        "steps:\n  s: {operation: resize, image: a.png, width: 16384, height: 1, fit: exact}\noutputs:\n  w: {from: $s, path: w.webp}\n  p: {from: $s, path: p.png}\n  j: {from: $s, path: j.jpg}\n"
+    )
     ran = both.run(file)
     assert ran.report.exit_code == 1
     ((path, why),) = ran.report.publication.failed
@@ -268,9 +298,18 @@ def test_a_run_leaves_no_temporary_files(bench: Bench) -> None:
 
 
 def test_a_stored_row_says_what_was_published_and_how(bench: Bench) -> None:
-    bench.run(bench.write("steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: {from: $s, path: s.jpg, quality: 55}\n"))
+    bench.run(
+        bench.write(
+            "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: {from: $s, path: s.jpg, quality: 55}\n"
+        )
+    )
     (row,) = bench.rows("published")
-    assert (row["path"], row["encoding"], row["output"], row["task"]) == (str(bench.root / "out/s.jpg"), "jpeg quality=55 lossless=False", "s", "s")
+    assert (row["path"], row["encoding"], row["output"], row["task"]) == (
+        str(bench.root / "out/s.jpg"),
+        "jpeg quality=55 lossless=False",
+        "s",
+        "s",
+    )
     assert row["pipeline"] == str(bench.root / "p.yaml")
     assert row["size"] == len(bench.published()["s.jpg"])
 
@@ -344,7 +383,9 @@ def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, o
         with pytest.raises(Dies):
             publisher.publish(wanted, workers=1)
     assert bench.published() == bench.published("aside")
-    assert [row for row in bench.rows("published") if row["path"].endswith(("out/s.png", "out/s.jpg"))] == older
+    assert [
+        row for row in bench.rows("published") if row["path"].endswith(("out/s.png", "out/s.jpg"))
+    ] == older
     # A third picture is wanted now: the file is ours to replace.
     bench.write(text.replace("flip, image: a.png", "flip, image: a.png, direction: vertical"))
     ran = bench.run(file)

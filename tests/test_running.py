@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from PIL import Image
+from tests.workbench import Bench, step_of
 
 from editchain.errors import StoreError
 from editchain.executors.base import Failure, Made
 from editchain.scheduling import Stop
-from tests.workbench import Bench, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,9 @@ TWENTY = "[" + ", ".join(f'"{n}"' for n in range(20)) + "]"
 
 
 def test_a_run_makes_what_is_missing_and_then_nothing(both: Bench) -> None:
-    file = both.write("steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, num_samples: 2}\n  page: {operation: contact_sheet, images: $s.*}\n")
+    file = both.write(
+        "steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, num_samples: 2}\n  page: {operation: contact_sheet, images: $s.*}\n"
+    )
     first = both.run(file)
     assert first.counts == {"done": 3}
     assert first.report.exit_code == 0
@@ -44,7 +46,9 @@ def test_a_run_makes_what_is_missing_and_then_nothing(both: Bench) -> None:
 
 
 def test_more_samples_make_only_the_difference(both: Bench) -> None:
-    file = both.write("steps:\n  s: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 2}\n")
+    file = both.write(
+        "steps:\n  s: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 2}\n"
+    )
     both.run(file)
     before = both.published()
     both.write("steps:\n  s: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 4}\n")
@@ -55,7 +59,11 @@ def test_more_samples_make_only_the_difference(both: Bench) -> None:
 
 
 def test_derived_seeds_are_recorded_and_fixed_ones_count_up(bench: Bench) -> None:
-    bench.run(bench.write("steps:\n  s: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 2}\n  f: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 3, seed: 7}\n  o: {operation: flip, image: a.png}\n"))
+    bench.run(
+        bench.write(
+            "steps:\n  s: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 2}\n  f: {model: darkroom, image: a.png, prompt: add film grain, num_samples: 3, seed: 7}\n  o: {operation: flip, image: a.png}\n"
+        )
+    )
     rows = bench.rows("results")
     derived = [row for row in rows if row["kind"] == "model" and row["seed"] not in (7, 8, 9)]
     assert sorted(row["take"] for row in derived) == [1, 2]
@@ -75,17 +83,24 @@ def test_a_derived_seed_is_not_the_machines_business(tmp_path: Path) -> None:
 
 
 def test_the_journal_says_what_was_run(bench: Bench) -> None:
-    file = bench.write("steps:\n  s: {operation: flip, image: a.png}\n  bad: {operation: crop, image: a.png, box: [0, 0, 900, 900]}\n")
+    file = bench.write(
+        "steps:\n  s: {operation: flip, image: a.png}\n  bad: {operation: crop, image: a.png, box: [0, 0, 900, 900]}\n"
+    )
     ran = bench.run(file)
     (row,) = bench.rows("runs")
     assert (row["id"], row["outcome"], row["exit_code"], row["pipeline"]) == ("run-1", "failed", 1, str(file))
-    assert row["counts"] == '{"failed": 1, "done": 1, "cached": 0}' or row["counts"] == '{"done": 1, "failed": 1, "cached": 0}'
+    assert (
+        row["counts"] == '{"failed": 1, "done": 1, "cached": 0}'
+        or row["counts"] == '{"done": 1, "failed": 1, "cached": 0}'
+    )
     assert row["ended_at"] > row["started_at"]
     (task,) = bench.rows("run_tasks")
     assert (task["run"], task["task"], task["outcome"]) == ("run-1", "bad", "failed")
     assert task["reason"] == ran.report.run.troubles[0].message
     with bench.workspace() as workspace:
-        assert set(workspace.journal.run_keys("run-1") or []) == {key for one in ran.plan.steps for key in one.keys}
+        assert set(workspace.journal.run_keys("run-1") or []) == {
+            key for one in ran.plan.steps for key in one.keys
+        }
     assert bench.rows("claims") == []
     assert [row["path"] for row in bench.rows("files")] == [str(bench.root / "a.png")]
 
@@ -153,7 +168,9 @@ def test_a_picture_that_cannot_be_decoded_fails_its_task_and_nothing_else(both: 
     both.paint("pics/2.png", (4, 5, 6), (64, 64))
     cut = both.root / "pics/1.png"
     cut.write_bytes(cut.read_bytes()[:-40])
-    file = both.write("inputs: {pics: {type: images, default: pics}}\nsteps:\n  s: {operation: flip, image: $pics}\n  t: {operation: flip, image: $s, direction: vertical}\noutputs: {t: $t}\n")
+    file = both.write(
+        "inputs: {pics: {type: images, default: pics}}\nsteps:\n  s: {operation: flip, image: $pics}\n  t: {operation: flip, image: $s, direction: vertical}\noutputs: {t: $t}\n"
+    )
     ran = both.run(file)
     assert ran.report.exit_code == 1
     assert ran.counts == {"done": 2, "failed": 1, "skipped": 1}
@@ -187,7 +204,15 @@ def test_a_picture_that_may_not_be_read_fails_its_task(bench: Bench) -> None:
 
         found = planned(workspace, file)
         inner = running.local_executor(workspace, found.digests, 1)
-        report = anyio.run(lambda: running.run(workspace, found.plan, found.digests, running.Options(str(bench.root / "out")), executor=Hiding(inner)))
+        report = anyio.run(
+            lambda: running.run(
+                workspace,
+                found.plan,
+                found.digests,
+                running.Options(str(bench.root / "out")),
+                executor=Hiding(inner),
+            )
+        )
     assert report.exit_code == 1
     assert "a.png cannot be read: No such file or directory" in report.run.troubles[0].message
 
@@ -200,7 +225,11 @@ def test_a_picture_that_changes_under_the_run_is_not_taken_for_the_old_one(bench
     with bench.workspace() as workspace:
         found = planned(workspace, file)
         bench.paint("a.png", (9, 9, 9))
-        report = anyio.run(lambda: running.run(workspace, found.plan, found.digests, running.Options(str(bench.root / "out"))))
+        report = anyio.run(
+            lambda: running.run(
+                workspace, found.plan, found.digests, running.Options(str(bench.root / "out"))
+            )
+        )
     assert report.exit_code == 1
     assert "changed while the run was going on" in report.run.troubles[0].message
     assert bench.rows("results") == []
@@ -211,7 +240,9 @@ def test_a_picture_that_changes_under_the_run_is_not_taken_for_the_old_one(bench
 
 
 def test_an_operation_that_cannot_do_what_is_asked_fails_with_its_words(both: Bench) -> None:
-    file = both.write("steps:\n  s: {operation: crop, image: a.png, box: [0, 0, 900, 900]}\n  t: {operation: flip, image: a.png}\n")
+    file = both.write(
+        "steps:\n  s: {operation: crop, image: a.png, box: [0, 0, 900, 900]}\n  t: {operation: flip, image: a.png}\n"
+    )
     ran = both.run(file)
     assert ran.report.exit_code == 1
     assert ran.counts == {"done": 1, "failed": 1}
@@ -221,11 +252,15 @@ def test_an_operation_that_cannot_do_what_is_asked_fails_with_its_words(both: Be
 
 
 def test_expectations_fail_their_task_and_keep_the_picture(both: Bench) -> None:
-    file = both.write("steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, expect: {min_width: 100}}\n  t: {operation: flip, image: $s}\n")
+    file = both.write(
+        "steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, expect: {min_width: 100}}\n  t: {operation: flip, image: $s}\n"
+    )
     ran = both.run(file)
     assert ran.counts == {"done": 1, "failed": 1, "skipped": 1}
     assert "not what the step expects" in ran.report.run.troubles[0].message
-    both.write("steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, expect: {min_width: 8}}\n  t: {operation: flip, image: $s}\n")
+    both.write(
+        "steps:\n  s: {model: darkroom, image: a.png, prompt: sepia, expect: {min_width: 8}}\n  t: {operation: flip, image: $s}\n"
+    )
     assert both.run(file).made_by == ["s", "t"]
     assert len([row for row in both.rows("results") if row["kind"] == "model"]) == 1
 
@@ -242,11 +277,11 @@ def test_a_picture_that_is_gone_from_the_store_is_made_again(bench: Bench, how: 
     plan = bench.plan(bench.root / "p.yaml")
     with bench.workspace() as workspace:
         victim = workspace.store.path(step_of(plan, which).digests[0])
-    os.chmod(victim, 0o644)  # noqa: PTH101
+    os.chmod(victim, 0o644)
     if how == "missing":
-        os.unlink(victim)  # noqa: PTH108
+        os.unlink(victim)
     else:
-        with open(victim, "r+b") as file:  # noqa: PTH123
+        with open(victim, "r+b") as file:
             file.write(b"rot")
     if which == "one":  # something that needs it has to be made
         bench.write(CHAIN.replace("one: $one, two: $two, ", "").replace("width: 4", "width: 5"))
@@ -281,15 +316,25 @@ main()
 
 
 @pytest.mark.parametrize("limit", [300, 3_000, 60_000, 150_000])
-def test_a_full_disk_ends_the_run_in_a_sentence_and_it_goes_on_once_there_is_room(bench: Bench, limit: int) -> None:
+def test_a_full_disk_ends_the_run_in_a_sentence_and_it_goes_on_once_there_is_room(
+    bench: Bench, limit: int
+) -> None:
     """No file may grow beyond a limit, which the journal, a picture or a published file meets at some point."""
     bench.paint("big.png", size=(400, 300))
-    bench.write("steps:\n  s: {model: darkroom, image: big.png, prompt: add film grain}\n  t: {operation: flip, image: $s}\n  j: {operation: convert, image: $s, format: jpeg}\n")
-    ran = subprocess.run([sys.executable, "-c", LIMITED, str(limit), "run", "p.yaml"], cwd=bench.root, capture_output=True, text=True, timeout=60)
+    bench.write(
+        "steps:\n  s: {model: darkroom, image: big.png, prompt: add film grain}\n  t: {operation: flip, image: $s}\n  j: {operation: convert, image: $s, format: jpeg}\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), "run", "p.yaml"],
+        cwd=bench.root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ran.returncode == 5, ran.stderr
     assert "Traceback" not in ran.stderr
     assert "editchain: " in ran.stderr
-    assert [path for path in bench.root.rglob(".editchain-*.tmp")] == []
+    assert list(bench.root.rglob(".editchain-*.tmp")) == []
     code, _, messages = bench.command("run", "p.yaml")
     assert code == 0, messages
     assert len(bench.published()) == 2
@@ -312,7 +357,9 @@ def test_trouble_with_the_disk_comes_out_of_a_run_as_itself(both: Bench) -> None
 
 
 def test_a_tidy_stop_keeps_what_was_made(both: Bench) -> None:
-    file = both.write("steps:\n  t: {for_each: {n: " + TWENTY + "}, operation: text, image: a.png, text: $n}\n")
+    file = both.write(
+        "steps:\n  t: {for_each: {n: " + TWENTY + "}, operation: text, image: a.png, text: $n}\n"
+    )
     stop = Stop()
 
     class Stopping:
@@ -347,10 +394,18 @@ main()
 
 def interrupted(bench: Bench, *signals: int) -> tuple[int, str, float]:
     """A run of slow pictures that gets signals once it is at work: exit code, messages, and how long it took to end."""
-    bench.write("inputs: {pics: {type: images, default: pics}}\nsteps:\n  s: {operation: flip, image: $pics}\n")
+    bench.write(
+        "inputs: {pics: {type: images, default: pics}}\nsteps:\n  s: {operation: flip, image: $pics}\n"
+    )
     for number in range(12):
         bench.paint(f"pics/{number:02}.png", (number, 2, 3))
-    process = subprocess.Popen([sys.executable, "-c", SLOW, "run", "p.yaml"], cwd=bench.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "run", "p.yaml"],
+        cwd=bench.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     began = time.monotonic()
@@ -362,7 +417,9 @@ def interrupted(bench: Bench, *signals: int) -> tuple[int, str, float]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_a_run_tidily_and_the_same_command_goes_on(bench: Bench, number: int, code: int) -> None:
+def test_a_signal_stops_a_run_tidily_and_the_same_command_goes_on(
+    bench: Bench, number: int, code: int
+) -> None:
     returned, messages, seconds = interrupted(bench, number)
     assert returned == code, messages
     assert "the same command goes on from here" in messages
@@ -392,16 +449,27 @@ def test_a_second_signal_ends_a_run_at_once(bench: Bench) -> None:
 
 def test_two_runs_at_once_share_the_work(bench: Bench) -> None:
     bench.paint("a.png", size=(300, 200))
-    bench.write(f"steps:\n  s: {{for_each: {{n: {TWENTY}}}, operation: text, image: a.png, text: $n}}\n  t: {{operation: flip, image: $s}}\n  page: {{operation: contact_sheet, images: $t.*}}\noutputs: {{page: $page, t: {{from: $t, format: jpeg}}}}\n")
+    bench.write(
+        f"steps:\n  s: {{for_each: {{n: {TWENTY}}}, operation: text, image: a.png, text: $n}}\n  t: {{operation: flip, image: $s}}\n  page: {{operation: contact_sheet, images: $t.*}}\noutputs: {{page: $page, t: {{from: $t, format: jpeg}}}}\n"
+    )
     processes = [
-        subprocess.Popen([*COMMAND, "run", "p.yaml", "-o", f"out{number}", "--json"], cwd=bench.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*COMMAND, "run", "p.yaml", "-o", f"out{number}", "--json"],
+            cwd=bench.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for number in range(2)
     ]
     outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     import json
 
-    done = [sum(json.loads(line).get("outcome") == "done" for line in results.splitlines()) for results, _ in outputs]
+    done = [
+        sum(json.loads(line).get("outcome") == "done" for line in results.splitlines())
+        for results, _ in outputs
+    ]
     assert sum(done) == 41
     assert len(bench.rows("results")) == 41
     assert bench.published("out0") == bench.published("out1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,11 @@ class Lab:
         return [beat.task for beat in self.beats]
 
     def most_at_once(self, lane: str) -> int:
-        edges = sorted([(beat.began, 1) for beat in self.beats if beat.lane == lane] + [(beat.ended, -1) for beat in self.beats if beat.lane == lane], key=lambda edge: (edge[0], edge[1]))
+        edges = sorted(
+            [(beat.began, 1) for beat in self.beats if beat.lane == lane]
+            + [(beat.ended, -1) for beat in self.beats if beat.lane == lane],
+            key=lambda edge: (edge[0], edge[1]),
+        )
         most = now = 0
         for _, step in edges:
             now += step
@@ -142,7 +147,14 @@ def go(backend: tuple[str, bool], work: Callable[[], Any]) -> Any:
     return anyio.run(work, backend=name, backend_options=options)
 
 
-def carry_out(plan: Plan, lab: Lab, *, backend: tuple[str, bool] = ("trio", True), during: Callable[[Scheduler], Any] | None = None, **options: Any) -> tuple[Run, list[Ended]]:
+def carry_out(
+    plan: Plan,
+    lab: Lab,
+    *,
+    backend: tuple[str, bool] = ("trio", True),
+    during: Callable[[Scheduler], Any] | None = None,
+    **options: Any,
+) -> tuple[Run, list[Ended]]:
     ended: list[Ended] = []
 
     async def work() -> Run:
@@ -165,7 +177,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(folder: Path, text: str | dict[str, Any], known: Remembered | None = None, **options: Any) -> Plan:
+def planned(
+    folder: Path, text: str | dict[str, Any], known: Remembered | None = None, **options: Any
+) -> Plan:
     file = folder / "p.yaml"
     file.write_text("version: 1\n" + text if isinstance(text, str) else yaml.safe_dump(text, sort_keys=False))
     return plan_of(file, known, choose=vendors, **options)
@@ -183,7 +197,13 @@ def outcomes(plan: Plan, ended: list[Ended]) -> dict[str, list[str]]:
 
 
 def test_the_board_gives_out_what_is_ready_the_most_urgent_first() -> None:
-    board = Board(4, [(0, 2), (1, 2), (2, 3)], lambda task: "x" if task == 1 else "local", lambda task: [1.0, 2.0, 3.0, 4.0][task], range(4))
+    board = Board(
+        4,
+        [(0, 2), (1, 2), (2, 3)],
+        lambda task: "x" if task == 1 else "local",
+        lambda task: [1.0, 2.0, 3.0, 4.0][task],
+        range(4),
+    )
     assert board.lanes() == ["local", "x"]
     assert board.take("local", 9) == [0]
     assert board.take("x", 9) == [1]
@@ -210,9 +230,17 @@ def random_pipeline(rng: random.Random) -> dict[str, Any]:
         source = rng.choice([None, *earlier]) if earlier else None
         if kind == "sheet":
             used = rng.sample(earlier, min(len(earlier), rng.randint(0, 3)))
-            step = {"operation": "contact_sheet", "images": ["a.png", *(f"${one}.*" for one in used)], "columns": rng.choice([1, number + 2])}
+            step = {
+                "operation": "contact_sheet",
+                "images": ["a.png", *(f"${one}.*" for one in used)],
+                "columns": rng.choice([1, number + 2]),
+            }
         else:
-            step = {"model": kind, "image": f"${source}" if source else "a.png", "prompt": rng.choice(["sepia", "make it warmer", "make it cooler"])}
+            step = {
+                "model": kind,
+                "image": f"${source}" if source else "a.png",
+                "prompt": rng.choice(["sepia", "make it warmer", "make it cooler"]),
+            }
             if source in looped:
                 looped.add(name)
             elif rng.random() < 0.5:
@@ -265,7 +293,10 @@ def test_random_graphs_end_as_the_naive_model_says(folder: Path, seed: int) -> N
         fails=lambda work: _mark(work.plan, work.ordinal) in failing,
         workers=rng.randint(1, 3),
     )
-    lanes = {lane_of("flux-kontext"): Lane(rng.randint(1, 3), rng.choice([None, 0.5, 4.0])), lane_of("gpt-image-2"): Lane(rng.randint(1, 2))}
+    lanes = {
+        lane_of("flux-kontext"): Lane(rng.randint(1, 3), rng.choice([None, 0.5, 4.0])),
+        lane_of("gpt-image-2"): Lane(rng.randint(1, 2)),
+    }
     wanted = expected(plan, failing)
     run, ended = carry_out(plan, lab, lanes=lanes)
     # Everything has one outcome, and it is the right one.
@@ -273,7 +304,11 @@ def test_random_graphs_end_as_the_naive_model_says(folder: Path, seed: int) -> N
     found: dict[Task, str] = {}
     for one in plan.steps:
         for at in one.ordinals():
-            found[one.name, at] = "ok" if one.states[at] == CACHED else next(e.outcome for e in run.troubles if e.task == one.task_name(at))
+            found[one.name, at] = (
+                "ok"
+                if one.states[at] == CACHED
+                else next(e.outcome for e in run.troubles if e.task == one.task_name(at))
+            )
     assert found == wanted
     # Each once, each key once.
     assert len(lab.worked) == len(set(lab.worked))
@@ -293,11 +328,15 @@ def test_random_graphs_end_as_the_naive_model_says(folder: Path, seed: int) -> N
         assert lab.most_at_once(lane) <= limit.concurrency
         if limit.per_second is not None:
             begins = sorted(beat.began for beat in lab.beats if beat.lane == lane)
-            assert all(later - sooner >= 1 / limit.per_second - 1e-6 for sooner, later in zip(begins, begins[1:], strict=False))
+            assert all(
+                later - sooner >= 1 / limit.per_second - 1e-6 for sooner, later in itertools.pairwise(begins)
+            )
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_stop_at_any_moment_starts_nothing_more_and_leaves_an_outcome_for_everything(folder: Path, seed: int) -> None:
+def test_a_stop_at_any_moment_starts_nothing_more_and_leaves_an_outcome_for_everything(
+    folder: Path, seed: int
+) -> None:
     rng = random.Random(1000 + seed)
     plan = planned(folder, random_pipeline(rng))
     lab = Lab(seconds=lambda work: rng.uniform(0.1, 3.0))
@@ -326,9 +365,14 @@ def test_both_event_loops_come_to_the_same(folder: Path, seed: int) -> None:
         plan = planned(folder, random_pipeline(rng))
         marks = sorted({_mark(one, at) for one in plan.steps for at in one.ordinals()})
         failing = set(rng.sample(marks, 1)) if seed % 2 else set()
-        lab = Lab(seconds=lambda _work: 0.0, fails=lambda work, failing=failing: _mark(work.plan, work.ordinal) in failing)  # type: ignore[misc]  # the default is only there to be bound now
+        lab = Lab(
+            seconds=lambda _work: 0.0,
+            fails=lambda work, failing=failing: _mark(work.plan, work.ordinal) in failing,
+        )  # type: ignore[misc]  # the default is only there to be bound now
         run, ended = carry_out(plan, lab, backend=backend)
-        found.append((run.counts, outcomes(plan, ended), sorted(lab.added) if not run.counts.get("skipped") else None))
+        found.append(
+            (run.counts, outcomes(plan, ended), sorted(lab.added) if not run.counts.get("skipped") else None)
+        )
     assert found[0][:2] == found[1][:2]
 
 
@@ -336,20 +380,28 @@ def test_both_event_loops_come_to_the_same(folder: Path, seed: int) -> None:
 
 
 def test_the_longest_remaining_path_goes_first(folder: Path) -> None:
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   short: {operation: flip, image: a.png}
   chain: {operation: flip, image: b.png}
   next: {operation: resize, image: $chain, width: 4}
   last: {model: flux-kontext, image: $next, prompt: x}
-""")
+""",
+    )
     lab = Lab(workers=1)
     carry_out(plan, lab)
     assert [name for name, _ in lab.worked if name != "last"] == ["chain", "next", "short"]
 
 
 def test_a_lane_takes_no_more_at_once_than_it_may_and_no_sooner(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  s: {for_each: {x: [" + ", ".join(f'"{n}"' for n in range(12)) + "]}, model: flux-kontext, image: a.png, prompt: $x}\n")
+    plan = planned(
+        folder,
+        "steps:\n  s: {for_each: {x: ["
+        + ", ".join(f'"{n}"' for n in range(12))
+        + "]}, model: flux-kontext, image: a.png, prompt: $x}\n",
+    )
     lane = lane_of("flux-kontext")
     lab = Lab(seconds=lambda _work: 10.0)
     carry_out(plan, lab, lanes={lane: Lane(3)})
@@ -362,22 +414,30 @@ def test_a_lane_takes_no_more_at_once_than_it_may_and_no_sooner(folder: Path) ->
 
 def test_vendors_do_not_wait_for_workers_here(folder: Path) -> None:
     """A barrier takes no worker, and what stands behind it at a vendor needs none."""
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   first: {model: gpt-image-2, image: a.png, prompt: x}
   slow: {for_each: {x: ["1", "2", "3"]}, operation: text, image: b.png, text: $x}
   second: {model: flux-kontext, image: b.png, prompt: y, after: [first]}
-""")
+""",
+    )
     lab = Lab(workers=1, seconds=lambda work: 100.0 if work.plan.name == "slow" else 1.0)
     carry_out(plan, lab)
-    assert {beat.task[0]: beat.began for beat in lab.beats if beat.task[0] != "slow"} == {"first": 0.0, "second": 1.0}
+    assert {beat.task[0]: beat.began for beat in lab.beats if beat.task[0] != "slow"} == {
+        "first": 0.0,
+        "second": 1.0,
+    }
 
 
 # ---------------------------------------------------------------------- failures
 
 
 def test_failures_skip_exactly_what_hangs_on_them(folder: Path) -> None:
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   s: {for_each: {x: ["1", "2", "3"]}, operation: text, image: a.png, text: $x}
   small: {operation: flip, image: $s}
@@ -387,7 +447,8 @@ steps:
   apart: {operation: flip, image: b.png}
   late: {operation: flip, image: b.png, direction: vertical, after: [s]}
   later: {operation: resize, image: b.png, width: 3, after: [apart]}
-""")
+""",
+    )
     lab = Lab(fails=lambda work: work.plan.name == "s" and work.ordinal == 1)
     run, ended = carry_out(plan, lab)
     assert outcomes(plan, ended) == {
@@ -435,14 +496,23 @@ outputs: {small: $small}
 
 
 def test_what_is_left_of_a_gather_has_the_key_of_a_gather_of_that(folder: Path) -> None:
-    plan = planned(folder, 'steps:\n  s: {for_each: {x: ["1", "2"]}, operation: text, image: a.png, text: $x}\n  page: {operation: contact_sheet, images: $s.*, missing: drop}\n')
+    plan = planned(
+        folder,
+        'steps:\n  s: {for_each: {x: ["1", "2"]}, operation: text, image: a.png, text: $x}\n  page: {operation: contact_sheet, images: $s.*, missing: drop}\n',
+    )
     carry_out(plan, Lab(fails=lambda work: work.plan.name == "s" and work.ordinal == 1))
-    apart = planned(folder, 'steps:\n  s: {operation: text, image: a.png, text: "1"}\n  page: {operation: contact_sheet, images: [$s]}\n')
+    apart = planned(
+        folder,
+        'steps:\n  s: {operation: text, image: a.png, text: "1"}\n  page: {operation: contact_sheet, images: [$s]}\n',
+    )
     assert step_of(plan, "page").keys == step_of(apart, "page").keys
 
 
 def test_a_gather_of_nothing_is_skipped_even_where_it_drops(folder: Path) -> None:
-    plan = planned(folder, 'steps:\n  s: {for_each: {x: ["1", "2"]}, operation: text, image: a.png, text: $x}\n  page: {operation: contact_sheet, images: $s.*, missing: drop}\n')
+    plan = planned(
+        folder,
+        'steps:\n  s: {for_each: {x: ["1", "2"]}, operation: text, image: a.png, text: $x}\n  page: {operation: contact_sheet, images: $s.*, missing: drop}\n',
+    )
     run, _ = carry_out(plan, Lab(fails=lambda work: work.plan.name == "s"))
     assert run.counts == {"failed": 2, "skipped": 1}
     assert run.troubles[-1].message == "nothing of s has a picture"
@@ -461,7 +531,12 @@ def test_what_a_vendor_refused_before_is_not_asked_and_skips_what_hangs_on_it(fo
 
 
 def test_fail_fast_starts_nothing_more(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  s: {for_each: {x: [" + ", ".join(f'"{n}"' for n in range(9)) + "]}, model: flux-kontext, image: a.png, prompt: $x}\n")
+    plan = planned(
+        folder,
+        "steps:\n  s: {for_each: {x: ["
+        + ", ".join(f'"{n}"' for n in range(9))
+        + "]}, model: flux-kontext, image: a.png, prompt: $x}\n",
+    )
     lab = Lab(fails=lambda work: work.ordinal == 2, seconds=lambda work: 1.0 + work.ordinal / 10)
     run, _ = carry_out(plan, lab, lanes={lane_of("flux-kontext"): Lane(3)}, fail_fast=True)
     # Two are begun in the place of the two that were done before the third failed.
@@ -475,7 +550,10 @@ def test_a_final_no_of_a_vendor_is_rejected_and_a_final_no_here_is_failed(folder
         async def _one(self, work: Work, lane: str) -> Failure:
             return Failure("no", "No.", is_final=True)
 
-    plan = planned(folder, "steps:\n  here: {operation: flip, image: a.png}\n  there: {model: flux-kontext, image: a.png, prompt: x}\n")
+    plan = planned(
+        folder,
+        "steps:\n  here: {operation: flip, image: a.png}\n  there: {model: flux-kontext, image: a.png, prompt: x}\n",
+    )
     _, ended = carry_out(plan, No())
     assert outcomes(plan, ended) == {"here": ["failed"], "there": ["rejected"]}
 
@@ -485,14 +563,17 @@ def test_a_final_no_of_a_vendor_is_rejected_and_a_final_no_here_is_failed(folder
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_equal_keys_are_worked_once(folder: Path, backend: tuple[str, bool]) -> None:
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   one: {operation: flip, image: a.png}
   two: {operation: flip, image: a.png}
   next: {operation: resize, image: $one, width: 4}
   other: {operation: resize, image: $two, width: 4}
   page: {operation: contact_sheet, images: [$next, $other]}
-""")
+""",
+    )
     lab = Lab(seconds=lambda _work: 0.0)
     run, _ = carry_out(plan, lab, backend=backend)
     assert run.counts == {"done": 3, "cached": 2}
@@ -501,12 +582,15 @@ steps:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_twin_that_is_ready_later_shares_a_failure_too(folder: Path, backend: tuple[str, bool]) -> None:
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   first: {operation: flip, image: b.png}
   one: {model: flux-kontext, image: a.png, prompt: x}
   two: {model: flux-kontext, image: a.png, prompt: x, after: [first]}
-""")
+""",
+    )
     lab = Lab(seconds=lambda work: 0.0, fails=lambda work: work.plan.name in ("one", "two"))
     run, ended = carry_out(plan, lab, backend=backend)
     assert outcomes(plan, ended) == {"first": ["done"], "one": ["failed"], "two": ["failed"]}
@@ -522,15 +606,22 @@ def test_keys_that_are_known_only_when_a_picture_is_there(folder: Path, backend:
         async def _one(self, work: Work, lane: str) -> Made | Failure:
             made = await super()._one(work, lane)
             assert isinstance(made, Made)
-            return made if work.plan.name not in ("one", "two") else Made(b"s" * 32, "image/png", 1, 1, 1, None, 0)
+            return (
+                made
+                if work.plan.name not in ("one", "two")
+                else Made(b"s" * 32, "image/png", 1, 1, 1, None, 0)
+            )
 
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   one: {model: flux-kontext, image: a.png, prompt: x}
   two: {model: flux-kontext, image: a.png, prompt: y}
   next: {operation: flip, image: $one}
   other: {operation: flip, image: $two}
-""")
+""",
+    )
     assert plan.counts["after"] == 2
     lab = Same(seconds=lambda _work: 0.0)
     run, _ = carry_out(plan, lab, backend=backend)
@@ -560,7 +651,10 @@ def test_what_is_wanted_fresh_is_made_although_it_is_stored(folder: Path) -> Non
 
 
 def test_what_another_works_on_is_waited_for_and_taken(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  one: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n")
+    plan = planned(
+        folder,
+        "steps:\n  one: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n",
+    )
     key = step_of(plan, "one").keys[0] or b""
     lab = Lab(held={key})
 
@@ -577,7 +671,10 @@ def test_what_another_works_on_is_waited_for_and_taken(folder: Path) -> None:
 
 
 def test_what_another_did_not_finish_is_taken_over_with_its_claim(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  one: {operation: flip, image: a.png}\n  twin: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n")
+    plan = planned(
+        folder,
+        "steps:\n  one: {operation: flip, image: a.png}\n  twin: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n",
+    )
     key = step_of(plan, "one").keys[0] or b""
     lab = Lab(held={key}, seconds=lambda _work: 2.0)
 
@@ -592,14 +689,17 @@ def test_what_another_did_not_finish_is_taken_over_with_its_claim(folder: Path) 
 
 def test_twins_behind_a_parked_task_are_not_forgotten(folder: Path) -> None:
     """A more urgent twin comes while its leader is parked: all three have an outcome."""
-    plan = planned(folder, """
+    plan = planned(
+        folder,
+        """
 steps:
   gate: {model: gpt-image-2, image: b.png, prompt: g}
   one: {operation: flip, image: a.png}
   two: {operation: flip, image: a.png}
   three: {operation: flip, image: a.png, after: [gate]}
   far: {model: flux-kontext, image: $three, prompt: x}
-""")
+""",
+    )
     lab = Lab(held={step_of(plan, "one").keys[0] or b""}, workers=1)
 
     async def die(_: Scheduler) -> None:
@@ -611,7 +711,10 @@ steps:
 
 
 def test_what_another_finished_since_the_plan_is_not_made_again(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  one: {operation: flip, image: a.png}\n  s: {model: flux-kontext, image: b.png, prompt: x}\n")
+    plan = planned(
+        folder,
+        "steps:\n  one: {operation: flip, image: a.png}\n  s: {model: flux-kontext, image: b.png, prompt: x}\n",
+    )
     lab = Lab(stored={key: b"o" * 32 for one in plan.steps for key in one.keys if key})
     run, _ = carry_out(plan, lab)
     assert run.counts == {"cached": 2}
@@ -627,7 +730,12 @@ def test_others_are_not_asked_after_more_often_than_need_be(folder: Path) -> Non
             Counting.asked += 1
             return super().claim(keys)
 
-    plan = planned(folder, "steps:\n  one: {operation: flip, image: a.png}\n  s: {for_each: {x: [" + ", ".join(f'"{n}"' for n in range(50)) + "]}, operation: text, image: b.png, text: $x}\n")
+    plan = planned(
+        folder,
+        "steps:\n  one: {operation: flip, image: a.png}\n  s: {for_each: {x: ["
+        + ", ".join(f'"{n}"' for n in range(50))
+        + "]}, operation: text, image: b.png, text: $x}\n",
+    )
     key = step_of(plan, "one").keys[0] or b""
     lab = Counting(held={key}, seconds=lambda _work: 0.01, workers=1)
 
@@ -641,7 +749,10 @@ def test_others_are_not_asked_after_more_often_than_need_be(folder: Path) -> Non
 
 
 def test_a_stop_ends_what_waits_for_another(folder: Path) -> None:
-    plan = planned(folder, "steps:\n  one: {operation: flip, image: a.png}\n  two: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n")
+    plan = planned(
+        folder,
+        "steps:\n  one: {operation: flip, image: a.png}\n  two: {operation: flip, image: a.png}\n  next: {operation: resize, image: $one, width: 4}\n",
+    )
     lab = Lab(held={step_of(plan, "one").keys[0] or b""})
     stop = Stop()
 
@@ -674,13 +785,37 @@ class Shared(Lab):
         from editchain.entries import Result
 
         self.added.append(work.key)
-        self.journal.add_result(Result(work.key, made.digest, "image/png", 1, 1, 1, "operation", "x", "1", None, None, None, 1, "{}", None, None, 1.0))
+        self.journal.add_result(
+            Result(
+                work.key,
+                made.digest,
+                "image/png",
+                1,
+                1,
+                1,
+                "operation",
+                "x",
+                "1",
+                None,
+                None,
+                None,
+                1,
+                "{}",
+                None,
+                None,
+                1.0,
+            )
+        )
         self.journal.commit()
 
 
 def test_two_schedulers_on_one_journal_make_each_picture_once(folder: Path) -> None:
     values = ", ".join(f'"{n}"' for n in range(20))
-    text = "steps:\n  s: {for_each: {x: [" + values + "]}, operation: text, image: a.png, text: $x}\n  small: {operation: flip, image: $s}\n  page: {operation: contact_sheet, images: $small.*}\n"
+    text = (
+        "steps:\n  s: {for_each: {x: ["
+        + values
+        + "]}, operation: text, image: a.png, text: $x}\n  small: {operation: flip, image: $s}\n  page: {operation: contact_sheet, images: $small.*}\n"
+    )
     store = folder / ".editchain"
     with Journal.open(store, now=lambda: 1.0) as first, Journal.open(store, now=lambda: 1.0) as second:
         labs = [Shared(seconds=lambda _work: 0.1), Shared(seconds=lambda _work: 0.07)]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.workbench import Bench, paint
 
 from editchain import schemas, snapshots
-from tests.workbench import Bench, paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,10 @@ class Place:
         self.pipeline = self.file("p/p.yaml", PIPELINE)
         self.file("p/words.txt", "make it warmer\n")
         self.file("p/rows.csv", "tone,n\nsepia,1\ncooler,2\n")
-        self.file("p/sub/sub.yaml", "version: 1\ninputs: {picture: {type: image}}\nsteps: {s: {operation: flip, image: $picture}}\noutputs: {s: $s}\n")
+        self.file(
+            "p/sub/sub.yaml",
+            "version: 1\ninputs: {picture: {type: image}}\nsteps: {s: {operation: flip, image: $picture}}\noutputs: {s: $s}\n",
+        )
         self.file("inputs.yaml", "width: 5\n")
         for name in ("pics/1.png", "pics/2.png", "shots/1.png"):
             bench.paint(name)
@@ -79,7 +82,11 @@ class Place:
     def answer(self) -> tuple[int | None, str, str]:
         """What the quick way says, if anything."""
         results, messages = io.StringIO(), io.StringIO()
-        with contextlib.chdir(self.root), contextlib.redirect_stdout(results), contextlib.redirect_stderr(messages):
+        with (
+            contextlib.chdir(self.root),
+            contextlib.redirect_stdout(results),
+            contextlib.redirect_stderr(messages),
+        ):
             code = snapshots.answer(self.arguments)
         return code, results.getvalue(), messages.getvalue()
 
@@ -129,13 +136,35 @@ def test_nothing_heavy_is_imported(place: Place) -> None:
         "from editchain.cli import main\n"
         "try:\n    main()\nfinally:\n    print(*sorted(sys.modules))\n"
     )
-    ran = subprocess.run([sys.executable, "-S", "-c", program, *place.arguments], cwd=place.root, capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": str(Path(snapshots.__file__).parent.parent)})
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", program, *place.arguments],
+        cwd=place.root,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(Path(snapshots.__file__).parent.parent)},
+    )
     assert ran.returncode == 0, ran.stderr
     *_, modules = ran.stdout.splitlines()
     loaded = set(modules.split())
     assert "outputs unchanged" in ran.stdout
-    assert {name for name in loaded if name.split(".")[0] == "editchain"} == {"editchain", "editchain.cli", "editchain.snapshots"}
-    assert not loaded & {"yaml", "click", "PIL", "sqlite3", "anyio", "jsonschema", "json", "typing", "pathlib", "dataclasses"}
+    assert {name for name in loaded if name.split(".")[0] == "editchain"} == {
+        "editchain",
+        "editchain.cli",
+        "editchain.snapshots",
+    }
+    assert not loaded & {
+        "yaml",
+        "click",
+        "PIL",
+        "sqlite3",
+        "anyio",
+        "jsonschema",
+        "json",
+        "typing",
+        "pathlib",
+        "dataclasses",
+    }
 
 
 def _same_size(place: Place) -> None:
@@ -157,7 +186,7 @@ def _another_pipeline_runs(place: Place) -> None:
 def _replaced(name: str) -> Callable[[Place], None]:
     def change(place: Place) -> None:
         paint(place.root / "new.png", (9, 9, 9))
-        os.replace(place.root / "new.png", place.root / name)  # noqa: PTH105
+        os.replace(place.root / "new.png", place.root / name)
 
     return change
 
@@ -215,12 +244,20 @@ def test_what_has_nothing_to_do_with_it_does_not(place: Place) -> None:
 
 def test_other_words_are_another_question(place: Place) -> None:
     place.settle()
-    for arguments in (["run", "p/p.yaml", "-i", "width=4"], ["run", "p/p.yaml", "--json"], ["run", "./p/p.yaml"], ["plan", "p/p.yaml"], ["run", "p/p.yaml", "-o", "x"]):
+    for arguments in (
+        ["run", "p/p.yaml", "-i", "width=4"],
+        ["run", "p/p.yaml", "--json"],
+        ["run", "./p/p.yaml"],
+        ["plan", "p/p.yaml"],
+        ["run", "p/p.yaml", "-o", "x"],
+    ):
         place.arguments = arguments
         assert place.answer()[0] is None
 
 
-@pytest.mark.parametrize("change", [_added("inputs.yaml", "5", "4"), lambda place: (place.root / "inputs.yaml").unlink()])
+@pytest.mark.parametrize(
+    "change", [_added("inputs.yaml", "5", "4"), lambda place: (place.root / "inputs.yaml").unlink()]
+)
 def test_a_file_of_inputs_counts(place: Place, change: Callable[[Place], object]) -> None:
     place.settle("run", "p/p.yaml", "--inputs", "inputs.yaml")
     change(place)
@@ -241,7 +278,9 @@ def test_the_day_counts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert place.answer()[0] is None
 
 
-def test_which_credentials_there_are_counts_and_their_values_are_not_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_credentials_there_are_counts_and_their_values_are_not_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_API_KEY", "hush-hush-hush")
     place.settle()
     kept = [path.read_bytes() for path in (place.root / ".editchain/plans").iterdir()]

@@ -8,12 +8,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.workbench import NOW, Bench, loaded, shipped, written
 
 from editchain.artifacts import ImageSource
 from editchain.errors import ConfigurationError
 from editchain.reading import stat_of
 from editchain.workspace import Configuration, Digests, Known, Workspace, is_same, read_configuration
-from tests.workbench import NOW, Bench, loaded, shipped, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,9 @@ def test_without_a_file_everything_is_at_its_default(tmp_path: Path) -> None:
 
 
 def test_everything_is_read(tmp_path: Path) -> None:
-    found = configured(tmp_path, """
+    found = configured(
+        tmp_path,
+        """
 confirm_above = 5
 [store]
 path = "elsewhere"
@@ -49,7 +51,8 @@ max = 3.00
 currency = "USD"
 [fetch]
 plain_hosts = ["pictures.local"]
-""")
+""",
+    )
     assert found.store == "elsewhere"
     assert found.routes == {"default": ("fal",), "flux-kontext": ("bfl", "fal")}
     assert found.limits == {"bfl": {"concurrency": 3, "per_second": 0.5}}
@@ -120,7 +123,9 @@ def test_the_store_is_beside_the_pipelines_or_where_it_is_said(tmp_path: Path) -
         assert workspace.folder == tmp_path / "elsewhere"
     configured(tmp_path, '[store]\npath = "~/shared"\n')
     with Workspace(tmp_path) as workspace:
-        assert workspace.folder == os.path.expanduser("~/shared") or str(workspace.folder) == os.path.realpath(os.path.expanduser("~/shared"))  # noqa: PTH111
+        assert workspace.folder == os.path.expanduser("~/shared") or str(
+            workspace.folder
+        ) == os.path.realpath(os.path.expanduser("~/shared"))
 
 
 def test_two_workspaces_may_share_a_store(tmp_path: Path) -> None:
@@ -128,7 +133,9 @@ def test_two_workspaces_may_share_a_store(tmp_path: Path) -> None:
     for bench in benches:
         bench.paint("a.png")
         (bench.root / "editchain.toml").write_text('[store]\npath = "../shared"\n')
-    assert benches[0].run(benches[0].write("steps: {s: {operation: flip, image: a.png}}\n")).counts == {"done": 1}
+    assert benches[0].run(benches[0].write("steps: {s: {operation: flip, image: a.png}}\n")).counts == {
+        "done": 1
+    }
     assert benches[1].run(benches[1].write("steps: {other: {operation: flip, image: a.png}}\n")).counts == {}
     assert list(benches[1].published()) == ["other.png"]
     assert not (benches[0].root / ".editchain/journal.db").exists()
@@ -140,7 +147,12 @@ def test_a_linked_worktree_shares_the_store_of_the_main_one(tmp_path: Path, inne
     main.mkdir()
 
     def git(*arguments: str) -> None:
-        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *arguments], cwd=main, check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *arguments],
+            cwd=main,
+            check=True,
+            capture_output=True,
+        )
 
     git("init", "-q")
     bench = Bench(main / inner)
@@ -157,7 +169,9 @@ def test_a_linked_worktree_shares_the_store_of_the_main_one(tmp_path: Path, inne
     assert list(linked.published()) == ["s.png"]
 
 
-@pytest.mark.parametrize("text", ["gitdir: ../../.git/modules/sub", "gitdir: /nowhere/.git/worktrees/x", "nonsense", ""])
+@pytest.mark.parametrize(
+    "text", ["gitdir: ../../.git/modules/sub", "gitdir: /nowhere/.git/worktrees/x", "nonsense", ""]
+)
 def test_another_kind_of_git_file_shares_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / ".git").write_text(text)
     with Workspace(tmp_path) as workspace:
@@ -200,7 +214,12 @@ def way(tmp_path: Path, model: str, toml: str = "", provider: str = "") -> Way:
 def test_the_embedded_model_runs_here_for_nothing(tmp_path: Path) -> None:
     found = way(tmp_path, "darkroom")
     assert found.route is not None
-    assert (found.route.provider, found.is_local, found.price, found.problem) == ("darkroom", True, None, None)
+    assert (found.route.provider, found.is_local, found.price, found.problem) == (
+        "darkroom",
+        True,
+        None,
+        None,
+    )
 
 
 def test_a_step_decides_before_the_workspace_and_that_before_the_document(tmp_path: Path) -> None:
@@ -214,8 +233,16 @@ def test_a_step_decides_before_the_workspace_and_that_before_the_document(tmp_pa
 
     assert provider(way(tmp_path, "flux-kontext", f'[routes]\nflux-kontext = "{last}"\n')) == last
     assert provider(way(tmp_path, "flux-kontext", f'[routes]\ndefault = ["{last}"]\n')) == last
-    assert provider(way(tmp_path, "flux-kontext", f'[routes]\ndefault = "{other}"\nflux-kontext = "{last}"\n')) == last
-    assert provider(way(tmp_path, "flux-kontext", f'[routes]\nflux-kontext = "{last}"\n', f", provider: {other}")) == other
+    assert (
+        provider(way(tmp_path, "flux-kontext", f'[routes]\ndefault = "{other}"\nflux-kontext = "{last}"\n'))
+        == last
+    )
+    assert (
+        provider(
+            way(tmp_path, "flux-kontext", f'[routes]\nflux-kontext = "{last}"\n', f", provider: {other}")
+        )
+        == other
+    )
 
 
 def test_a_model_that_no_named_provider_offers_is_a_problem_with_names(tmp_path: Path) -> None:
@@ -232,7 +259,7 @@ def test_a_file_is_known_while_it_is_as_it_was_and_was_not_just_written(tmp_path
 
     path = str(paint(tmp_path / "a.png"))
     source = ImageSource("file", path, "a")
-    stat = stat_of(os.stat(path))  # noqa: PTH116
+    stat = stat_of(os.stat(path))
     soon = max(stat.mtime_ns, stat.ctime_ns) / 1e9 + 1
     for now, is_trusted in ((soon, False), (NOW, True)):
         digests = Digests({}, lambda now=now: now)  # type: ignore[misc]  # the default is only there to be bound now
@@ -252,7 +279,7 @@ def test_many_files_are_read_in_order_of_none(tmp_path: Path) -> None:
 
     paths = [str(paint(tmp_path / f"{number}.png", (number, 0, 0))) for number in range(20)]
     digests = Digests({}, lambda: NOW)
-    digests.read({path: stat_of(os.stat(path)) for path in [*paths, str(tmp_path)]})  # noqa: PTH116
+    digests.read({path: stat_of(os.stat(path)) for path in [*paths, str(tmp_path)]})
     assert [one.path for one in digests.fresh] == paths
     assert len({one.digest for one in digests.fresh}) == 20
 
@@ -260,7 +287,10 @@ def test_many_files_are_read_in_order_of_none(tmp_path: Path) -> None:
 def test_sources_are_known_by_bytes_pins_and_ids(tmp_path: Path) -> None:
     digests = Digests({}, lambda: NOW)
     assert digests.identity(ImageSource("url", "https://example.org/a.png", "a")) is None
-    assert digests.identity(ImageSource("url", "https://example.org/a.png", "a", "ab" * 32)) == f"sha256:{'ab' * 32}"
+    assert (
+        digests.identity(ImageSource("url", "https://example.org/a.png", "a", "ab" * 32))
+        == f"sha256:{'ab' * 32}"
+    )
     assert digests.identity(ImageSource("asset", "asset_x", "asset_x")) == "asset:scenario:asset_x"
     assert digests.identity(ImageSource("file", str(tmp_path / "none.png"), "none")) is None
     data = digests.identity(ImageSource("data", "data:image/png;base64,YWJj", "d"))

@@ -84,7 +84,7 @@ class Remembered:
     def identity(self, source: ImageSource) -> str | None:
         if source.kind == "file":
             digests = Digests({}, lambda: NOW)
-            digests.read({source.location: stat_of(os.stat(source.location))})  # noqa: PTH116
+            digests.read({source.location: stat_of(os.stat(source.location))})
             return digests.identity(source)
         return Digests({}, lambda: NOW).identity(source)
 
@@ -116,7 +116,9 @@ def plan_of(
 ) -> Plan:  # fmt: skip
     """The plan of a pipeline file, with results from memory."""
     protect = shipped().operations["protect"]
-    return plan(loaded(file, options), known or Remembered(), choose, protect=protect, targets=targets, fresh=fresh)
+    return plan(
+        loaded(file, options), known or Remembered(), choose, protect=protect, targets=targets, fresh=fresh
+    )
 
 
 def step_of(plan: Plan, name: str) -> StepPlan:
@@ -177,7 +179,9 @@ class Bench:
         """Writes a pipeline."""
         return written(self.root, text, name)
 
-    def paint(self, name: str, colour: tuple[int, int, int] = (200, 120, 40), size: tuple[int, int] = (8, 6)) -> Path:
+    def paint(
+        self, name: str, colour: tuple[int, int, int] = (200, 120, 40), size: tuple[int, int] = (8, 6)
+    ) -> Path:
         """Makes a picture."""
         return paint(self.root / name, colour, size)
 
@@ -223,19 +227,30 @@ class Bench:
     def published(self, out: str = "out") -> dict[str, bytes]:
         """The published files by their paths below the output folder."""
         folder = self.root / out
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The rows of a table of the journal."""
         connection = sqlite3.connect(self.root / ".editchain" / "journal.db")
         try:
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
         finally:
             connection.close()
 
 
 def facts(rows: list[dict[str, Any]], *varying: str) -> list[str]:
     """Rows without what differs from run to run, to be compared."""
-    kept = [{name: value.hex() if isinstance(value, bytes) else value for name, value in row.items() if name not in varying} for row in rows]
+    kept = [
+        {
+            name: value.hex() if isinstance(value, bytes) else value
+            for name, value in row.items()
+            if name not in varying
+        }
+        for row in rows
+    ]
     return sorted(json.dumps(row, sort_keys=True) for row in kept)

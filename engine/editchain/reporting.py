@@ -124,7 +124,9 @@ def plan_json(plan: Plan, reason: Callable[[StepPlan, int], str]) -> dict[str, A
                 "key": None if key is None else key.hex(),
             }
             if state in (RUN, AFTER):
-                task["reason"] = said.setdefault(state, reason(one, ordinal))
+                if state not in said:
+                    said[state] = reason(one, ordinal)
+                task["reason"] = said[state]
             tasks.append(task)
     money = plan.money
     return {
@@ -197,7 +199,7 @@ class Progress:
         if self._events is not None:
             self.emit(
                 "task",
-                task=ended.task,
+                task=ended.address,
                 step=ended.step,
                 outcome=ended.outcome,
                 message=ended.message or None,

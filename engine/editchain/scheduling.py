@@ -38,13 +38,19 @@ OTHERS_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A task's outcome, for whoever watches."""
+    """A task's outcome, for whoever watches. `place` says which task it is where `task` has only the step's name."""
 
     task: str
     step: str
     outcome: Outcome
     message: str = ""
     seconds: float = 0.0
+    place: tuple[StepPlan, int] | None = None
+
+    @property
+    def address(self) -> str:
+        """The task's address, told when it is asked for: thousands are watched and few are named."""
+        return self.task if self.place is None else self.place[0].task_name(self.place[1])
 
 
 @dataclass(slots=True)
@@ -456,6 +462,7 @@ class Scheduler:
                 outcome,
                 message,
                 seconds,
+                (one, ordinal),
             )
             self.run.add(ended)
             self._watch(ended)
