@@ -81,8 +81,8 @@ def test_a_report_counts(store: Store, journal: Journal) -> None:
 
 def test_a_check_finds_what_is_damaged_and_missing(store: Store, journal: Journal) -> None:
     whole, damaged, missing = (add(store, journal, name) for name in ("whole", "damaged", "missing"))
-    os.chmod(store.path(damaged.digest), 0o644)  # noqa: PTH101
-    with open(store.path(damaged.digest), "r+b") as file:  # noqa: PTH123
+    os.chmod(store.path(damaged.digest), 0o644)
+    with open(store.path(damaged.digest), "r+b") as file:
         file.write(b"BYTES")
     store.remove(missing.digest)
     counted: list[int] = []

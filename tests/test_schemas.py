@@ -213,7 +213,7 @@ def test_several_problems_come_in_the_order_of_the_fields() -> None:
         ("timeout", 0, ("timeout",), "more than 0"),
         ("take", 0, ("take",), "least, 1"),
         ("missing", "dorp", ("missing",), "fail, drop"),
-        ("exclude", [{"a": [1]}], ("exclude", 0, "a"), "a list is not"),
+        ("exclude", [{"a": {}}], ("exclude", 0, "a"), "a mapping is not"),
         ("expect", {"width": "64"}, ("expect", "width"), "whole number"),
         ("expect", {"similar": {"min": 2}}, ("expect", "similar", "min"), "most, 1"),
         ("expect", {"heigth": 3}, ("expect", "heigth"), "heigth"),

@@ -1,7 +1,6 @@
 """The store keeps bytes by their digest, and says when it cannot."""
 
 # The store takes and gives paths as text.
-# ruff: noqa: PTH105, PTH208
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Journal:
 
         Raises StoreError: network file system, newer or damaged journal, results without one, disk trouble.
         """
-        root = os.path.abspath(folder)  # noqa: PTH100
+        root = os.path.abspath(folder)
         opening.refuse_network(root)
         make_folder(root)
         writer = Writer.open(root, now, disk)
@@ -86,7 +86,7 @@ class Journal:
     @classmethod
     def read_only(cls, folder: Path | str) -> Journal | None:
         """The journal as it is, also while others write it; None where there is none yet."""
-        root = os.path.abspath(folder)  # noqa: PTH100
+        root = os.path.abspath(folder)
         if not opening.is_begun(root):
             opening.refuse_lost_journal(root)
             return None

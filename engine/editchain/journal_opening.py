@@ -1,7 +1,6 @@
 """How the journal's database is found, checked, opened and brought to today's shape."""
 
 # Plain calls on strings, as in the store.
-# ruff: noqa: PTH110, PTH116, PTH120, PTH208
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The one connection of a process that writes the journal, with what waits to be written through it."""
 
 # Plain calls on strings, as in the store.
-# ruff: noqa: PTH103
 
 from __future__ import annotations
 

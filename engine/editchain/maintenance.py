@@ -1,7 +1,6 @@
 """What the store holds, whether it is sound, and what of it nobody needs any more."""
 
 # Plain calls on strings, as in the store.
-# ruff: noqa: PTH116, PTH208
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What differs between operating systems: locks, flushing to disk, shared blocks, kinds of file system."""
 
 # Plain calls on strings, as pathlib is slow to load; checkers follow `else` after a test of the platform.
-# ruff: noqa: PTH123, RET505, RET506
+# ruff: noqa: RET505, RET506
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Files that a living process keeps locked, so that the kernel tells when it is dead."""
 
 # Plain calls on strings, as in the store.
-# ruff: noqa: PTH108, PTH116, PTH208
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A journal made anew from the records and the objects, when the old one is lost, damaged or too new."""
 
 # Plain calls on strings, as in the store.
-# ruff: noqa: PTH100, PTH103, PTH105, PTH110, PTH123, PTH208
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Results by the digest of their bytes, and the copies of them that are published."""
 
 # Plain calls on strings: pathlib costs more than the work here. Errors are named for the fact.
-# ruff: noqa: N818, PTH100, PTH103, PTH116, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
