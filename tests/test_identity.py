@@ -717,7 +717,10 @@ def test_vendor_options_of_order_only_are_equal(files: Files) -> None:
     assert keys_of(files.plan()) == keys_of(first)
 
 
-def test_pictures_handed_to_a_sub_pipeline_come_from_their_own_steps(files: Files) -> None:
+@pytest.mark.parametrize(("handed", "order"), [("$one, $two, b.png", "xyz"), ("b.png, $two, $one", "zyx")])
+def test_pictures_handed_to_a_sub_pipeline_come_from_their_own_steps(
+    files: Files, handed: str, order: str
+) -> None:
     files.put(
         "sub.yaml",
         "version: 1\ninputs: {pictures: {type: images}}\nsteps:\n  turned: {operation: flip, image: $pictures}\n",
@@ -727,9 +730,10 @@ version: 1
 steps:
   one: {model: darkroom, image: a.png, prompt: sepia}
   two: {model: darkroom, image: b.png, prompt: cooler}
-  pack: {pipeline: sub.yaml, with: {pictures: [$one, $two, b.png]}}
+  pack: {pipeline: sub.yaml, with: {pictures: [HANDED]}}
 outputs: {all: $pack.turned}
 """
+    files.swap("HANDED", handed)
     packed = files.plan()
     files.text = """\
 version: 1
@@ -742,8 +746,11 @@ steps:
 """
     apart = files.plan()
     turned = step_of(packed, "pack/turned")
-    assert turned.keys == [step_of(apart, name).keys[0] for name in "xyz"]
-    assert [[producer.name for producer, _ in turned.needs(at)] for at in range(3)] == [["one"], ["two"], []]
+    assert turned.keys == [step_of(apart, name).keys[0] for name in order]
+    needs = {"x": ["one"], "y": ["two"], "z": []}
+    assert [[producer.name for producer, _ in turned.needs(at)] for at in range(3)] == [
+        needs[name] for name in order
+    ]
     assert files.plan(stored(packed)).is_settled
 
 

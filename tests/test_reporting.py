@@ -74,6 +74,16 @@ def test_a_plan_is_summed_up_in_a_line(folder: Path) -> None:
     assert reporting.summary_line(make(folder, everything)) == "5 tasks · 4 cached · 1 to run · free"
 
 
+def test_equal_calls_are_one_call_and_nothing_to_run_here(folder: Path) -> None:
+    file = written(
+        folder,
+        "steps:\n  s: {model: flux-kontext, image: a.png, prompt: x}\n  t: {model: flux-kontext, image: a.png, prompt: x}\n",
+    )
+    assert (
+        reporting.summary_line(plan_of(file, choose=vendors)) == "2 tasks · 0 cached · 1 call · price unknown"
+    )
+
+
 def test_a_plan_says_by_step_what_will_happen_and_why(folder: Path) -> None:
     keys = keys_of(make(folder))
     plan = make(folder, Remembered({keys["made[x=sepia]"] or b"": b"d"}))

@@ -41,7 +41,7 @@ def summary_line(plan: Plan) -> str:
     counts = plan.counts
     to_do = counts["run"] + counts["after"]
     parts = [counted(plan.total, "task"), f"{counts['cached']:,} cached"]
-    if local := to_do - plan.calls:
+    if local := _to_do_here(plan):
         parts.append(f"{local:,} to run here" if plan.calls else f"{local:,} to run")
     if counts["rejected"]:
         parts.append(f"{counts['rejected']:,} rejected")
@@ -52,6 +52,17 @@ def summary_line(plan: Plan) -> str:
     elif to_do:
         parts.append("free")
     return " · ".join(parts)
+
+
+def _to_do_here(plan: Plan) -> int:
+    """How many tasks are left to do on this machine; equal ones at a vendor are one call, and none of them is here."""
+    here = 0
+    for one in plan.steps:
+        if all(way.is_local for way in one.ways):
+            here += one.states.count(RUN) + one.states.count(AFTER)
+        elif any(way.is_local for way in one.ways):
+            here += sum(one.states[at] in (RUN, AFTER) and one.way(at).is_local for at in one.ordinals())
+    return here
 
 
 def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[str]:

@@ -86,9 +86,8 @@ def pictures_of(value: Any) -> Iterator[Picture]:
     elif isinstance(value, (Pick, Gathered)):
         for position in range(len(value.dimension.values)):
             cell = value_at(value.dimension, value.column, position)
-            if not isinstance(cell, Picture):
-                return  # one that holds pictures holds nothing else
-            yield cell
+            if isinstance(cell, Picture):  # a list that was handed in may hold files beside them
+                yield cell
 
 
 def pictures_in(value: Any) -> Iterator[Step]:

@@ -193,3 +193,26 @@ def test_the_oldest_go_when_there_is_no_room_and_large_ones_are_not_kept() -> No
     small = Decoded(budget_bytes=1000)
     first = small.get(b"x", lambda: encoded(1))
     assert small.get(b"x", lambda: encoded(1)) is not first
+
+
+def test_a_random_seed_is_another_in_every_run_and_recorded(bench: Bench) -> None:
+    plan = planned(bench, "  s: {model: darkroom, image: a.png, prompt: add film grain, seed: random}\n")
+    with bench.workspace() as workspace:
+        assert workspace.journal is not None
+        digests = workspace.digest_inputs(plan.pipeline)
+    seeds = iter((11, 12))
+    one = LocalExecutor(
+        Store(bench.root / ".editchain"),
+        digests.digest,
+        load_operation,
+        load_provider,
+        workers=1,
+        chance=lambda: next(seeds),
+    )
+    first, second = one.execute_here([work(plan, "s"), work(plan, "s")])
+    assert isinstance(first, Made)
+    assert isinstance(second, Made)
+    assert (first.seed, second.seed) == (11, 12)
+    assert first.digest != second.digest
+    # A vendor is left to choose by itself.
+    assert one.request_of(work(plan, "s")).seed is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,8 +84,11 @@ class LocalExecutor:
         provider: Callable[[str], Provider],
         *,
         workers: int,
+        chance: Callable[[], int] = lambda: secrets.randbelow(MAX_SEED + 1),
     ) -> None:
+        """`chance` gives the seed of a task whose step says `seed: random`."""
         self.workers = workers
+        self._chance = chance
         self._store = store
         self._digests = digests
         self._operation = operation
@@ -173,6 +178,8 @@ class LocalExecutor:
         if route is None:
             raise TaskError(f"{document.name} has no route here.")
         request = self.request(plan, ordinal, key, document)
+        if document.seeded and request.seed is None:
+            request = replace(request, seed=self._chance())  # here we are the vendor
         answer = _drive(self._provider(route.provider).submit(None, request))
         if isinstance(answer, Finished) and answer.pictures:
             return answer.pictures[0], answer.seed
