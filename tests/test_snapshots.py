@@ -313,6 +313,7 @@ def test_what_was_just_written_is_not_trusted(bench: Bench) -> None:
 
 
 def test_a_pattern_over_folders_is_walked_each_time(place: Place) -> None:
+    paint(place.root / "shots/deep/er/1.png")
     place.arguments = ["plan", "p/p.yaml", "-i", "shots=shots/**"]
     assert place.bench.command(*place.arguments)[0] == 10
     paint(place.root / "shots/deep/er/9.png")

@@ -453,7 +453,9 @@ class Scheduler:
         seconds: float = 0.0,
     ) -> None:
         """Gives a task its outcome, its twins with it, and frees what waited for it."""
-        stack = [(task, one, ordinal, outcome, message, seconds)]
+        stack: list[tuple[int, StepPlan, int, Outcome, str, float]] = [
+            (task, one, ordinal, outcome, message, seconds)
+        ]
         while stack:
             task, one, ordinal, outcome, message, seconds = stack.pop()
             ended = Ended(
