@@ -30,7 +30,7 @@ from editchain.loading import Surroundings, check, output_paths
 from editchain.models import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from editchain.diagnostics import Problem
     from editchain.loading import Checked
@@ -111,7 +111,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def understood(_provider: str, prompt: str) -> Iterator[tuple[int, int, str, str | None]]:
+def understood(
+    _provider: str, prompt: str, _fields: Collection[str]
+) -> Iterator[tuple[int, int, str, str | None]]:
     """A provider that understands all but one kind of word."""
     for found in re.finditer(r"flibber\w*", prompt):
         yield found.start(), found.end(), f'"{found.group()}" is not understood.', None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problem
 
 STEP = "  one: {model: darkroom, image: a.png, prompt: sepia}\n"
-SURROUNDINGS = Surroundings(catalogue(), date(2026, 7, 1), lambda _provider, _prompt: [])
+SURROUNDINGS = Surroundings(catalogue(), date(2026, 7, 1), lambda _provider, _prompt, _fields: [])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from editchain import providers
 from editchain.artifacts import ImageSource
 from editchain.errors import PipelineError
 from editchain.loading import Surroundings, check, load, output_paths, pictures_in
@@ -43,7 +44,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-SURROUNDINGS = Surroundings(catalogue(), date(2026, 7, 1), lambda _provider, _prompt: [])
+SURROUNDINGS = Surroundings(catalogue(), date(2026, 7, 1), lambda _provider, _prompt, _fields: [])
 
 
 def test_a_pipeline(recipe: Path, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_an_image_that_has_not_changed_is_not_read_again(recipe: Path) -> None:
 
     Path("photos/cat.png").write_text("no image any more")
     surroundings = Surroundings(
-        SURROUNDINGS.catalogue, SURROUNDINGS.today, SURROUNDINGS.check_prompt, is_unchanged
+        SURROUNDINGS.catalogue, SURROUNDINGS.today, SURROUNDINGS.check_prompt, is_unchanged=is_unchanged
     )
     assert check(recipe, surroundings, options=[("photo", "photos")]).problems == ()
     assert asked == ["cat.png", "dog.png"]
@@ -128,3 +129,41 @@ def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         str(problem)
         == 'nigth.yaml:1:1: error: There is no pipeline file nigth.yaml. Did you mean "night.yaml"? [missing-file]'
     )
+
+
+def written(folder: Path, steps: str) -> Path:
+    """A recipe of these steps beside a picture and a mask."""
+    for name in ("a.png", "mask.png"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    path = folder / "p.yaml"
+    path.write_text(f"version: 1\nsteps:\n{steps}")
+    return path
+
+
+def test_the_embedded_model_says_what_does_not_go_together(tmp_path: Path) -> None:
+    recipe = written(
+        tmp_path,
+        "  turned: {model: darkroom, image: a.png, prompt: rotate 90 degrees, mask: mask.png}\n"
+        "  alone: {model: darkroom, image: a.png, prompt: match the colours of the reference}\n"
+        "  idle: {model: darkroom, image: a.png, prompt: sepia, references: [a.png]}\n",
+    )
+    surroundings = Surroundings(
+        SURROUNDINGS.catalogue, SURROUNDINGS.today, providers.check_prompt, providers.advise_prompt
+    )
+    found = check(recipe, surroundings).problems
+    assert [(one.line, one.severity, one.code) for one in found] == [
+        (3, "error", "not-understood"),
+        (4, "error", "not-understood"),
+        (5, "warning", "unused-picture"),
+    ]
+
+
+def test_an_operation_says_that_its_extra_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = written(tmp_path, "  clear: {operation: dehaze, image: a.png}\n")
+    assert check(recipe, SURROUNDINGS).problems == ()
+    monkeypatch.setattr("editchain.ruling.is_installed", lambda: False)
+    found = check(recipe, SURROUNDINGS).problems
+    assert [(one.line, one.code) for one in found] == [(3, "missing-extra")]
+    assert "pip install" in found[0].sentence

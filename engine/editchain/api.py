@@ -29,7 +29,9 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
     file = Path(path)
     given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}
     with Workspace.of(file) as workspace:
-        surroundings = loading.Surroundings(workspace.catalogue, workspace.today, providers.check_prompt)
+        surroundings = loading.Surroundings(
+            workspace.catalogue, workspace.today, providers.check_prompt, providers.advise_prompt
+        )
         return loading.load(file, surroundings, given=given)
 
 

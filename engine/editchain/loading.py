@@ -28,7 +28,7 @@ from editchain.syntax import parse as parse_yaml
 from editchain.values import dimensions_of, pictures_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -57,17 +57,24 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
+def _no_advice(provider: str, prompt: str, fields: Collection[str]) -> tuple[()]:
+    """Where nobody can warn."""
+    _ = provider, prompt, fields
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a pipeline is checked against besides its own text.
 
-    `check_prompt(provider, prompt)` gives (start, end, message, suggestion) for words that the provider would not
-    understand; `is_unchanged(path, stat)` says that an image was looked into before.
+    `check_prompt(provider, prompt, fields)` gives (start, end, message, suggestion) for words that the provider would not
+    understand beside the fields that a step gives, `advise_prompt` for what it would warn of; `is_unchanged(path, stat)` says that an image was looked into before.
     """
 
     catalogue: Catalogue
     today: date
     check_prompt: CheckPrompt
+    advise_prompt: CheckPrompt = _no_advice
     is_unchanged: Callable[[str, Stat], bool] | None = None
 
 
@@ -362,7 +369,13 @@ class FileLoader:
     def _bind_all(self, drafts: dict[str, Draft], drafter: Drafter) -> None:
         surroundings = self.surroundings
         steps = StepLoader(
-            self.scope, drafter, self.reader, self.problems, surroundings.today, surroundings.check_prompt
+            self.scope,
+            drafter,
+            self.reader,
+            self.problems,
+            surroundings.today,
+            surroundings.check_prompt,
+            surroundings.advise_prompt,
         )
         bound = self.scope.names
         for name in in_order(drafts, self.problems):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from editchain.artifacts import ImageSource
 from editchain.diagnostics import Place
+from editchain.imaging.extra import INSTALL, is_installed
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
 from editchain.references import BadReference, Reference, find_references, parse
 from editchain.scalars import width_of
@@ -15,7 +16,7 @@ from editchain.syntax import Map, Seq
 from editchain.values import dimensions_of, evaluate_text, is_image_pick, is_plain, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from editchain.diagnostics import Problems
     from editchain.drafts import Draft, Entry
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from editchain.resolving import Resolver
     from editchain.schemas import RuleProblem
 
-    CheckPrompt = Callable[[str, str], Iterable[tuple[int, int, str, str | None]]]
+    CheckPrompt = Callable[[str, str, Collection[str]], Iterable[tuple[int, int, str, str | None]]]
 
 MAX_CHECKED = 1000
 """How many combinations of values are checked one by one; beyond it each value beside the first of the others."""
@@ -58,9 +59,16 @@ _CALL = _Call(Rules("a step that runs a pipeline", {"properties": {}}, "pipeline
 class Ruling:
     """Holds steps of one file against the rules."""
 
-    def __init__(self, names: Mapping[str, Any], check_prompt: CheckPrompt, problems: Problems) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        check_prompt: CheckPrompt,
+        advise_prompt: CheckPrompt,
+        problems: Problems,
+    ) -> None:
         self.names = names
         self.check_prompt = check_prompt
+        self.advise_prompt = advise_prompt
         self.problems = problems
 
     def check(self, draft: Draft, fields: Mapping[str, Any], resolver: Resolver) -> None:
@@ -74,6 +82,8 @@ class Ruling:
                 one.fields[draft.kind] = name
                 if not document.rules.is_valid(one.fields):
                     self._report(draft, fields, document, one, resolver)
+                if needs := document.document.get("x-editchain", {}).get("needs"):
+                    self._check_extra(draft, needs, one, resolver)
                 prompt = one.fields.get("prompt")
                 if isinstance(prompt, str) and "prompt" not in one.ignored:
                     prompts.setdefault(prompt, one)
@@ -160,6 +170,24 @@ class Ruling:
         is_written = not target.is_given or target.value_place.offset != target.place.offset
         return target.value_place if is_written else None
 
+    def _check_extra(
+        self, draft: Draft, needs: Mapping[str, Any], candidate: _Candidate, resolver: Resolver
+    ) -> None:
+        """Notes an optional extra that is not installed here and without which the operation cannot run."""
+        import jsonschema_rs
+
+        if is_installed() or not jsonschema_rs.is_valid(needs.get("when", True), candidate.fields):
+            return
+        entry = draft.entries[draft.kind]
+        resolver.is_sound = False
+        self.problems.error(
+            Place(entry.source, entry.at),
+            "missing-extra",
+            f"steps.{draft.name}: {draft.target} needs the extra {needs['extra']}, which is not installed here.",
+            f"Install it with: {INSTALL}.",
+            width=len(str(entry.value)),
+        )
+
     # ------------------------------------------------------------------ prompts
 
     def _check_prompts(
@@ -173,7 +201,16 @@ class Ruling:
         """Lets the provider that can tell from the words alone say what it would not understand."""
         entry = draft.entries["prompt"]
         for prompt, candidate in prompts.items():
-            for start, end, message, suggestion in self.check_prompt(document.checked_by, prompt):
+            given = candidate.fields.keys()
+            for start, end, message, suggestion in self.advise_prompt(document.checked_by, prompt, given):
+                place = self._place_of_words(
+                    entry, fields.get("prompt"), prompt[start:end], candidate.positions, resolver
+                )
+                said = f"steps.{draft.name}.prompt: {message}"
+                self.problems.warning(
+                    place, "unused-picture", said, suggestion, width=max(1, min(end - start, 60))
+                )
+            for start, end, message, suggestion in self.check_prompt(document.checked_by, prompt, given):
                 place = self._place_of_words(
                     entry, fields.get("prompt"), prompt[start:end], candidate.positions, resolver
                 )

@@ -44,13 +44,14 @@ class StepLoader:
         problems: Problems,
         today: date,
         check: CheckPrompt,
+        advise: CheckPrompt,
     ) -> None:
         self.scope = scope
         self.drafter = drafter
         self.reader = reader
         self.problems = problems
         self.today = today
-        self.ruling = Ruling(scope.names, check, problems)
+        self.ruling = Ruling(scope.names, check, advise, problems)
         self._wants: dict[str, dict[str, str]] = {}
 
     def bind(self, draft: Draft, whole: frozenset[str] = frozenset()) -> Step:
@@ -264,7 +265,7 @@ class StepLoader:
             missing=constant.get("missing", "fail"),
             retry=_retry(constant.get("retry")),
             timeout_seconds=None if timeout is None else float(timeout),
-            providers=(provider,) if isinstance(provider, str) else tuple(provider),
+            providers=tuple(provider) if isinstance(provider, (list, tuple)) else (str(provider),),
             provider_options=options,
             protect=protect,
             expect=expect if isinstance(expect, dict) else None,

@@ -160,7 +160,7 @@ def check(
         return is_same(folders[folder].get(image), stat)
 
     surroundings = loading.Surroundings(
-        workspace.catalogue, workspace.today, providers.check_prompt, is_unchanged
+        workspace.catalogue, workspace.today, providers.check_prompt, providers.advise_prompt, is_unchanged
     )
     return loading.check(
         path,

@@ -15,6 +15,9 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from editchain.diagnostics import Problem
 
+NOTES = frozenset(("unneeded-step", "unused-picture"))
+"""Warnings about what is only left unused: harmless in a recipe that is being written, so said in passing here."""
+
 
 @click.command("validate", epilog="Example: editchain validate pipelines/*.yaml --strict")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -37,7 +40,7 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     for file in files:
         with Workspace.of(file) as workspace:
             problems.extend(check(workspace, file, needs_all=False).problems)
-    idle = [problem for problem in problems if problem.code == "unneeded-step" and not strict]
+    idle = [problem for problem in problems if problem.code in NOTES and not strict]
     problems = [problem for problem in problems if problem not in idle]
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors

@@ -32,7 +32,7 @@ from editchain.providers.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from editchain.http import Reply
     from editchain.models import Route
@@ -76,9 +76,17 @@ _SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
 _SECRET = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE)
 
 
-def check_prompt(prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+def check_prompt(
+    prompt: str, fields: Collection[str] | None = None
+) -> Iterable[tuple[int, int, str, str | None]]:
     """Nothing: what a prompt means, only the models can tell."""
-    _ = prompt
+    _ = prompt, fields
+    return ()
+
+
+def advise_prompt(prompt: str, fields: Collection[str]) -> Iterable[tuple[int, int, str, str | None]]:
+    """Nothing, as above."""
+    _ = prompt, fields
     return ()
 
 
