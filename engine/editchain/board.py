@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Board:
     """What waits for what, in arrays: a task is a number. Gives out what is ready, the longest remaining path first.
 
-    `lanes` says where each task runs; `priorities` is the length of the longest path that begins with it.
+    `lanes` says where each task runs; `priorities` is the length of the longest path that begins with it. `feeds` gives
+    the other lanes that a task leads to, each with a rank: the lowest gets there first.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Board:
         lanes: Callable[[int], str],
         priorities: Callable[[int], float],
         tasks: Iterable[int],
+        feeds: Callable[[int], Iterable[tuple[str, tuple[float, int]]]] | None = None,
     ) -> None:
         """`needs` are pairs: what is needed, and who needs it."""
         self._lanes = lanes
@@ -30,32 +32,66 @@ class Board:
         self._waiting = array("I", bytes(4 * count))
         self._first, self._dependents = _adjacency(count, needs, self._waiting)
         self._ready: dict[str, list[tuple[float, int]]] = {}
+        self._feeds = feeds
+        self._feeding: dict[tuple[str, str], list[tuple[tuple[float, int], int]]] = {}
+        self._is_ready = bytearray(count)
+        self._counts: dict[str, int] = {}
+        self._left: dict[str, int] = {}
         self.left = 0
         for task in tasks:
             self.left += 1
+            lane = lanes(task)
+            self._left[lane] = self._left.get(lane, 0) + 1
             if self._waiting[task] == 0:
                 self.push(task)
 
     def push(self, task: int) -> None:
         """Puts a task where it can be taken."""
-        heapq.heappush(self._ready.setdefault(self._lanes(task), []), (-self._priorities(task), task))
+        lane = self._lanes(task)
+        self._is_ready[task] = 1
+        self._counts[lane] = self._counts.get(lane, 0) + 1
+        heapq.heappush(self._ready.setdefault(lane, []), (-self._priorities(task), task))
+        if self._feeds is not None:
+            for other, rank in self._feeds(task):
+                heapq.heappush(self._feeding.setdefault((lane, other), []), (rank, task))
 
     def ready(self, lane: str) -> int:
         """How many tasks of a lane are ready."""
-        return len(self._ready.get(lane, ()))
+        return self._counts.get(lane, 0)
+
+    def left_in(self, lane: str) -> int:
+        """How many tasks of a lane have no outcome yet."""
+        return self._left.get(lane, 0)
 
     def lanes(self) -> list[str]:
         """The lanes that have ready tasks."""
-        return [lane for lane, tasks in self._ready.items() if tasks]
+        return [lane for lane, count in self._counts.items() if count]
 
-    def take(self, lane: str, most: int) -> list[int]:
-        """Takes ready tasks of a lane, the most urgent first."""
-        heap = self._ready.get(lane, [])
-        return [heapq.heappop(heap)[1] for _ in range(min(most, len(heap)))]
+    def take(self, lane: str, most: int, feed: Iterable[str] = ()) -> list[int]:
+        """Takes ready tasks of a lane, the most urgent first; those that lead to a lane of `feed` before all others."""
+        taken: list[int] = []
+        for other in feed:
+            # One for each lane that is to be fed, the rest by urgency.
+            if len(taken) < most and (task := self._pop(self._feeding.get((lane, other), []))) is not None:
+                taken.append(task)
+        while len(taken) < most and (task := self._pop(self._ready.get(lane, []))) is not None:
+            taken.append(task)
+        return taken
+
+    def _pop(self, heap: list[tuple[Any, int]]) -> int | None:
+        """The first of a heap that was not taken by way of another."""
+        while heap:
+            task = heapq.heappop(heap)[1]
+            if self._is_ready[task]:
+                self._is_ready[task] = 0
+                self._counts[self._lanes(task)] -= 1
+                return task
+        return None
 
     def settle(self, task: int) -> list[int]:
         """A task has its outcome: the tasks that it was the last to hold up, not yet pushed."""
         self.left -= 1
+        self._left[self._lanes(task)] -= 1
         freed = []
         waiting, dependents = self._waiting, self._dependents
         for at in range(self._first[task], self._first[task + 1]):

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from editchain.executors.base import Executor
-    from editchain.tasks import Plan
+    from editchain.tasks import Plan, Way
 
 Outcome = Literal["done", "cached", "failed", "rejected", "skipped", "open", "waiting", "stopped"]
 
 LOCAL = "local"
 LOCAL_SECONDS, REMOTE_SECONDS = 0.2, 15.0
 """How long a task is taken to last, for the order in which tasks start: only the proportion matters."""
+
+FEED_SHARE = 0.95
+"""A provider about to run dry is fed first unless it has less than this part of a lane's own work left."""
 
 BATCH_SECONDS = 0.02
 """How long a batch of quick local tasks may last: long enough to pay for its hand-over, short enough to stop soon."""
@@ -138,6 +141,7 @@ class Scheduler:
         self._fail_fast = fail_fast
         self._offsets = [one.offset for one in plan.steps]
         self._priorities = _priorities(plan)
+        self._distances = _distances(plan)
         self._in_flight: dict[str, int] = {}
         self._next_at: dict[str, float] = {}
         self._batch = 1
@@ -173,7 +177,8 @@ class Scheduler:
             if one.states[ordinal] in (RUN, AFTER)
         ]
         tasks.extend(self._barriers.values())
-        return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks)
+        feeds = self._feeds if any(self._distances) else None
+        return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks, feeds)
 
     def _needs(self) -> Iterable[tuple[int, int]]:
         for one in self.plan.steps:
@@ -205,8 +210,32 @@ class Scheduler:
         if task >= self._count:
             return LOCAL
         one, ordinal = self._place(task)
-        way = one.way(ordinal)
-        return LOCAL if way.is_local or way.route is None else way.route.provider
+        return _lane_of(one.way(ordinal))
+
+    def _feeds(self, task: int) -> Iterable[tuple[str, tuple[float, int]]]:
+        """The providers that a task leads to, and how soon; of equals the first coordinate is first."""
+        if task >= self._count:
+            return ()
+        one, ordinal = self._place(task)
+        return ((lane, (seconds, ordinal)) for lane, seconds in self._distances[one.index].items())
+
+    def _hungry(self, lane: str) -> list[str]:
+        """The other providers that will have nothing to do soon, and are not far ahead of this lane's work."""
+        board, found = self._board, []
+        own = board.left_in(lane) / self._capacity(lane)
+        for other, limit in self._limits.items():
+            if other in (lane, LOCAL):
+                continue
+            at_hand = board.ready(other) + self._in_flight.get(other, 0)
+            left = board.left_in(other)
+            if at_hand < min(left, 2 * limit.concurrency) and (
+                lane == LOCAL or left / limit.concurrency > FEED_SHARE * own
+            ):
+                found.append(other)
+        return found
+
+    def _capacity(self, lane: str) -> int:
+        return self._executor.workers if lane == LOCAL else self._limits.get(lane, Lane(4)).concurrency
 
     def _priority(self, task: int) -> float:
         if task >= self._count:
@@ -282,14 +311,14 @@ class Scheduler:
     def _start_local(self, group: anyio.abc.TaskGroup, free: int) -> bool:
         ready = self._board.ready(LOCAL)
         share = -(-ready // free)
-        works, _ = self._admit(self._board.take(LOCAL, max(1, min(self._batch, share))))
+        works, _ = self._admit(self._board.take(LOCAL, max(1, min(self._batch, share)), self._hungry(LOCAL)))
         if works:
             self._in_flight[LOCAL] = self._in_flight.get(LOCAL, 0) + 1
             group.start_soon(self._work, works)
         return True
 
     def _start_call(self, group: anyio.abc.TaskGroup, lane: str) -> bool:
-        works, _ = self._admit(self._board.take(lane, 1))
+        works, _ = self._admit(self._board.take(lane, 1, self._hungry(lane)))
         if works:
             self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
             limit = self._limits.get(lane)
@@ -532,6 +561,31 @@ def _priorities(plan: Plan) -> list[float]:
         for other in one.after:
             longest[other.index] = max(longest[other.index], longest[one.index])
     return longest
+
+
+def _lane_of(way: Way) -> str:
+    """Where a task runs: here, or at a provider."""
+    return LOCAL if way.is_local or way.route is None else way.route.provider
+
+
+def _distances(plan: Plan) -> list[dict[str, float]]:
+    """For each step, the other lanes that follow from it, and how long it takes at the least until one begins there.
+
+    Empty where everything runs in one lane.
+    """
+    distances: list[dict[str, float]] = [{} for _ in plan.steps]
+    lanes = [{_lane_of(way) for way in one.ways} for one in plan.steps]
+    if len(set().union(*lanes)) < 2:
+        return distances
+    for one in reversed(plan.steps):
+        seconds = LOCAL_SECONDS if lanes[one.index] == {LOCAL} else REMOTE_SECONDS
+        ahead = {lane: seconds + after for lane, after in distances[one.index].items()}
+        ahead.update(dict.fromkeys(lanes[one.index] - {LOCAL}, seconds))
+        for edge in one.edges:
+            before = distances[edge.producer.index]
+            for lane, after in ahead.items():
+                before[lane] = min(before.get(lane, after), after)
+    return distances
 
 
 def _loose(plan: Plan) -> frozenset[int]:
