@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import BENCHMARKS
-from benchmarks.measuring import ROUNDS, machine
+from benchmarks.measuring import ROUNDS, Row, machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from benchmarks.measuring import Row
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,16 +36,11 @@ def main(arguments: Sequence[str]) -> int:
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]}; there is {', '.join(BENCHMARKS)}")
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="editchain-benchmarks-") as folder:
-        about = machine(Path(folder))
-        print(" · ".join(f"{name} {value}" for name, value in about.items()), file=sys.stderr)
-        for name in chosen.names or BENCHMARKS:
-            print(f"{name} ...", file=sys.stderr)
-            own = Path(folder) / name
-            own.mkdir()
-            rows += importlib.import_module(f"benchmarks.{name}").rows(own, rounds=chosen.rounds)
-            print(table(rows), file=sys.stderr)
+    names = chosen.names or list(BENCHMARKS)
+    if len(names) == 1:
+        about, rows = run(names[0], chosen.rounds, chosen.folder)
+    else:
+        about, rows = run_each(names, chosen.rounds, chosen.folder)
     print(table(rows))
     figures = [{**asdict(row), "ratio": row.ratio, "is_reached": row.is_reached} for row in rows]
     chosen.json.write_text(
@@ -54,6 +48,34 @@ def main(arguments: Sequence[str]) -> int:
         + "\n"
     )
     return 0 if all(row.is_reached for row in rows) else 1
+
+
+def run(name: str, rounds: int, folder: Path) -> tuple[dict[str, str], list[Row]]:
+    """The machine and the rows of one benchmark."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="editchain-benchmarks-") as own:
+        about = machine(Path(own))
+        return about, importlib.import_module(f"benchmarks.{name}").rows(Path(own), rounds=rounds)
+
+
+def run_each(names: Sequence[str], rounds: int, folder: Path) -> tuple[dict[str, str], list[Row]]:
+    """The machine and the rows of several, each in a process of its own.
+
+    A child's peak memory is never less than what its parent had, so the parent has to be small.
+    """
+    about: dict[str, str] = {}
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="editchain-benchmarks-") as parts:
+        for name in names:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            part = Path(parts) / "part.json"
+            command = [sys.executable, "-m", "benchmarks", name, "--rounds", str(rounds)]
+            command += ["--folder", str(folder), "--json", str(part)]
+            subprocess.run(command, check=False, stdout=sys.stderr)
+            found = json.loads(part.read_text())
+            part.unlink()
+            about = found["machine"]
+            rows += [Row(**{one.name: row[one.name] for one in fields(Row)}) for row in found["rows"]]
+    return about, rows
 
 
 def table(rows: Sequence[Row]) -> str:
