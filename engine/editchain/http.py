@@ -128,7 +128,7 @@ class _Judging(httpcore.AsyncNetworkBackend):
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._inner = httpcore.AnyIOBackend()
+        self._inner: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,

@@ -184,16 +184,10 @@ async def run(
     )
     cached = plan.counts["cached"]
     try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(committer.serve)
-            group.start_soon(_heed, stop, scheduler)
-            outcome = await scheduler.go()
-            group.cancel_scope.cancel()
-    except BaseExceptionGroup as trouble:
-        raise single(trouble) from None
-    if caller is not None:
-        await caller.close()
-    await committer.durable()
+        outcome = await _carry_out(scheduler, committer, stop)
+    finally:
+        if caller is not None:
+            await caller.close()
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
     exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
@@ -213,6 +207,20 @@ async def run(
         journal.put_run_keys(run_id, _keys(plan))
     await committer.durable()
     return Report(run_id, outcome, publication, exit_code, cached)
+
+
+async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop) -> Run:
+    """Runs the tasks with the journal written beside them; everything is on disk when it returns."""
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(committer.serve)
+            group.start_soon(_heed, stop, scheduler)
+            await scheduler.go()
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as trouble:
+        raise single(trouble) from None
+    await committer.durable()
+    return scheduler.run
 
 
 def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
