@@ -8,7 +8,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -128,7 +128,8 @@ class _Judging(httpcore.AsyncNetworkBackend):
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._inner: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+        # The name may stand for a class without methods where anyio is missing; here it never is.
+        self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,
