@@ -84,6 +84,7 @@ def test_a_recipe_is_bought_once_and_its_pictures_are_published(folder: Path, ve
     assert len(vendor.bill) == 2
 
 
+@pytest.mark.slow
 def test_editing_one_word_buys_one_picture(folder: Path, vendor: Scenario) -> None:
     run(folder)
     written(folder, RECIPE.replace("dawn", "noon"))
@@ -91,11 +92,13 @@ def test_editing_one_word_buys_one_picture(folder: Path, vendor: Scenario) -> No
     assert len(vendor.bill) == 3
 
 
+@pytest.mark.slow
 def test_a_photo_is_uploaded_once_for_all_calls(folder: Path, vendor: Scenario) -> None:
     run(folder)
     assert [asked.name for asked in vendor.server.asked].count("POST /v1/assets") == 1
 
 
+@pytest.mark.slow
 def test_no_credential_is_in_anything_that_a_run_leaves(folder: Path, vendor: Scenario) -> None:
     ran = run(folder, "--json")
     said = ran.stdout + ran.stderr

@@ -12,7 +12,7 @@ from editchain.imaging.draw import check_text, font, text_size
 from editchain.imaging.geometry import fitting_size, rounded, scaled
 from editchain.operations.base import Picture
 
-_MOST_MARKS = 20_000
+_MOST_MARKS = 40_000
 
 
 def apply(
@@ -48,10 +48,12 @@ def _repeated(mark: Image.Image, size: tuple[int, int], gap: int, degrees: float
     """Rows of the mark on nothing, every other one shifted, turned clockwise around the middle."""
     turned = mark.convert("RGBa").rotate(-degrees, Image.Resampling.BICUBIC, expand=True).convert("RGBA")
     across, down = mark.width + max(gap, mark.height // 2), mark.height + gap
-    while size[0] * size[1] > _MOST_MARKS * across * down:
+    reach = math.hypot(*size) / 2
+    while (
+        2 * reach
+    ) ** 2 > _MOST_MARKS * across * down:  # the rows turn, so they fill the circle around the picture
         across, down = across * 2, down * 2
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    reach = math.hypot(*size) / 2
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
     rows, columns = math.ceil(reach / down), math.ceil(reach / across) + 1
     for row in range(-rows, rows + 1):
