@@ -228,7 +228,7 @@ class Scheduler:
                 continue
             at_hand = board.ready(other) + self._in_flight.get(other, 0)
             left = board.left_in(other)
-            if at_hand < min(left, 2 * limit.concurrency) and (
+            if at_hand < min(left, limit.concurrency) and (
                 lane == LOCAL or left / limit.concurrency > FEED_SHARE * own
             ):
                 found.append(other)
