@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,7 +139,8 @@ def planned(path: Path) -> Plan:
 
     def choose(step: Step, model: Model) -> Way:
         _ = step
-        return Way(model, model.routes[0], False, None)
+        # A provider for each model, whatever the documents say of routes.
+        return Way(model, replace(model.routes[0], provider=f"of {model.name}"), False, None)
 
     return planning.plan(pipeline, Nothing(), choose, protect=documents.operations["protect"])
 
