@@ -127,6 +127,7 @@ class Shop:
     vendor: Vendor
     stop: Stop = field(default_factory=Stop)
     price: bool = True
+    fresh: tuple[str, ...] = ()
 
     def choose(self, step: Step, model: Model) -> Way:
         price = next((one for one in model.prices if one.route == "scenario"), None)
@@ -135,8 +136,9 @@ class Shop:
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
         pipeline = loaded(self.folder / "p.yaml")
         digests = workspace.digest_inputs(pipeline)
-        known = Known(workspace.look, digests)
-        return plan(pipeline, known, self.choose, protect=workspace.protect), digests
+        known = Known(workspace.look, digests, lost=workspace.store.lost())
+        fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None
+        return plan(pipeline, known, self.choose, protect=workspace.protect, fresh=fresh), digests
 
     def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
         return trio.run(lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02))
@@ -147,7 +149,7 @@ class Shop:
             made, digests = self.plan(workspace)
             executor = local_executor(workspace, digests, 2)
             committer = Committer(workspace.journal)
-            results = JournalResults(workspace.journal, committer, "run", lambda: NOW)
+            results = JournalResults(workspace.journal, committer, "run", lambda: NOW, workspace.store.lost())
             caller = Caller(
                 workspace.store, workspace.journal, committer, executor.request_of, results.add, lambda _name: self.vendor,
                 lambda _name, _provider: Client("http://127.0.0.1:9", {}), run="run", now=lambda: NOW, ceilings=ceilings,
@@ -399,3 +401,24 @@ def test_trouble_with_the_disk_before_the_intent_sends_nothing(
     with pytest.raises(StoreError):
         shop.run()
     assert shop.vendor.bill == []
+
+
+def test_a_paid_picture_that_is_gone_is_not_bought_again_by_itself(shop: Shop) -> None:
+    shop.run()
+    for path in (shop.folder / ".editchain/objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    written(shop.folder, RECIPE.replace("width: 4", "width: 5"))
+    with pytest.raises(StoreError):
+        shop.run()
+    assert outcomes(shop.run())["waiting"] == 1
+    assert len(shop.vendor.bill) == 1
+
+
+def test_fresh_buys_a_picture_anew(shop: Shop) -> None:
+    shop.run()
+    shop.fresh = ("night",)
+    assert outcomes(shop.run())["done"] >= 1
+    assert len(shop.vendor.bill) == 2
+    shop.fresh = ()
+    assert shop.counts() == {"cached": 2}

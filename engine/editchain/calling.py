@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from editchain.entries import Call, Handle, Refusal
+from editchain.entries import OPEN_STATES, Call, Handle, Refusal
 from editchain.errors import EditchainError, ImageError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
 from editchain.http import Client, FetchError, NotSent, ReplyLost
@@ -27,7 +27,7 @@ from editchain.providers.base import Absent, Accepted, Failed, Finished, Refused
 from editchain.scheduling import Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from editchain.committing import Committer
     from editchain.entries import CallState, Charged, Result
@@ -139,17 +139,32 @@ class Caller:
             raise TaskError("There is no route to this model here.")
         provider = self._provider(route.provider)
         key = request_key(request)
-        stored = self._journal.results_by_request([key]).get(key)
-        if stored is not None:
-            return made_of(stored)
+        calls = self._journal.calls_by_request([key]).get(key, [])
+        if not work.plan.is_fresh and (bought := self._bought(key, calls)) is not None:
+            return bought
         session = Session(self._session_client(route.provider, provider), route)
-        for call in self._journal.calls_by_request([key]).get(key, ()):
-            if call.state in ("intent", "accepted", "ready", "unknown"):
+        for call in calls:
+            if call.state in OPEN_STATES:
                 return await self._take_up(work, request, call, provider, session)
         if route.provider in self._closed:
             raise _Outcome("stopped", self._closed[route.provider])
         request = await self._ready(request, provider, session)
         return await self._send(work, request, key, provider, session)
+
+    def _bought(self, key: bytes, calls: Sequence[Call]) -> Made | None:
+        """What was paid for under a request key; a picture that is gone since is not bought again by itself."""
+        stored = self._journal.results_by_request([key]).get(key)
+        if stored is not None and self._store.has(stored.digest):
+            return made_of(stored)
+        paid = next((call for call in calls if call.state == "done"), None)
+        if stored is None and paid is None:
+            return None
+        number = stored.call if stored is not None else paid.id if paid else None
+        raise _Outcome(
+            "waiting",
+            f"its picture was paid for (call {number}) and is gone from the store; "
+            "it is not bought again by itself: --fresh STEP buys it anew",
+        )
 
     def _session_client(self, name: str, provider: Provider) -> Client:
         if name not in self._clients:
@@ -206,7 +221,7 @@ class Caller:
         )
         most = None if price is None else price.most
         asked = judge(self._ceilings, most, call.currency or "") if self._ceilings else None
-        blocked = await self._committer.begin_call(Start(call, [work.key], asked))
+        blocked = await self._committer.begin_call(Start(call, [work.key], asked, work.plan.is_fresh))
         if blocked is not None:
             raise self._refused(blocked)
         return call
