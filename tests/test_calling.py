@@ -14,10 +14,11 @@ from PIL import Image
 from tests.workbench import NOW, loaded, paint, shipped, written
 from trio.testing import MockClock
 
-from editchain.calling import Caller, Ceiling
+from editchain.calling import Caller
 from editchain.committing import Committer
 from editchain.errors import StoreError
 from editchain.http import Client, NotSent, ReplyLost
+from editchain.ledger import Ceiling
 from editchain.models import Model, Route
 from editchain.planning import plan
 from editchain.providers.base import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -22,18 +21,18 @@ from editchain.identity import canonical
 from editchain.imaging import codec
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal import Start
+from editchain.ledger import Ceiling, judge
 from editchain.models import Model
 from editchain.providers.base import Absent, Accepted, Failed, Finished, Refused, Running, Session, Unknown
 from editchain.scheduling import Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from editchain.committing import Committer
     from editchain.entries import CallState, Charged, Result
     from editchain.executors.base import Work
     from editchain.journal import Blocked, Journal
-    from editchain.ledger import Spending
     from editchain.providers.base import Blob, Polled, Provider, Request
     from editchain.store import Store
 
@@ -42,37 +41,6 @@ MAX_WAIT_SECONDS = 120.0
 """How long a vendor may make us wait before we ask again."""
 FREE_ATTEMPTS = 6
 """How often a poll or a download, which cost nothing, are tried before the job is left for the next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in."""
-
-    most: Decimal
-    currency: str | None
-
-
-def judge(
-    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str
-) -> Callable[[Mapping[str, Spending]], str | None]:
-    """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
-
-    def refusal(sums: Mapping[str, Spending]) -> str | None:
-        taken = sums.get(currency)
-        used = (taken.reserved + taken.spent) if taken else Decimal(0)
-        for ceiling in ceilings:
-            if price_most is None:
-                return "under a budget a call without a known ceiling is not sent"
-            if ceiling.currency is not None and currency != ceiling.currency:
-                return f"the budget is in {ceiling.currency} and the price of this call in {currency}"
-            if used + price_most > ceiling.most:
-                return (
-                    f"{used:f} of {ceiling.most:f} {currency} are spent or reserved, "
-                    f"and this call may cost {price_most:f}"
-                )
-        return None
-
-    return refusal
 
 
 class Caller:

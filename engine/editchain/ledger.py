@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from editchain.entries import OPEN_STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from editchain.entries import Call
 
@@ -67,3 +68,34 @@ class Ledger:
     def sums(self) -> dict[str, Spending]:
         """Currency to what is reserved and spent in it; calls without a currency are under the empty text."""
         return dict(self._sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in."""
+
+    most: Decimal
+    currency: str | None
+
+
+def judge(
+    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str
+) -> Callable[[Mapping[str, Spending]], str | None]:
+    """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
+
+    def refusal(sums: Mapping[str, Spending]) -> str | None:
+        taken = sums.get(currency)
+        used = (taken.reserved + taken.spent) if taken else Decimal(0)
+        for ceiling in ceilings:
+            if price_most is None:
+                return "under a budget a call without a known ceiling is not sent"
+            if ceiling.currency is not None and currency != ceiling.currency:
+                return f"the budget is in {ceiling.currency} and the price of this call in {currency}"
+            if used + price_most > ceiling.most:
+                return (
+                    f"{used:f} of {ceiling.most:f} {currency} are spent or reserved, "
+                    f"and this call may cost {price_most:f}"
+                )
+        return None
+
+    return refusal

@@ -16,7 +16,6 @@ import anyio
 import anyio.to_thread
 
 from editchain import __version__
-from editchain.calling import Caller, Ceiling
 from editchain.committing import Committer
 from editchain.entries import Result, RunRecord, RunTask
 from editchain.errors import ConfigurationError
@@ -28,9 +27,11 @@ from editchain.scheduling import Lane, Run, Scheduler, Stop, single
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from editchain.calling import Caller
     from editchain.entries import Owner
     from editchain.executors.base import Executor, Made, Work
     from editchain.journal import Journal
+    from editchain.ledger import Ceiling
     from editchain.scheduling import Ended
     from editchain.tasks import Plan
     from editchain.workspace import Digests, Workspace
@@ -253,6 +254,9 @@ def _caller(
     stop: Stop,
 ) -> Caller:
     from editchain import providers
+    from editchain.calling import (
+        Caller,  # what speaks with vendors takes longest to import, and most runs here need none
+    )
 
     return Caller(
         workspace.store,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from editchain.calling import Ceiling
 from editchain.errors import ConfigurationError, Refused
+from editchain.ledger import Ceiling
 from editchain.reporting import summary_line
 
 if TYPE_CHECKING:
