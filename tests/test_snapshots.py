@@ -128,6 +128,12 @@ def test_a_plan_is_answered_from_its_snapshot_as_well(place: Place, arguments: l
     assert place.bench.command("plan", "p/p.yaml", *arguments)[0] == 0
 
 
+def test_what_a_plan_keeps_is_nothing_for_git(place: Place) -> None:
+    assert place.bench.command("plan", "p/p.yaml")[0] == 10
+    assert [path.name for path in (place.root / ".editchain").iterdir() if path.name == "plans"]
+    assert (place.root / ".editchain/.gitignore").read_text() == "*\n"
+
+
 def test_nothing_heavy_is_imported(place: Place) -> None:
     place.settle()
     program = (

@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from editchain import schemas, snapshots
+from editchain.errors import StoreError
 from editchain.reading import Stat, stat_of
+from editchain.store import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,6 +52,10 @@ def keep(
             absent.append(path)
         except OSError:
             return
+    try:
+        make_folder(str(workspace.root / ".editchain"))  # a plan may be the first to need it
+    except StoreError:
+        return
     snapshots.save(
         sys.argv[1:],
         str(workspace.root),
