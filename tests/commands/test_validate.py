@@ -45,5 +45,5 @@ def test_programs_get_it_like_every_warning(recipe: Path, capsys: pytest.Capture
     assert run_command(["validate", "p.yaml", "--json"]) == 0
     problems = json.loads(capsys.readouterr().out)["problems"]
     assert [(one["line"], one["severity"], one["code"]) for one in problems] == [
-        (4, "warning", "unneeded-step")
+        (5, "warning", "unneeded-step")
     ]
