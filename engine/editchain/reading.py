@@ -17,7 +17,7 @@ from editchain.errors import ImageError
 from editchain.imaging.probe import EXTENSIONS, HEAD_BYTES, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 _MAGIC = frozenset("*?[")
 _MOST_NEAR = 5000
@@ -271,11 +271,6 @@ def fixed_part(pattern: str) -> str:
 def stem_of(path: str) -> str:
     """A file's name without folder and extension."""
     return os.path.splitext(os.path.basename(path))[0]
-
-
-def is_current(evidence: Evidence, stats: Mapping[str, Stat]) -> bool:
-    """Whether files still are what the evidence says, given their stats of now."""
-    return all(stats.get(path) == known for path, known in evidence.images.items())
 
 
 def _is_picture(path: str) -> bool:

@@ -51,11 +51,6 @@ def popped(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
     return Image.composite(image, black_and_white(image), picture(weights))
 
 
-def weights_of(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
-    """White where the picture has about that colour, along its edges; L."""
-    return picture(_found(image, oklab(image), colour, tolerance))
-
-
 def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Floats:
     lightness, chroma, hue = _polar(_of(colour))
     there_chroma = np.hypot(values[..., 1], values[..., 2])
