@@ -12,7 +12,8 @@ import fastjsonschema
 import yaml
 
 from benchmarks.measuring import in_turns, seconds_of
-from editchain import loading, providers
+from editchain import providers
+from editchain.language import loading
 from editchain.models import catalogue
 from editchain.schemas import closed
 

@@ -14,11 +14,13 @@ import trio
 import trio.testing
 
 from benchmarks.pictures import tiny_png
-from editchain import loading, planning, providers
+from editchain import providers
 from editchain.executors.base import Made
+from editchain.language import loading
 from editchain.models import catalogue
-from editchain.scheduling import LOCAL, Lane, Scheduler
-from editchain.tasks import Way
+from editchain.plans import planning
+from editchain.plans.tasks import Way
+from editchain.runs.scheduling import LOCAL, Lane, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from editchain.executors.base import Work
     from editchain.models import Model
     from editchain.pipeline import Step
-    from editchain.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan, StepPlan
 
 MODELS = {"flux-kontext": 8, "gpt-image-2": 5, "gemini-2.5-flash": 12}
 """Models to how many calls their providers take at a time."""

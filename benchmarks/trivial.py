@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 import anyio
 
 from benchmarks.pictures import tiny_png
-from editchain import operations, running
+from editchain import operations
 from editchain.commands.planned import planned
 from editchain.executors.local import LocalExecutor
 from editchain.providers.base import Finished
+from editchain.runs import running
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

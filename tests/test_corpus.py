@@ -26,14 +26,14 @@ import pytest
 from PIL import Image
 
 from editchain.diagnostics import render
-from editchain.loading import Surroundings, check, output_paths
+from editchain.language.loading import Surroundings, check, output_paths
 from editchain.models import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from editchain.diagnostics import Problem
-    from editchain.loading import Checked
+    from editchain.language.loading import Checked
 
 CORPUS = Path(__file__).parent / "corpus"
 TODAY = date(2026, 7, 1)

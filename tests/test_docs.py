@@ -188,7 +188,7 @@ def drawing() -> str:
     order = source.partition("ORDER = (\n")[2].partition("\n)")[0]
     rows = []
     for group, names in re.findall(r"# (.+)\n([^#]+)", order):
-        modules = " ".join(shown(name) for name in re.findall(r'"(\w+)"', names))
+        modules = " ".join(shown(name) for name in re.findall(r'"([\w.]+)"', names))
         rows.append(f"| {group} | {modules} |")
     return "\n".join(
         [

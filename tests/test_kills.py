@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.workbench import Bench
 
-from editchain.journal import Journal
-from editchain.maintenance import verify
+from editchain.journal.journal import Journal
+from editchain.journal.maintenance import verify
 from editchain.store import Store
 
 if TYPE_CHECKING:

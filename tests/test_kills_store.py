@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from editchain.journal import Journal
-from editchain.maintenance import verify
-from editchain.repairing import repair
+from editchain.journal.journal import Journal
+from editchain.journal.maintenance import verify
+from editchain.journal.repairing import repair
 from editchain.store import Store
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ SEED = int(os.environ.get("EDITCHAIN_SEED", "1"))
 WRITER = """
 import os, sys
 from hashlib import sha256
-from editchain.journal import Call, Journal, Result
+from editchain.journal.journal import Call, Journal, Result
 from editchain.store import Store
 
 folder, out, name = sys.argv[1:]

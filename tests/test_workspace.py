@@ -12,13 +12,13 @@ from tests.workbench import NOW, Bench, loaded, shipped, written
 
 from editchain.artifacts import ImageSource
 from editchain.errors import ConfigurationError
-from editchain.reading import stat_of
+from editchain.language.reading import stat_of
 from editchain.workspace import Configuration, Digests, Known, Workspace, is_same, read_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from editchain.tasks import Way
+    from editchain.plans.tasks import Way
 
 
 def configured(folder: Path, text: str) -> Configuration:

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from PIL import Image
 
-from editchain import running
 from editchain.commands.base import run_command
 from editchain.commands.planned import planned
-from editchain.loading import Surroundings, load
+from editchain.language.loading import Surroundings, load
+from editchain.language.reading import stat_of
 from editchain.models import Catalogue, catalogue
-from editchain.planning import plan
+from editchain.plans.planning import plan
+from editchain.plans.tasks import Plan, StepPlan
+from editchain.plans.tasks import Way as PlannedWay
 from editchain.providers import check_prompt
-from editchain.reading import stat_of
-from editchain.tasks import Plan, StepPlan
-from editchain.tasks import Way as PlannedWay
+from editchain.runs import running
 from editchain.workspace import Digests, Workspace
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from editchain.executors.base import Executor
     from editchain.models import Model
     from editchain.pipeline import Pipeline, Step
-    from editchain.running import Report
-    from editchain.scheduling import Ended, Stop
-    from editchain.tasks import Way
+    from editchain.plans.tasks import Way
+    from editchain.runs.running import Report
+    from editchain.runs.scheduling import Ended, Stop
 
 NOW = 4_000_000_000.0
 """A time far after that of any file, so that none counts as just written."""

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     )
     from editchain.models import Catalogue, catalogue
     from editchain.pipeline import Pipeline
-    from editchain.running import Report
-    from editchain.tasks import Plan
+    from editchain.plans.tasks import Plan
+    from editchain.runs.running import Report
 
 _HOMES = {
     **dict.fromkeys(("load", "plan", "run", "run_async"), "api"),
@@ -54,9 +54,9 @@ _HOMES = {
     ),
     **dict.fromkeys(("Catalogue", "catalogue"), "models"),
     "Pipeline": "pipeline",
-    "Plan": "planning",
+    "Plan": "plans.planning",
     "Problem": "diagnostics",
-    "Report": "running",
+    "Report": "runs.running",
 }
 
 

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from editchain import loading, planning, providers, running
-from editchain.inputs import Given
+from editchain import providers
+from editchain.language import loading
+from editchain.language.inputs import Given
+from editchain.plans import planning
+from editchain.runs import running
 from editchain.workspace import Known, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from editchain.pipeline import Pipeline
-    from editchain.running import Report
-    from editchain.scheduling import Ended
-    from editchain.tasks import Plan
+    from editchain.plans.tasks import Plan
+    from editchain.runs.running import Report
+    from editchain.runs.scheduling import Ended
 
 
 def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) -> Pipeline:

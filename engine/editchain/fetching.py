@@ -9,9 +9,9 @@ import anyio
 
 from editchain.artifacts import ImageSource
 from editchain.diagnostics import Problem
-from editchain.entries import KnownFile
 from editchain.errors import ImageError, PipelineError
 from editchain.imaging.probe import HEAD_BYTES, check
+from editchain.journal.entries import KnownFile
 from editchain.pipeline import Gathered, Listing, PathOf, Pick
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.diagnostics import Place, Problem
+    from editchain.language.reading import Evidence
     from editchain.models import Model, OperationDocument
-    from editchain.reading import Evidence
 
 
 class Unknown:

@@ -13,10 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from editchain import platform, presence
+from editchain import platform
 from editchain.errors import StoreError
+from editchain.journal import presence
+from editchain.journal.presence import Presence
 from editchain.platform import DISK, Disk, disk_error, write_all
-from editchain.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

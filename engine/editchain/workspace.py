@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
-from editchain.reading import Stat, workspace_of
+from editchain.language.reading import Stat, workspace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from editchain.artifacts import ImageSource
-    from editchain.entries import KnownFile
     from editchain.http import Client
-    from editchain.journal import Journal
+    from editchain.journal.entries import KnownFile
+    from editchain.journal.journal import Journal
     from editchain.models import Catalogue, Model, OperationDocument, Route
     from editchain.pipeline import Pipeline, Step
+    from editchain.plans.tasks import Way
     from editchain.providers.base import Provider
     from editchain.store import Store
-    from editchain.tasks import Way
 
 RACY_NS = 2_000_000_000
 """A file that was written less than this before it was looked at may have changed since within one tick of its clock."""
@@ -255,7 +255,7 @@ class Workspace:
     def journal(self) -> Journal:
         """The journal, open for writing. Raises StoreError."""
         if self._journal is None:
-            from editchain.journal import Journal
+            from editchain.journal.journal import Journal
 
             self._journal = Journal.open(self.folder, now=self.now)
         return self._journal
@@ -266,7 +266,7 @@ class Workspace:
         if self._journal is not None:
             return self._journal
         if self._looking is None:
-            from editchain.journal import Journal
+            from editchain.journal.journal import Journal
 
             self._looking = Journal.read_only(self.folder)
         return self._looking
@@ -275,8 +275,8 @@ class Workspace:
 
     def choose(self, step: Step, model: Model) -> Way:
         """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
+        from editchain.plans.tasks import Way
         from editchain.providers import LOCAL, PROVIDERS, load
-        from editchain.tasks import Way
 
         wanted = (
             step.providers
@@ -390,8 +390,8 @@ class Digests:
                 self.fresh.append(one)
 
     def _read(self, path: str, stat: Stat) -> KnownFile | None:
-        from editchain.entries import KnownFile
         from editchain.imaging.probe import HEAD_BYTES, probe
+        from editchain.journal.entries import KnownFile
 
         try:
             with open(path, "rb") as file:

@@ -10,9 +10,9 @@ from tests.workbench import paint
 
 from editchain.commands.recipe import Recipe, text_of, value_of, without_references, words_of
 from editchain.diagnostics import Problems
-from editchain.references import Reference
-from editchain.references import parse as parse_references
-from editchain.syntax import parse
+from editchain.language.references import Reference
+from editchain.language.references import parse as parse_references
+from editchain.language.syntax import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ import pytest
 
 from editchain import platform
 from editchain.commands.cancel import is_process
-from editchain.entries import Owner, RunRecord, RunTask
-from editchain.journal import Journal
+from editchain.journal.entries import Owner, RunRecord, RunTask
+from editchain.journal.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 WORKER = """
 import signal, sys, time
-from editchain.entries import RunRecord
-from editchain.journal import Journal
+from editchain.journal.entries import RunRecord
+from editchain.journal.journal import Journal
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 with Journal.open(".editchain", now=time.time) as journal:

@@ -21,7 +21,7 @@ from editchain.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from editchain.tasks import Plan
+    from editchain.plans.tasks import Plan
 
 
 class Operation:

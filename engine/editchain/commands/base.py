@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.diagnostics import Problem
-    from editchain.entries import KnownFile
-    from editchain.loading import Checked
-    from editchain.reading import Stat
+    from editchain.journal.entries import KnownFile
+    from editchain.language.loading import Checked
+    from editchain.language.reading import Stat
     from editchain.workspace import Workspace
 
 
@@ -145,7 +145,8 @@ def check(
     needs_all: bool = True,
 ) -> Checked:
     """A pipeline file checked in its workspace, with inputs as the command line has them."""
-    from editchain import loading, providers
+    from editchain import providers
+    from editchain.language import loading
     from editchain.workspace import is_same
 
     folders: dict[str, dict[str, KnownFile]] = {}

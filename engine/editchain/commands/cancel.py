@@ -19,7 +19,7 @@ from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from editchain.entries import Owner, RunRecord
+    from editchain.journal.entries import Owner, RunRecord
 
 Done = Literal["asked", "ended", "broken-off"]
 

@@ -267,7 +267,7 @@ def _tried(name: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _disk(folder: Path, kind: str) -> Finding:
-    from editchain.journal_opening import refuse_network
+    from editchain.journal.opening import refuse_network
 
     refuse_network(str(folder))
     return Finding("store", "file system", "ok", f"{kind}, for {folder}")
@@ -289,7 +289,7 @@ def _writable(workspace: Workspace, existing: Path) -> Finding:
 
 
 def _journal(workspace: Workspace) -> Finding:
-    from editchain.journal_shape import SHAPE
+    from editchain.journal.shape import SHAPE
 
     look = workspace.look
     if look is None:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from editchain.commands.planned import Planned
     from editchain.diagnostics import Problem
     from editchain.models import Model
-    from editchain.running import Options, Report
-    from editchain.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan, StepPlan
+    from editchain.runs.running import Options, Report
 
 MOST_TOLD = 5
 _GIVEN = "photo (given on the command line): "
@@ -92,7 +92,7 @@ def command(photos: tuple[str, ...], prompt: str, model: str, **chosen: Any) -> 
     root = Workspace.of(save).root if save else nearest_workspace(Path.cwd())
     with Workspace(root) as workspace:
         from editchain.commands.spending import agree, ceilings_of
-        from editchain.running import Options, refuse_unreachable
+        from editchain.runs.running import Options, refuse_unreachable
 
         _check_prompt(_model(workspace, model), prompt)
         folder, recipe = _recipe(wish, chosen["out"])
@@ -125,7 +125,7 @@ def _found(photos: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _fields(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    from editchain.syntax import scalar
+    from editchain.language.syntax import scalar
 
     fields: dict[str, Any] = {}
     for text in chosen["others"]:
@@ -291,9 +291,9 @@ def _refuse_to_overwrite(workspace: Workspace, plan: Plan, folder: Path, *, over
 def _targets(plan: Plan) -> Iterator[tuple[StepPlan, int, str]]:
     """The files that the edit writes: the task of each, and its path below the output folder."""
     from editchain.artifacts import ImageSource
-    from editchain.dimensions import keys_at
-    from editchain.planning import published_tasks
-    from editchain.publishing import path_of, template
+    from editchain.language.publishing import path_of, template
+    from editchain.plans.dimensions import keys_at
+    from editchain.plans.planning import published_tasks
 
     fixed = {
         one.name: one.value.key for one in plan.pipeline.inputs.values() if isinstance(one.value, ImageSource)
@@ -311,7 +311,7 @@ def _targets(plan: Plan) -> Iterator[tuple[StepPlan, int, str]]:
 def _go(workspace: Workspace, found: Planned, settings: Options) -> tuple[Report, float]:
     import anyio
 
-    from editchain import reporting, running
+    from editchain.runs import reporting, running
 
     try:
         Path(settings.out).mkdir(parents=True, exist_ok=True)

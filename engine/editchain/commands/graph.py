@@ -12,10 +12,10 @@ from editchain.commands.base import check, write_json
 from editchain.commands.layers import Edge, Node, svg
 from editchain.diagnostics import Problems, visible
 from editchain.errors import ConfigurationError, PipelineError
+from editchain.language.references import BadReference, references
+from editchain.language.references import parse as parse_references
+from editchain.language.syntax import MAX_BYTES, Map, parse
 from editchain.platform import disk_error
-from editchain.references import BadReference, references
-from editchain.references import parse as parse_references
-from editchain.syntax import MAX_BYTES, Map, parse
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

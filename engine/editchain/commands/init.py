@@ -60,7 +60,7 @@ def command(folder: Path, as_json: bool) -> int:
 
 
 def _contents() -> Iterator[tuple[str, bytes]]:
-    from editchain.bundle import as_text, bundle
+    from editchain.language.bundle import as_text, bundle
     from editchain.models import catalogue
 
     for name, source in FILES.items():

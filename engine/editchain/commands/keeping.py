@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from editchain import schemas, snapshots
 from editchain.errors import StoreError
-from editchain.reading import Stat, stat_of
+from editchain.language.reading import Stat, stat_of
 from editchain.store import make_folder
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from editchain import reporting
 from editchain.commands.base import as_document
 from editchain.commands.keeping import keep
 from editchain.commands.planned import planned
 from editchain.commands.shared import explain_with, input_options
+from editchain.runs import reporting
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from editchain.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan, StepPlan
 
 
 @click.command("plan", epilog="Example: editchain plan pipelines/seasons.yaml -i product=photos/mug.jpg")

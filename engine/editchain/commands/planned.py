@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from editchain.commands.base import check, show_problems
 from editchain.diagnostics import Problem
 from editchain.errors import PipelineError
-from editchain.expansion import BadPlan
 from editchain.fetching import addresses, fetch_all
-from editchain.planning import plan
+from editchain.plans.expansion import BadPlan
+from editchain.plans.planning import plan
 from editchain.workspace import Known
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.pipeline import Pipeline, Step
-    from editchain.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan, StepPlan
     from editchain.workspace import Digests, Workspace
 
 

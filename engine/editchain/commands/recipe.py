@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from editchain.publishing import FORMATS
-from editchain.syntax import scalar
+from editchain.language.publishing import FORMATS
+from editchain.language.syntax import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

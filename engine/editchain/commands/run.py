@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain import reporting
 from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import planned
@@ -18,6 +17,7 @@ from editchain.commands.shared import input_options
 from editchain.commands.spending import agree, ceilings_of
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
+from editchain.runs import reporting
 from editchain.store import DamagedObject, MissingObject
 from editchain.workspace import Workspace
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from editchain.pipeline import Pipeline, Step
-    from editchain.running import Report
-    from editchain.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan, StepPlan
+    from editchain.runs.running import Report
 
 
 @click.command("run", epilog="Example: editchain run pipelines/seasons.yaml -i product='photos/*.jpg' -o out")
@@ -107,7 +107,7 @@ def _paid(plan: Plan) -> frozenset[bytes]:
 def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> tuple[Report, float]:
     import anyio
 
-    from editchain import running
+    from editchain.runs import running
 
     plan = found.plan
     events = sys.stdout if chosen["as_json"] else None
@@ -148,8 +148,8 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
 
 def _is_published(workspace: Workspace, plan: Plan, out: str, chosen: dict[str, Any]) -> bool:
     """Whether nothing is left to do, published files included; says so, writes nothing but the answer's snapshot."""
-    from editchain.recording import Publisher
-    from editchain.running import wanted_copies
+    from editchain.runs.recording import Publisher
+    from editchain.runs.running import wanted_copies
 
     journal = workspace.look
     if journal is None or chosen["prune"]:
@@ -223,7 +223,7 @@ def _is(step: Step, name: str) -> bool:
 
 
 def _dependents(pipeline: Pipeline, name: str) -> set[int]:
-    from editchain.loading import pictures_in
+    from editchain.language.loading import pictures_in
 
     found = {id(step) for step in pipeline.steps if _is(step, name)}
     for step in pipeline.steps:
@@ -238,7 +238,7 @@ def _dependents(pipeline: Pipeline, name: str) -> set[int]:
 
 def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
     """Refuses what may not run: no way to a model, too little budget, no consent."""
-    from editchain.running import refuse_unreachable
+    from editchain.runs.running import refuse_unreachable
 
     refuse_unreachable(plan)
     if chosen["only"] is not None:
@@ -252,6 +252,6 @@ def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
 
 def _has_work(one: StepPlan) -> bool:
     """Whether a step has tasks to run."""
-    from editchain.tasks import AFTER, RUN
+    from editchain.plans.tasks import AFTER, RUN
 
     return RUN in one.states or AFTER in one.states

@@ -13,8 +13,8 @@ from editchain.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from editchain.entries import Owner, RunRecord
-    from editchain.journal import Journal
+    from editchain.journal.entries import Owner, RunRecord
+    from editchain.journal.journal import Journal
 
 State = Literal["running", "ended", "broken-off"]
 

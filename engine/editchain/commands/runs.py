@@ -11,12 +11,12 @@ from editchain.commands import showing
 from editchain.commands.base import say, write_json
 from editchain.commands.running_now import outcome_of, owners_of, pipeline_of, run_json, state_of
 from editchain.commands.shared import nearest_workspace
-from editchain.reporting import duration
+from editchain.runs.reporting import duration
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from editchain.commands.running_now import State
-    from editchain.entries import RunRecord
+    from editchain.journal.entries import RunRecord
 
 
 @click.command("runs", epilog="Example: editchain runs -n 5")

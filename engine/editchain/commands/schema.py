@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from editchain.bundle import as_text, bundle
 from editchain.errors import ConfigurationError
+from editchain.language.bundle import as_text, bundle
 from editchain.workspace import Workspace
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from editchain import reasons
-from editchain.tasks import AFTER
+from editchain.plans import reasons
+from editchain.plans.tasks import AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from editchain.tasks import StepPlan
+    from editchain.plans.tasks import StepPlan
     from editchain.workspace import Workspace
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -45,7 +45,7 @@ def nearest_workspace(folder: Path) -> Path:
 
     Outside of any, the user's cache folder serves as one.
     """
-    from editchain.reading import workspace_of
+    from editchain.language.reading import workspace_of
 
     found = workspace_of(folder)
     if any((found / name).exists() for name in ("editchain.toml", ".git", ".editchain")):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain.errors import ConfigurationError, Refused
-from editchain.ledger import Ceiling
-from editchain.reporting import summary_line
+from editchain.journal.ledger import Ceiling
+from editchain.runs.reporting import summary_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from editchain.tasks import Plan
+    from editchain.plans.tasks import Plan
     from editchain.workspace import Workspace
 
 

@@ -20,14 +20,14 @@ from editchain.commands.running_now import (
 )
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
-from editchain.reporting import duration
+from editchain.runs.reporting import duration
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from editchain.entries import Call, Owner, RunRecord, RunTask
-    from editchain.journal import Journal
+    from editchain.journal.entries import Call, Owner, RunRecord, RunTask
+    from editchain.journal.journal import Journal
 
 RECENT = 200
 MOST_TROUBLES = 40

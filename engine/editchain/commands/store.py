@@ -19,9 +19,9 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from editchain.entries import Result
-    from editchain.maintenance import Collection, StoreReport
-    from editchain.repairing import Repair
+    from editchain.journal.entries import Result
+    from editchain.journal.maintenance import Collection, StoreReport
+    from editchain.journal.repairing import Repair
 
 MOST_NAMED = 20
 KEPT_RUNS = 5
@@ -55,7 +55,7 @@ def _store() -> Iterator[Workspace]:
 @_json
 def ls(limit: int, as_json: bool) -> int:
     """Count what is stored, and list the newest results."""
-    from editchain.maintenance import store_report
+    from editchain.journal.maintenance import store_report
 
     with _store() as workspace:
         look = workspace.look
@@ -121,7 +121,7 @@ def verify(as_json: bool) -> int:
 
     A damaged one is set aside. The next run makes again what costs nothing.
     """
-    from editchain.maintenance import verify as verify_store
+    from editchain.journal.maintenance import verify as verify_store
 
     def told(count: int) -> None:
         if count % 50 == 0:
@@ -180,7 +180,7 @@ def gc(keep_runs: int, dry_run: bool, yes: bool, as_json: bool) -> int:
     Kept is what the last runs of every pipeline used, what is published, what a call waits for, and what is
     younger than a day.
     """
-    from editchain.maintenance import collect
+    from editchain.journal.maintenance import collect
 
     with _store() as workspace:
         journal, store, now = workspace.journal, workspace.store, workspace.now()
@@ -225,7 +225,7 @@ def repair(as_json: bool) -> int:
 
     The old one is set aside, not removed. Runs and published files are forgotten; results and calls are kept.
     """
-    from editchain.repairing import repair as repair_store
+    from editchain.journal.repairing import repair as repair_store
 
     with Workspace(nearest_workspace(Path.cwd())) as workspace:
         folder = workspace.folder

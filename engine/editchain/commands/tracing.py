@@ -6,18 +6,18 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from editchain import reasons
 from editchain.artifacts import ImageSource
 from editchain.commands.showing import path as shown
 from editchain.models import Model
-from editchain.tasks import Column, Edge
+from editchain.plans import reasons
+from editchain.plans.tasks import Column, Edge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from editchain.entries import Result
-    from editchain.journal import Journal
-    from editchain.tasks import StepPlan
+    from editchain.journal.entries import Result
+    from editchain.journal.journal import Journal
+    from editchain.plans.tasks import StepPlan
     from editchain.workspace import Workspace
 
 NEAREST = 200

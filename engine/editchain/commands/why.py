@@ -18,18 +18,18 @@ from editchain.commands.planned import planned
 from editchain.commands.shared import input_options
 from editchain.commands.tracing import Tracer
 from editchain.diagnostics import did_you_mean, one_of, visible
-from editchain.dimensions import coordinate
 from editchain.errors import ConfigurationError
-from editchain.tasks import REJECTED
+from editchain.plans.dimensions import coordinate
+from editchain.plans.tasks import REJECTED
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from editchain.commands.tracing import Change, Trace
-    from editchain.entries import Result
-    from editchain.journal import Journal
-    from editchain.tasks import Plan, StepPlan
+    from editchain.journal.entries import Result
+    from editchain.journal.journal import Journal
+    from editchain.plans.tasks import Plan, StepPlan
 
 _ADDRESS = re.compile(r"([^\[\]]+)(?:\[(.*)\])?", re.DOTALL)
 _WORD = re.compile(r"\s+|\w(?:[\w'’:./-]*\w)?%?|[^\w\s]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from editchain.tasks import StepPlan
+    from editchain.plans.tasks import StepPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from editchain.executors.base import Failure, Made
 from editchain.imaging import codec, expectations
 from editchain.imaging.probe import MEDIA_TYPES, probe
 from editchain.models import Model
+from editchain.plans.tasks import Column, Edge
 from editchain.providers.base import Blob, Finished, Refused, Request
-from editchain.tasks import Column, Edge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from editchain.executors.base import Work
     from editchain.operations.base import Operation, Picture
+    from editchain.plans.tasks import StepPlan
     from editchain.providers.base import Provider
     from editchain.store import Store
-    from editchain.tasks import StepPlan
 
 MAX_SEED = 2**31 - 1
 PICTURE_BUDGET_BYTES = 384 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""What was sent, came back and is kept: calls, results, runs, owners and money, in SQLite."""

@@ -1,0 +1,101 @@
+"""What the calls of a run have reserved and spent, by currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from editchain.journal.entries import OPEN_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from editchain.journal.entries import Call
+
+
+class Spending(NamedTuple):
+    """Money in one currency. `unpriced` counts the calls that may charge an amount that nobody knows."""
+
+    reserved: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def __add__(self, other: object) -> Spending:
+        if not isinstance(other, Spending):
+            return NotImplemented
+        return Spending(
+            self.reserved + other.reserved, self.spent + other.spent, self.unpriced + other.unpriced
+        )
+
+    def __sub__(self, other: Spending) -> Spending:
+        return Spending(
+            self.reserved - other.reserved, self.spent - other.spent, self.unpriced - other.unpriced
+        )
+
+
+def spending(call: Call) -> Spending:
+    """What one call has reserved or spent: while it is open its ceiling, after that what it charged."""
+    if call.state in OPEN_STATES:
+        return (
+            Spending(unpriced=1) if call.price_most is None else Spending(reserved=Decimal(call.price_most))
+        )
+    if call.charged == "no":
+        return Spending()
+    # What may have been charged counts as charged: a budget must not be overrun by our not knowing.
+    price = call.price_actual if call.price_actual is not None else call.price_most
+    return Spending(unpriced=1) if price is None else Spending(spent=Decimal(price))
+
+
+class Ledger:
+    """The sums over some calls, kept up to date as they change: no adding up for every new one."""
+
+    def __init__(self, calls: Iterable[Call] = ()) -> None:
+        self._calls: dict[str, tuple[str, Spending]] = {}
+        self._sums: dict[str, Spending] = {}
+        for call in calls:
+            self.note(call)
+
+    def note(self, call: Call) -> None:
+        """Takes a call in its newest state."""
+        if call.id in self._calls:
+            currency, old = self._calls[call.id]
+            self._sums[currency] -= old
+        currency, new = call.currency or "", spending(call)
+        self._calls[call.id] = (currency, new)
+        self._sums[currency] = self._sums.get(currency, Spending()) + new
+
+    def sums(self) -> dict[str, Spending]:
+        """Currency to what is reserved and spent in it; calls without a currency are under the empty text."""
+        return dict(self._sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in."""
+
+    most: Decimal
+    currency: str | None
+
+
+def judge(
+    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str
+) -> Callable[[Mapping[str, Spending]], str | None]:
+    """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
+
+    def refusal(sums: Mapping[str, Spending]) -> str | None:
+        taken = sums.get(currency)
+        used = (taken.reserved + taken.spent) if taken else Decimal(0)
+        for ceiling in ceilings:
+            if price_most is None:
+                return "under a budget a call without a known ceiling is not sent"
+            if ceiling.currency is not None and currency != ceiling.currency:
+                return f"the budget is in {ceiling.currency} and the price of this call in {currency}"
+            if used + price_most > ceiling.most:
+                return (
+                    f"{used:f} of {ceiling.most:f} {currency} are spent or reserved, "
+                    f"and this call may cost {price_most:f}"
+                )
+        return None
+
+    return refusal

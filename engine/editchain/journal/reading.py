@@ -1,0 +1,301 @@
+"""Every question that the journal is asked, as SQL on a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from editchain.journal.entries import (
+    OPEN_STATES,
+    Call,
+    CallTask,
+    Handle,
+    KnownFile,
+    Owner,
+    Published,
+    Refusal,
+    Result,
+    RunRecord,
+    RunTask,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+# Half of what the oldest SQLite allows in one statement.
+BATCH = 500
+
+_Key = TypeVar("_Key", bytes, str)
+
+
+def columns(noun: type[tuple[object, ...]]) -> str:
+    """The columns of a noun's table, in the order of its fields."""
+    return ", ".join(noun._fields)  # type: ignore[attr-defined]  # every noun of entries is a NamedTuple
+
+
+def marks(count: int) -> str:
+    """As many question marks as there are values."""
+    return ",".join("?" * count)
+
+
+def _batches(keys: Iterable[_Key]) -> Iterator[list[_Key]]:
+    # In order, so that neighbours are found on the same pages.
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), BATCH):
+        yield ordered[start : start + BATCH]
+
+
+def results(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, Result]:
+    """Key to result, of those that are there."""
+    found: dict[bytes, Result] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT {columns(Result)} FROM results WHERE key IN ({marks(len(batch))})"
+        found.update((row[0], Result._make(row)) for row in connection.execute(sql, batch))
+    return found
+
+
+def has_results(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Key to digest, of those that are there."""
+    found: dict[bytes, bytes] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT key, digest FROM results WHERE key IN ({marks(len(batch))})"
+        found.update(connection.execute(sql, batch))
+    return found
+
+
+def results_by_request(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, Result]:
+    """Request key to its newest result."""
+    found: dict[bytes, Result] = {}
+    for batch in _batches(keys):
+        sql = (
+            f"SELECT {columns(Result)} FROM results WHERE request_key IS NOT NULL "
+            f"AND request_key IN ({marks(len(batch))}) ORDER BY made_at"
+        )
+        for row in connection.execute(sql, batch):
+            result = Result._make(row)
+            if result.request_key is not None:
+                found[result.request_key] = result
+    return found
+
+
+def nearest(connection: sqlite3.Connection, name: str, limit: int) -> list[Result]:
+    """Results of one model or operation, the newest first."""
+    sql = f"SELECT {columns(Result)} FROM results WHERE name = ? ORDER BY made_at DESC, key LIMIT ?"
+    return [Result._make(row) for row in connection.execute(sql, (name, limit))]
+
+
+def all_results(connection: sqlite3.Connection) -> Iterator[Result]:
+    """Every result, in the order of keys."""
+    yield from map(Result._make, connection.execute(f"SELECT {columns(Result)} FROM results ORDER BY key"))
+
+
+def identities(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Key to the document that it is the hash of, where one was kept."""
+    found: dict[bytes, str] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT key, document FROM identities WHERE key IN ({marks(len(batch))})"
+        found.update(connection.execute(sql, batch))
+    return found
+
+
+def refusals(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, Refusal]:
+    """Key to refusal, of those that are there."""
+    found: dict[bytes, Refusal] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT {columns(Refusal)} FROM refusals WHERE key IN ({marks(len(batch))})"
+        found.update((row[0], Refusal._make(row)) for row in connection.execute(sql, batch))
+    return found
+
+
+def call(connection: sqlite3.Connection, id_: str) -> Call | None:
+    """The call of this id."""
+    row = connection.execute(f"SELECT {columns(Call)} FROM calls WHERE id = ?", (id_,)).fetchone()
+    return None if row is None else Call._make(row)
+
+
+def open_calls(connection: sqlite3.Connection) -> list[Call]:
+    """Calls that have not ended, or whose end is not known, the oldest first."""
+    states = ", ".join(f"'{state}'" for state in OPEN_STATES)
+    sql = f"SELECT {columns(Call)} FROM calls WHERE state IN ({states}) ORDER BY intent_at, id"
+    return [Call._make(row) for row in connection.execute(sql)]
+
+
+def calls_by_request(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, list[Call]]:
+    """Request key to its calls, the oldest first."""
+    found: dict[bytes, list[Call]] = {}
+    for batch in _batches(keys):
+        sql = (
+            f"SELECT {columns(Call)} FROM calls WHERE request_key IN ({marks(len(batch))}) "
+            "ORDER BY intent_at, id"
+        )
+        for row in connection.execute(sql, batch):
+            made = Call._make(row)
+            found.setdefault(made.request_key, []).append(made)
+    return found
+
+
+def calls(connection: sqlite3.Connection, run_id: str | None) -> list[Call]:
+    """The calls of a run, or all of them, the oldest first."""
+    where, values = ("", ()) if run_id is None else (" WHERE run = ?", (run_id,))
+    sql = f"SELECT {columns(Call)} FROM calls{where} ORDER BY intent_at, id"
+    return [Call._make(row) for row in connection.execute(sql, values)]
+
+
+def open_call_for(connection: sqlite3.Connection, request_key: bytes, keys: Sequence[bytes]) -> Call | None:
+    """A call under this request key, or that serves one of the keys, that may still charge or deliver."""
+    states = ", ".join(f"'{state}'" for state in OPEN_STATES)
+    sql = f"SELECT {columns(Call)} FROM calls WHERE request_key = ? AND state IN ({states}) LIMIT 1"
+    row = connection.execute(sql, (request_key,)).fetchone()
+    if row is None:
+        sql = (
+            f"SELECT {columns(Call)} FROM calls WHERE state IN ({states}) AND id IN "
+            f"(SELECT call FROM call_tasks WHERE key IN ({marks(len(keys))})) LIMIT 1"
+        )
+        row = connection.execute(sql, list(keys)).fetchone()
+    return None if row is None else Call._make(row)
+
+
+def call_tasks(connection: sqlite3.Connection, calls_: Iterable[str]) -> dict[str, list[CallTask]]:
+    """Call to the keys it serves, by sample."""
+    found: dict[str, list[CallTask]] = {}
+    for batch in _batches(calls_):
+        sql = (
+            f"SELECT call, sample, key FROM call_tasks WHERE call IN ({marks(len(batch))}) "
+            "ORDER BY sample, key"
+        )
+        for row in connection.execute(sql, batch):
+            found.setdefault(row[0], []).append(CallTask._make(row))
+    return found
+
+
+def files(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, KnownFile]:
+    """Path to what is known of the file."""
+    found: dict[str, KnownFile] = {}
+    for batch in _batches(paths):
+        sql = f"SELECT {columns(KnownFile)} FROM files WHERE path IN ({marks(len(batch))})"
+        found.update((row[0], KnownFile._make(row)) for row in connection.execute(sql, batch))
+    return found
+
+
+def files_below(connection: sqlite3.Connection, folder: str) -> dict[str, KnownFile]:
+    """Path to what is known of every file in a folder and below it."""
+    # "0" is the character after "/", so this is a range of the primary key.
+    sql = f"SELECT {columns(KnownFile)} FROM files WHERE path > ? AND path < ?"
+    return {row[0]: KnownFile._make(row) for row in connection.execute(sql, (f"{folder}/", f"{folder}0"))}
+
+
+def published(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Published]:
+    """Path to what we published there."""
+    found: dict[str, Published] = {}
+    for batch in _batches(paths):
+        sql = f"SELECT {columns(Published)} FROM published WHERE path IN ({marks(len(batch))})"
+        found.update((row[0], Published._make(row)) for row in connection.execute(sql, batch))
+    return found
+
+
+def published_by(connection: sqlite3.Connection, pipeline: str) -> list[Published]:
+    """All that a pipeline published, by path."""
+    sql = f"SELECT {columns(Published)} FROM published WHERE pipeline = ? ORDER BY path"
+    return [Published._make(row) for row in connection.execute(sql, (pipeline,))]
+
+
+def runs(connection: sqlite3.Connection, limit: int) -> list[RunRecord]:
+    """The last runs, the newest first."""
+    sql = f"SELECT {columns(RunRecord)} FROM runs ORDER BY started_at DESC, id DESC LIMIT ?"
+    return [RunRecord._make(row) for row in connection.execute(sql, (limit,))]
+
+
+def run(connection: sqlite3.Connection, id_: str) -> RunRecord | None:
+    """The run of this id."""
+    row = connection.execute(f"SELECT {columns(RunRecord)} FROM runs WHERE id = ?", (id_,)).fetchone()
+    return None if row is None else RunRecord._make(row)
+
+
+def run_tasks(connection: sqlite3.Connection, id_: str) -> list[RunTask]:
+    """What was kept of a run's tasks, by name."""
+    sql = f"SELECT {columns(RunTask)} FROM run_tasks WHERE run = ? ORDER BY task"
+    return [RunTask._make(row) for row in connection.execute(sql, (id_,))]
+
+
+def run_keys(connection: sqlite3.Connection, id_: str) -> list[bytes] | None:
+    """The keys that a run used, where it said so."""
+    sql = "SELECT keys FROM run_keys JOIN key_sets ON digest = key_set WHERE run = ?"
+    row = connection.execute(sql, (id_,)).fetchone()
+    if row is None:
+        return None
+    joined: bytes = row[0]
+    return [joined[start : start + 32] for start in range(0, len(joined), 32)]
+
+
+def claims(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Key to the id of its claim's owner."""
+    found: dict[bytes, str] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT key, owner FROM claims WHERE key IN ({marks(len(batch))})"
+        found.update(connection.execute(sql, batch))
+    return found
+
+
+def owners(connection: sqlite3.Connection) -> dict[str, Owner]:
+    """Id to owner."""
+    return {row[0]: Owner._make(row) for row in connection.execute(f"SELECT {columns(Owner)} FROM owners")}
+
+
+def handle(connection: sqlite3.Connection, provider: str, digest: bytes) -> Handle | None:
+    """What a provider calls an uploaded picture."""
+    sql = f"SELECT {columns(Handle)} FROM handles WHERE provider = ? AND digest = ?"
+    row = connection.execute(sql, (provider, digest)).fetchone()
+    return None if row is None else Handle._make(row)
+
+
+def nameless(id_: str) -> Owner:
+    """An owner of whom only the id is known."""
+    return Owner(id_, "", "", 0, 0.0, f"owners/{id_}")
+
+
+class Reached(NamedTuple):
+    """What the kept runs, published files, claims and open calls reach, and what nothing does."""
+
+    digests: frozenset[bytes]
+    unreached: list[bytes]
+    runs: list[str]
+    kept_all: bool
+
+
+def reachable(connection: sqlite3.Connection, runs_: int, moment: float) -> Reached:
+    """Marks from the last `runs_` runs of each pipeline, and what is younger than `moment` (unix seconds)."""
+    kept_runs = _last_runs(connection, runs_)
+    sets = [run_keys(connection, id_) for id_ in kept_runs]
+    keys = {key for keys in sets for key in keys or ()}
+    keys.update(row[0] for row in connection.execute("SELECT key FROM claims"))
+    for open_call in open_calls(connection):
+        keys.add(open_call.request_key)
+        keys.update(task.key for task in call_tasks(connection, [open_call.id]).get(open_call.id, ()))
+    shown = {row[0] for row in connection.execute("SELECT result FROM published")}
+    # A run that does not say what it used may have used anything.
+    kept_all = None in sets
+    alive = set(kept_runs)
+    digests: set[bytes] = set()
+    unreached: list[bytes] = []
+    rows = connection.execute("SELECT key, request_key, digest, run, made_at FROM results")
+    for key, request_key, digest, run_, made_at in rows:
+        wanted = key in keys or request_key in keys or digest in shown or run_ in alive or made_at >= moment
+        if kept_all or wanted:
+            digests.add(digest)
+        else:
+            unreached.append(key)
+    return Reached(frozenset(digests | shown), unreached, kept_runs, kept_all)
+
+
+def _last_runs(connection: sqlite3.Connection, count: int) -> list[str]:
+    sql = (
+        "SELECT id FROM (SELECT id, row_number() OVER "
+        "(PARTITION BY pipeline ORDER BY started_at DESC, id DESC) AS place FROM runs) WHERE place <= ?"
+    )
+    return [row[0] for row in connection.execute(sql, (count,))]
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Table to its number of rows."""
+    tables = ("results", "calls", "refusals", "claims", "runs", "files", "published")
+    return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}

@@ -1,0 +1,577 @@
+"""Loading: a pipeline file to a checked Pipeline, or every problem with its place."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from editchain.artifacts import ImageSource
+from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
+from editchain.errors import PipelineError
+from editchain.language.binding import Binder
+from editchain.language.drafts import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter
+from editchain.language.existence import emptinesses
+from editchain.language.handing import Hander, tables_of
+from editchain.language.inputs import Given, InputLoader, better_name, read_given
+from editchain.language.ordering import in_order
+from editchain.language.outputs import OutputLoader, check_collisions, output_paths
+from editchain.language.reading import Reader, Unfit, stem_of, workspace_of
+from editchain.language.references import NAME
+from editchain.language.scalars import shown, width_of
+from editchain.language.scope import BROKEN, Handed, Result, Scope
+from editchain.language.steps import StepLoader
+from editchain.language.syntax import MAX_BYTES, Document, Map, paused_collection, written
+from editchain.language.syntax import parse as parse_yaml
+from editchain.language.values import dimensions_of, pictures_in
+from editchain.pipeline import UNKNOWN, Budget, Dimension, Input, Output, Pipeline, Retry, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from editchain.language.reading import Stat
+    from editchain.language.ruling import CheckPrompt
+    from editchain.language.scope import Binding
+    from editchain.models import Catalogue
+
+TOP_LEVEL = ("version", "name", "description", "inputs", "defaults", "steps", "outputs", "budget")
+MAX_TASKS = 1_000_000
+MAX_CHAIN = 20
+
+_MAPPINGS = ("inputs", "defaults", "steps", "outputs", "budget")
+_NAMED = ("inputs", "steps", "outputs")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_CURRENCY = re.compile("[A-Za-z]{2,12}")
+_BUDGET = "Write {max: 3.00, currency: USD}."
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking gives: every problem in order of position, and the pipeline where none is an error."""
+
+    pipeline: Pipeline | None
+    problems: tuple[Problem, ...]
+
+
+def _no_advice(provider: str, prompt: str, fields: Collection[str]) -> tuple[()]:
+    """Where nobody can warn."""
+    _ = provider, prompt, fields
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a pipeline is checked against besides its own text.
+
+    `check_prompt(provider, prompt, fields)` gives (start, end, message, suggestion) for words that the provider would not
+    understand beside the fields that a step gives, `advise_prompt` for what it would warn of; `is_unchanged(path, stat)` says that an image was looked into before.
+    """
+
+    catalogue: Catalogue
+    today: date
+    check_prompt: CheckPrompt
+    advise_prompt: CheckPrompt = _no_advice
+    is_unchanged: Callable[[str, Stat], bool] | None = None
+
+
+def load(
+    path: Path,
+    surroundings: Surroundings,
+    *,
+    options: Sequence[tuple[str, str]] = (),
+    inputs_file: str | None = None,
+    folder: str = ".",
+    given: Mapping[str, Given] | None = None,
+) -> Pipeline:
+    """The pipeline with the inputs it was given; raises PipelineError with every problem where there is an error."""
+    checked = check(
+        path,
+        surroundings,
+        options=options,
+        inputs_file=inputs_file,
+        folder=folder,
+        given=given,
+        needs_all=True,
+    )
+    if checked.pipeline is None:
+        raise PipelineError(checked.problems)
+    return checked.pipeline
+
+
+def check(
+    path: Path,
+    surroundings: Surroundings,
+    *,
+    options: Sequence[tuple[str, str]] = (),
+    inputs_file: str | None = None,
+    folder: str = ".",
+    given: Mapping[str, Given] | None = None,
+    needs_all: bool = False,
+) -> Checked:
+    """Every problem of a pipeline, offline. Inputs without a value count as unknown unless `needs_all`.
+
+    Inputs come from `options` and `inputs_file` of a command line in `folder`, or ready-made as `given`.
+    """
+    problems = Problems()
+    path = path.absolute()
+    reader = Reader(workspace_of(path.parent), surroundings.is_unchanged)
+    with paused_collection():
+        pipeline = _check(
+            path, surroundings, reader, problems, (options, inputs_file, folder), given, needs_all
+        )
+    return Checked(pipeline, problems.in_order())
+
+
+def _check(
+    path: Path,
+    surroundings: Surroundings,
+    reader: Reader,
+    problems: Problems,
+    command_line: tuple[Sequence[tuple[str, str]], str | None, str],
+    given: Mapping[str, Given] | None,
+    needs_all: bool,
+) -> Pipeline | None:
+    document = _read(path, reader, problems)
+    if document is None:
+        return None
+    values = {**(given or {}), **read_given(*command_line, reader, problems)}
+    loader = FileLoader(document, str(path.parent), reader, problems, surroundings)
+    loaded = loader.load(values, needs_all=needs_all)
+    if loaded is None or problems.has_errors():
+        return None
+    root = document.root
+    return Pipeline(
+        path=path,
+        workspace=workspace_of(path.parent),
+        name=root.get("name") or _slug_of(stem_of(str(path))),
+        description=root.get("description"),
+        inputs=loaded.inputs,
+        steps=loaded.steps,
+        outputs=loaded.outputs,
+        budget=loader.budget,
+        warnings=problems.in_order(),
+        evidence=reader.evidence,
+    )
+
+
+def _read(path: Path, reader: Reader, problems: Problems) -> Document | None:
+    name = reader.display(path)
+    try:
+        data = reader.text(str(path), max_bytes=MAX_BYTES, what="pipeline file")
+    except Unfit as unfit:
+        problems.error(Place(Source(name, ""), 0), unfit.code, unfit.message, unfit.suggestion)
+        return None
+    return parse_yaml(data, name, problems)
+
+
+def _slug_of(stem: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The content of one file: its inputs, the steps that its outputs need in order of need, and its outputs."""
+
+    inputs: dict[str, Input]
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """The step that runs a pipeline file, as the file sees it."""
+
+    prefix: str
+    dimensions: tuple[Dimension, ...]
+    taken: frozenset[str]
+    chain: tuple[str, ...]
+
+
+class FileLoader:
+    """Loads one pipeline file, and through its steps those it uses."""
+
+    def __init__(
+        self,
+        document: Document,
+        base: str,
+        reader: Reader,
+        problems: Problems,
+        surroundings: Surroundings,
+        caller: _Caller | None = None,
+    ) -> None:
+        self.document = document
+        self.source = document.source
+        self.base = base
+        self.reader = reader
+        self.problems = problems
+        self.surroundings = surroundings
+        self.is_inner = caller is not None
+        caller = caller or _Caller("", (), frozenset(), ())
+        chain = (*caller.chain, document.source.name)
+        self.scope = Scope(
+            self.source, base, caller.prefix, {}, set(), caller.dimensions, caller.taken, chain
+        )
+        self.budget: Budget | None = None
+        self.made: list[Step] = []
+
+    def load(
+        self, given: Mapping[str, Given], *, needs_all: bool, handed: Mapping[str, Handed] | None = None
+    ) -> Loaded | None:
+        """What the file holds, with every problem noted; None where it holds nothing to speak of."""
+        root = self.document.root
+        if not isinstance(root, Map):
+            code, message = ("empty", "This file is empty.") if root is None else ("wrong-type", _NO_MAPPING)
+            self._error(self.document.at, code, message, "It begins with `version: 1` and has `steps:`.")
+            return None
+        self._check_top(root)
+        declared, steps = _mapping(root, "inputs"), _mapping(root, "steps")
+        inputs = InputLoader(self.source, self.base, self.reader, self.problems).load(
+            declared, given, handed, needs_all=needs_all
+        )
+        self._name(inputs, declared, steps, handed or {})
+        drafter = Drafter(
+            self.scope, self.surroundings.catalogue, self.reader, self.problems, _mapping(root, "defaults")
+        )
+        drafts = dict(self._drafts(steps, drafter))
+        self._bind_all(drafts, drafter)
+        outputs = OutputLoader(self.scope, self.reader, self.problems).load(root.get("outputs"), drafts)
+        drafter.check_defaults(drafts)
+        if self.is_inner:
+            return Loaded(inputs, tuple(self.made), outputs)
+        needed = self._needed(outputs, drafts)
+        if not self.problems.has_errors():
+            self._check_whole(needed, outputs, inputs, drafts)
+        return Loaded(inputs, needed, outputs)
+
+    def _error(
+        self, at: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1
+    ) -> None:
+        self.problems.error(Place(self.source, at), code, message, suggestion, width=max(1, width))
+
+    # ------------------------------------------------------------------ the top level
+
+    def _check_top(self, root: Map) -> None:
+        means_steps = False
+        for key, value in root.items():
+            key_at, at = root.places[key]
+            if key not in TOP_LEVEL:
+                offer = did_you_mean(key, TOP_LEVEL) or f"A pipeline has {one_of(TOP_LEVEL)}."
+                means_steps = means_steps or '"steps"' in offer
+                self._error(key_at, "unknown-field", f'A pipeline has no "{key}".', offer, width=len(key))
+            elif value is None:
+                hint = "Remove the line, or give it a value."
+                self._error(at, "null-value", f"{key} has no value.", hint)
+            elif value is not UNKNOWN:
+                self._check_type(key, value, at)
+        self._check_version(root)
+        steps = root.get("steps", UNKNOWN)
+        if (steps is UNKNOWN and "steps" not in root and not means_steps) or steps == {}:
+            at = root.at if steps is UNKNOWN else root.places["steps"][1]
+            self._error(
+                at, "missing-field", "A pipeline needs at least one step.", "Write them under `steps:`."
+            )
+        name = root.get("name")
+        if isinstance(name, str) and not _SLUG.fullmatch(name):
+            message = f'name: "{name}" may hold a-z, 0-9 and - and begins with a letter or digit.'
+            at = root.places["name"][1]
+            self._error(at, "bad-name", message, f'Write "{_slug_of(name)}".', width=len(name))
+        self.budget = self._budget(root)
+
+    def _check_type(self, key: str, value: Any, at: int) -> None:
+        if key in _MAPPINGS and not isinstance(value, Map):
+            what = f"a mapping from names to {key}" if key in _NAMED else "a mapping"
+            how = _BUDGET if key == "budget" else "Write `name:` and what belongs to it below."
+            self._error(at, "wrong-type", f"{key} is {what}.", how, width=width_of(value))
+        elif key in ("name", "description") and not isinstance(value, str):
+            is_scalar = isinstance(value, (int, float))
+            hint = f'Put it in quotes: "{written(self.source, at, value)}".' if is_scalar else None
+            self._error(at, "wrong-type", f"{key} is text.", hint, width=width_of(value))
+
+    def _check_version(self, root: Map) -> None:
+        version = root.get("version", UNKNOWN)
+        if "version" not in root:
+            message = "The pipeline does not say its version."
+            self._error(root.at, "missing-field", message, "Begin the file with `version: 1`.")
+        elif version is not UNKNOWN and version is not None and (version != 1 or type(version) is not int):
+            at = root.places["version"][1]
+            said = f'"{version}"' if isinstance(version, str) else shown(version)
+            message = f"version: {said} is not a version of the language that is known here."
+            self._error(at, "bad-version", message, "Write `version: 1`.", width=width_of(version))
+
+    def _budget(self, root: Map) -> Budget | None:
+        budget = root.get("budget")
+        if not isinstance(budget, Map):
+            return None
+        for key in budget:
+            if key not in ("max", "currency"):
+                offer = did_you_mean(key, ("max", "currency")) or _BUDGET
+                message = f'budget has no "{key}".'
+                self._error(budget.places[key][0], "unknown-field", message, offer, width=len(key))
+        missing = [key for key in ("max", "currency") if key not in budget]
+        if missing:
+            message = f"budget does not say its {' and '.join(missing)}."
+            self._error(budget.at, "missing-field", message, _BUDGET)
+            return None
+        most, currency = budget["max"], budget["currency"]
+        most_at, currency_at = budget.places["max"][1], budget.places["currency"][1]
+        if most is UNKNOWN or currency is UNKNOWN:
+            return None
+        if type(most) not in (int, float) or most < 0:
+            is_quoted = isinstance(most, str) and _AMOUNT.fullmatch(most)
+            hint = f"Write {most} without the quotes." if is_quoted else _BUDGET
+            message = "budget.max is an amount of 0 or more."
+            self._error(most_at, "wrong-type", message, hint, width=width_of(most))
+            return None
+        if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+            message = "budget.currency is a unit such as USD."
+            self._error(currency_at, "wrong-type", message, _BUDGET, width=width_of(currency))
+            return None
+        return Budget(written(self.source, most_at, most), currency)
+
+    def _name(
+        self, inputs: Mapping[str, Input], declared: Map, steps: Map, handed: Mapping[str, Handed]
+    ) -> None:
+        """Inputs and steps share one namespace."""
+        self.scope.all_names.update(declared, steps)
+        for name, one in inputs.items():
+            self.scope.names[name] = handed.get(name, one)
+        for name in steps:
+            key_at = steps.places[name][0]
+            if name in declared:
+                line, _ = self.source.locate(declared.places[name][0])
+                message = f'"{name}" is the name of an input (line {line}) and of a step.'
+                self._error(key_at, "name-clash", message, "Rename one of the two.", width=len(name))
+            if name == "sample":
+                message = 'The name "sample" is reserved for the samples of a step.'
+                self._error(key_at, "reserved-name", message, "Choose another name.", width=len(name))
+            elif not NAME.fullmatch(name):
+                message = f'"{name}" is no name for a step: a-z, 0-9 and _, beginning with a letter.'
+                self._error(key_at, "bad-name", message, better_name(name), width=len(name))
+
+    # ------------------------------------------------------------------ steps
+
+    def _drafts(self, steps: Map, drafter: Drafter) -> Iterator[tuple[str, Draft]]:
+        for name, raw in steps.items():
+            key_at, at = steps.places[name]
+            if isinstance(raw, Map):
+                yield name, drafter.draft(name, raw, key_at)
+                continue
+            self.scope.names.setdefault(name, BROKEN)
+            if raw is not UNKNOWN:
+                hint = "Write {model: darkroom, image: $photo, prompt: sepia}."
+                message = f"steps.{name}: a step is a mapping of fields."
+                self._error(key_at if raw is None else at, "wrong-type", message, hint, width=width_of(raw))
+
+    def _bind_all(self, drafts: dict[str, Draft], drafter: Drafter) -> None:
+        surroundings = self.surroundings
+        steps = StepLoader(
+            self.scope,
+            drafter,
+            self.reader,
+            self.problems,
+            surroundings.today,
+            surroundings.check_prompt,
+            surroundings.advise_prompt,
+        )
+        bound = self.scope.names
+        for name in in_order(drafts, self.problems):
+            draft = drafts[name]
+            binding: Binding = BROKEN
+            if draft.kind == "pipeline":
+                binding = self._run_pipeline(draft, steps)
+            elif draft.kind:
+                binding = step = steps.bind(draft)
+                if "after" in draft.entries:
+                    step.after = tuple(steps.after(draft))
+                step.is_sound = step.is_sound and bool(draft.documents)
+                self.made.append(step)
+            if not isinstance(bound.get(name), (Input, Handed)):
+                bound[name] = binding
+        for name in drafts:  # those of a cycle
+            bound.setdefault(name, BROKEN)
+
+    # ------------------------------------------------------------------ sub-pipelines
+
+    def _run_pipeline(self, draft: Draft, steps: StepLoader) -> Binding:
+        """What a step that runs another pipeline gives."""
+        self._check_fields(draft)
+        loaded = self._read_inner(draft)
+        call = steps.bind(draft, frozenset() if loaded is None else tables_of(loaded[1]))
+        if loaded is None:
+            return BROKEN
+        path, document = loaded
+        with_ = draft.entries.get("with")
+        if with_ is not None and not isinstance(with_.value, Map):
+            message = f"steps.{draft.name}.with is a mapping from the pipeline's inputs to values."
+            if with_.value is not UNKNOWN:
+                hint = "Write with: {name: value}."
+                self._error(with_.at, "wrong-type", message, hint, width=width_of(with_.value))
+            return BROKEN
+        noted = len(self.problems.found)
+        binder = Binder(f"steps.{draft.name}", self.scope, self.reader, self.problems)
+        binder.names.loops = {one.name: one for one in call.dimensions}
+        binder.names.dimensions = dict(binder.names.loops)
+        handed = Hander(draft, document, binder, self.base, self.reader, self.problems).hand()
+        caller = _Caller(
+            f"{self.scope.prefix}{draft.name}/", call.dimensions, self._taken_names(call), self.scope.chain
+        )
+        inner = FileLoader(
+            document,
+            os.path.dirname(path),
+            self.reader,
+            self.problems,
+            self.surroundings,
+            caller,
+        )
+        content = inner.load({}, needs_all=False, handed=handed)
+        if content is None:
+            return Result({}, (), is_sound=False)
+        after = tuple(steps.after(draft))
+        for step in content.steps:
+            _pass_down(step, call, after)
+        self.made.extend(content.steps)
+        is_sound = call.is_sound and binder.names.is_sound and not self.problems.has_errors_since(noted)
+        return Result({one.name: one.picture for one in content.outputs}, content.steps, is_sound)
+
+    def _check_fields(self, draft: Draft) -> None:
+        for key, one in draft.entries.items():
+            if key not in OF_PIPELINE_STEPS:
+                offer = did_you_mean(key, OF_PIPELINE_STEPS) or "Values for its inputs stand under `with`."
+                if key in STEP_FIELDS:
+                    offer = "Give it inside the pipeline, or as an input through `with`."
+                message = f'steps.{draft.name}: a step that runs a pipeline has no "{key}".'
+                self._error(one.key_at, "unknown-field", message, offer, width=len(key))
+
+    def _taken_names(self, call: Step) -> frozenset[str]:
+        """The names of dimensions that an inner pipeline may not use for its own."""
+        several = {
+            name
+            for name, one in self.scope.names.items()
+            if isinstance(one, Input) and one.dimension is not None
+        }
+        own = several | set(self.scope.loop_variables) | {one.name for one in call.dimensions}
+        return frozenset(own | self.scope.caller_dimensions)
+
+    def _read_inner(self, draft: Draft) -> tuple[str, Document] | None:
+        """The path and the text of the pipeline that a step runs."""
+        entry = draft.entries["pipeline"]
+        where = f"steps.{draft.name}.pipeline"
+        width = width_of(entry.value)
+        if entry.value is UNKNOWN:
+            return None
+        if not isinstance(entry.value, str) or "$" in entry.value:
+            message = f"{where} is the path of a pipeline file, as it stands."
+            self._error(entry.at, "wrong-type", message, "Write ./name.yaml.", width=width)
+            return None
+        try:
+            path = self.reader.resolve(entry.value, self.base)
+            data = self.reader.text(path, max_bytes=MAX_BYTES, what="pipeline file")
+        except Unfit as unfit:
+            self._error(entry.at, unfit.code, f"{where}: {unfit.message}", unfit.suggestion, width=width)
+            return None
+        name, chain = self.reader.display(path), self.scope.chain
+        if name in chain:
+            said = " uses ".join([*chain[chain.index(name) :], name])
+            message = f"{where}: a pipeline may not use itself: {said}."
+            self._error(entry.at, "recursion", message, "Take this step away.", width=width)
+            return None
+        if len(chain) > MAX_CHAIN:
+            message = f"{where}: pipelines use each other more than {MAX_CHAIN} deep."
+            self._error(entry.at, "too-deep", message, "Use fewer files.", width=width)
+            return None
+        document = parse_yaml(data, name, self.problems)
+        return None if document is None else (path, document)
+
+    # ------------------------------------------------------------------ the whole
+
+    def _needed(self, outputs: tuple[Output, ...], drafts: Mapping[str, Draft]) -> tuple[Step, ...]:
+        """The steps that some output needs, by reference or `after`; the others are named in a warning."""
+        needed: set[int] = set()
+        stack = [output.picture.step for output in outputs]
+        while stack:
+            step = stack.pop()
+            if id(step) in needed:
+                continue
+            needed.add(id(step))
+            stack.extend(step.after)
+            for value in step.fields.values():
+                if type(value) not in _HOLD_NO_PICTURES:
+                    stack.extend(pictures_in(value))
+            if step.protect is not None:
+                stack.extend(pictures_in(step.protect))
+        if outputs and len(needed) < len(self.made) and not self.problems.has_errors():
+            self._warn_of_unneeded(needed, drafts)
+        return tuple(step for step in self.made if id(step) in needed)
+
+    def _warn_of_unneeded(self, needed: set[int], drafts: Mapping[str, Draft]) -> None:
+        for name, draft in drafts.items():
+            target = self.scope.names.get(name)
+            made = (
+                (target,) if isinstance(target, Step) else target.steps if isinstance(target, Result) else ()
+            )
+            if made and not any(id(one) in needed for one in made):
+                message = f"steps.{name}: no output needs this step, so it is not run."
+                hint = "Add it to outputs, or take it away."
+                place = Place(self.source, draft.at)
+                self.problems.warning(place, "unneeded-step", message, hint, width=len(name))
+
+    def _check_whole(
+        self,
+        steps: Sequence[Step],
+        outputs: Sequence[Output],
+        inputs: Mapping[str, Input],
+        drafts: Mapping[str, Draft],
+    ) -> None:
+        total = 0
+        for step in steps:
+            total += step.count
+            if total > MAX_TASKS:
+                shape = " × ".join(f"{one.name} {one.size:,}" for one in step.dimensions)
+                come = f"the pipeline comes to {total:,} tasks, more than {MAX_TASKS:,}"
+                message = f"steps.{step.name}: with {shape} {come}."
+                hint = "Loop over less, or split the pipeline."
+                self.problems.error(step.place, "too-many-tasks", message, hint, width=len(step.name))
+                return
+        if any(step.excluded for step in steps):
+            for step, field in emptinesses(steps):
+                self._empty(step, field, drafts.get(step.name))
+        check_collisions(outputs, inputs, self.problems)
+
+    def _empty(self, step: Step, field: str | None, draft: Draft | None) -> None:
+        entry = draft.entries.get(field) if draft is not None and field is not None else None
+        place = step.place if entry is None else entry.place
+        if field is None:
+            message = f"steps.{step.name}: exclude leaves no combination, so nothing of this step would run."
+            self.problems.error(place, "no-tasks", message, "Exclude less.", width=len(step.name))
+        else:
+            message = f"steps.{step.name}.{field}: exclude leaves nothing to gather here."
+            self.problems.error(place, "empty-gather", message, "Exclude less.")
+
+
+_NO_MAPPING = "A pipeline file is a mapping."
+_HOLD_NO_PICTURES = frozenset((str, int, float, bool, ImageSource))
+
+
+def _mapping(root: Map, key: str) -> Map:
+    value = root.get(key)
+    return value if isinstance(value, Map) else Map(0)
+
+
+def _pass_down(step: Step, call: Step, after: tuple[Step, ...]) -> None:
+    """What a step that runs a pipeline says of its tasks holds for every step inside."""
+    step.after = (*after, *step.after)
+    step.excluded = (*call.excluded, *step.excluded)
+    step.providers = step.providers or call.providers
+    if step.timeout_seconds is None:
+        step.timeout_seconds = call.timeout_seconds
+    if step.retry == Retry():
+        step.retry = call.retry
+    if call.missing == "drop":
+        step.missing = "drop"
+
+
+__all__ = ["Checked", "Surroundings", "check", "dimensions_of", "load", "output_paths", "pictures_in"]

@@ -1,0 +1,218 @@
+"""Tables: the rows of a .csv or .jsonl file or of a list of mappings, with the place of every cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from editchain.diagnostics import Place, Source
+from editchain.language.reading import Unfit
+from editchain.language.syntax import Map, Seq, written
+from editchain.pipeline import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from editchain.diagnostics import Problems
+    from editchain.language.reading import Reader
+
+MAX_TABLE_BYTES = 64 * 1024 * 1024
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 1000
+_SEPARATORS = {",": "comma", ";": "semicolon"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a row by column: their values, and their texts as they were written."""
+
+    values: Mapping[str, Any]
+    texts: Mapping[str, str]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows in their order. `cell_place(row, column)` looks up where a cell stands."""
+
+    rows: list[Row]
+    cell_place: Callable[[int, str], Place]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that some row has, in the order they come."""
+        seen: dict[str, None] = {}
+        previous: Any = None
+        for row in self.rows:
+            if row.values.keys() != previous:
+                previous = row.values.keys()
+                seen.update(dict.fromkeys(previous))
+        return tuple(seen)
+
+
+def inline_table(where: str, value: list[Any], place: Place, problems: Problems) -> Table:
+    """The table that a list of mappings in a pipeline or inputs file is."""
+    rows: list[Row] = []
+    maps: list[Map] = []
+    for index, row in enumerate(value):
+        at = Place(place.source, value.places[index] if isinstance(value, Seq) else place.offset)
+        if not isinstance(row, Map) or not row:
+            if row is not UNKNOWN:
+                message = f"{where}[{index}]: a row is a mapping from columns to values."
+                problems.error(at, "wrong-type", message, "Write {name: ..., ...}.")
+            continue
+        texts = {
+            column: "" if isinstance(cell, (dict, list)) else written(at.source, row.places[column][1], cell)
+            for column, cell in row.items()
+        }
+        rows.append(Row(row, texts, Place(at.source, row.at)))
+        maps.append(row)
+
+    def cell_place(index: int, column: str) -> Place:
+        places = maps[index].places.get(column)
+        return Place(place.source, places[1] if places else maps[index].at)
+
+    return Table(rows, cell_place)
+
+
+def read_table(where: str, path: str, reader: Reader, problems: Problems) -> Table:
+    """The table in a file; raises Unfit where it cannot be read, notes what is wrong in its lines."""
+    data = reader.text(path, max_bytes=MAX_TABLE_BYTES, what="table")
+    shown = reader.display(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"The table {shown} is not UTF-8 text (byte {error.start})."
+        raise Unfit("encoding", message, "Save it as UTF-8.") from None
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".csv":
+        return _csv(where, Source(shown, text), problems)
+    if suffix in (".jsonl", ".ndjson"):
+        return _jsonl(where, Source(shown, text), problems)
+    message = f"{shown} is neither .csv nor .jsonl."
+    raise Unfit("unknown-format", message, "Tables are read from .csv and .jsonl files.")
+
+
+def _csv(where: str, source: Source, problems: Problems) -> Table:
+    head = source.text.split("\n", 1)[0]
+    delimiter = ";" if head.count(";") > head.count(",") else ","
+    starts = source.line_starts
+    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[Row] = []
+    header: list[str] = []
+    try:
+        line = 0
+        for cells in reader:
+            place = Place(source, starts[min(line, len(starts) - 1)])
+            line = reader.line_num
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            if not header:
+                header = [cell.strip() for cell in cells]
+                if not _is_sound_header(where, header, place, delimiter, problems):
+                    break
+            elif len(cells) != len(header):
+                wanted = f"the header has {_count(len(header), 'cell')}"
+                message = f"{where}: this row has {_count(len(cells), 'cell')} and {wanted}."
+                hint = f"A cell that holds a {_SEPARATORS[delimiter]} stands in quotes."
+                problems.error(place, "bad-table", message, hint)
+            else:
+                values = dict(zip(header, map(str.strip, cells), strict=True))
+                rows.append(Row(values, values, place))
+                _check_length(rows, source)
+    except csv.Error as error:
+        place = Place(source, starts[min(max(reader.line_num, 1), len(starts)) - 1])
+        message = f"{where}: this is not CSV: {error}."
+        problems.error(place, "bad-table", message, "Look for a quote that is not closed or not doubled.")
+    columns = {name: index for index, name in enumerate(header)}
+
+    def cell_place(index: int, column: str) -> Place:
+        return Place(source, _cell_offset(source.text, rows[index].place.offset, columns[column], delimiter))
+
+    return Table(rows, cell_place)
+
+
+def _is_sound_header(where: str, header: list[str], place: Place, delimiter: str, problems: Problems) -> bool:
+    before = len(problems.found)
+    seen: set[str] = set()
+    if len(header) > MAX_COLUMNS:
+        message = f"{where}: the table has {len(header):,} columns, more than {MAX_COLUMNS:,}."
+        problems.error(place, "too-large", message, "Take away the columns that are not used.")
+        return False
+    for index, column in enumerate(header):
+        at = Place(place.source, _cell_offset(place.source.text, place.offset, index, delimiter))
+        if not column:
+            message = f"{where}: the header has a column without a name."
+            problems.error(at, "bad-table", message, "Give every column a name.")
+        elif column in seen:
+            message = f'{where}: the header names "{column}" twice.'
+            problems.error(at, "bad-table", message, "Rename one of the two.", width=len(column))
+        seen.add(column)
+    return len(problems.found) == before
+
+
+def _cell_offset(text: str, start: int, index: int, delimiter: str) -> int:
+    """Where a cell of a CSV row begins, past its opening quote."""
+    at, quoted = start, False
+    for _ in range(index):
+        while at < len(text) and (quoted or text[at] not in (delimiter, "\n")):
+            quoted ^= text[at] == '"'
+            at += 1
+        at += 1
+    while at < len(text) and text[at] in ' "':
+        at += 1
+    return min(at, max(len(text) - 1, 0))
+
+
+def _jsonl(where: str, source: Source, problems: Problems) -> Table:
+    rows: list[Row] = []
+    at = 0
+    for line in source.text.split("\n"):
+        start, at = at, at + len(line) + 1
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            place = Place(source, start + min(error.pos, max(len(line.rstrip()) - 1, 0)))
+            problems.error(place, "bad-table", f"{where}: this line is not JSON: {error.msg.lower()}.")
+            continue
+        except (ValueError, RecursionError):
+            problems.error(Place(source, start), "bad-table", f"{where}: this line is not JSON.")
+            continue
+        if not isinstance(row, dict) or not row:
+            message = f"{where}: a row is a JSON object."
+            problems.error(Place(source, start), "bad-table", message, 'Write {"name": "...", ...}.')
+            continue
+        texts = {key: cell if isinstance(cell, str) else json.dumps(cell) for key, cell in row.items()}
+        rows.append(Row(row, texts, Place(source, start)))
+        _check_length(rows, source)
+
+    def cell_place(index: int, column: str) -> Place:
+        start = rows[index].place.offset
+        end = source.text.find("\n", start)
+        name = re.escape(json.dumps(column, ensure_ascii=False)[1:-1])
+        found = re.compile(f'"{name}"\\s*:\\s*"?').search(
+            source.text, start, end if end >= 0 else len(source.text)
+        )
+        return Place(source, found.end() if found else start)
+
+    return Table(rows, cell_place)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _check_length(rows: list[Row], source: Source) -> None:
+    if len(rows) > MAX_ROWS:
+        raise Unfit("too-large", f"{source.name} has more than {MAX_ROWS:,} rows.", "Split it.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

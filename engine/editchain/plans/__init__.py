@@ -1,0 +1,1 @@
+"""From a checked Pipeline to a Plan: tasks, keys, reasons, prices. Pure."""

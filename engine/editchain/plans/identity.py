@@ -1,0 +1,243 @@
+"""Identity: the key of a task is the hash of a text with one line for each thing that counts. Pure."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+from editchain.artifacts import ImageSource
+from editchain.models import Model, OperationDocument
+from editchain.pipeline import UNKNOWN
+from editchain.plans.tasks import (
+    AFTER,
+    CACHED,
+    REJECTED,
+    RUN,
+    Column,
+    Edge,
+    StepPlan,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+
+class Known(Protocol):
+    """What is known already, asked for many at once."""
+
+    def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digest of the stored picture for each key that has one."""
+        ...
+
+    def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
+        """What a vendor said for each key that it refused."""
+        ...
+
+    def identity(self, source: ImageSource) -> str | None:
+        """How an input picture is known: by the digest of its bytes, or None before it was fetched."""
+        ...
+
+
+def identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], bool]) -> None:
+    """Keys and stored results, asked for in as few questions as the dependence of keys on pictures allows."""
+    asked: list[StepPlan] = []
+
+    def ask() -> None:
+        keys = [key for one in asked for key in one.keys if key is not None]
+        results = known.results(keys) if keys else {}
+        missing = [key for key in keys if key not in results]
+        refusals = known.refusals(missing) if missing else {}
+        for one in asked:
+            _look_up(one, results, refusals)
+        asked.clear()
+
+    for one in steps:
+        if any(not _is_deterministic(edge.producer) and edge.producer in asked for edge in one.edges):
+            ask()
+        one.is_fresh = fresh(one)
+        one.segments = list(_segments(one, known))
+        one.keys = _keys(one)
+        asked.append(one)
+    ask()
+
+
+def _is_deterministic(one: StepPlan) -> bool:
+    while one.is_check:
+        one = one.edges[0].producer
+    return all(not isinstance(way.document, Model) or way.document.deterministic for way in one.ways)
+
+
+def _look_up(one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str]) -> None:
+    is_fresh = one.is_fresh
+    states = bytearray(one.count)
+    exists = one.exists
+    for ordinal, key in enumerate(one.keys):
+        if exists is not None and not exists[ordinal]:
+            continue
+        if key is None:
+            states[ordinal] = AFTER
+        elif key in results and not is_fresh:
+            states[ordinal] = CACHED
+            one.digests[ordinal] = results[key]
+        else:
+            states[ordinal] = REJECTED if key in refusals and not is_fresh else RUN
+    one.states = states
+
+
+def _keys(one: StepPlan) -> list[bytes | None]:
+    segments, exists = one.segments, one.exists
+    if all(isinstance(segment, str) for segment in segments):
+        key = sha256("".join(segments).encode()).digest()
+        return [key] * one.count if exists is None else [key if there else None for there in exists]
+    keys: list[bytes | None] = []
+    identity = one.identity
+    for ordinal in range(one.count):
+        text = identity(ordinal) if exists is None or exists[ordinal] else None
+        keys.append(None if text is None else sha256(text.encode()).digest())
+    return keys
+
+
+def key_of(one: StepPlan, ordinal: int) -> bytes | None:
+    """The key of a task as it can be known now, pictures that were made meanwhile included."""
+    text = one.identity(ordinal)
+    return None if text is None else sha256(text.encode()).digest()
+
+
+def _segments(one: StepPlan, known: Known) -> Iterator[Any]:
+    """The identity of a step's tasks as constant texts and functions of the ordinal."""
+    lines: list[Any] = [_head(one)]
+    for name in sorted(one.values):
+        if name in ("num_samples",):
+            continue
+        lines.extend(_value_line(name, one))
+    if one.step.provider_options and not (one.is_protect or one.is_check):
+        lines.append(_spelt("provider_options", one.options, None))
+    for name in sorted(one.images):
+        lines.extend(_image_lines(name, one, known))
+    merged = ""
+    for line in lines:
+        if isinstance(line, str):
+            merged += line
+            continue
+        if merged:
+            yield merged
+            merged = ""
+        yield line
+    if merged:
+        yield merged
+
+
+def _head(one: StepPlan) -> Any:
+    heads = [_document_line(way.document) for way in one.ways]
+    way_at = one.way_at
+    if way_at is None:
+        return heads[0]
+    return lambda ordinal: heads[way_at[ordinal]]
+
+
+def _document_line(document: Model | OperationDocument) -> str:
+    if isinstance(document, Model):
+        return f"editchain 1\nmodel={document.name} {document.version}\n"
+    return f"editchain 1\noperation={document.name} {document.behaviour}\n"
+
+
+def _value_line(name: str, one: StepPlan) -> Iterator[Any]:
+    """A field's line; none where its value is the default of its document, so that saying a default changes nothing."""
+    value = one.values[name]
+    lines = [
+        _spelt(name, value, 1 if name == "take" else way.document.defaults.get(name)) for way in one.ways
+    ]
+    way_at = one.way_at
+    if way_at is None:
+        yield lines[0]
+    else:
+        yield lambda ordinal: _line_at(lines[way_at[ordinal]], ordinal)
+
+
+def _spelt(name: str, value: Any, default: Any) -> str | Callable[[int], str]:
+    if not isinstance(value, Column):
+        return "" if value is None or _is_equal(value, default) else f"{name}={canonical(value)}\n"
+    spelt = [
+        ("" if one_value is None or _is_equal(one_value, default) else f"{name}={canonical(one_value)}\n")
+        for one_value in value.values
+    ]
+    return Column(spelt, value.at).__getitem__
+
+
+def _line_at(line: str | Callable[[int], str], ordinal: int) -> str:
+    return line if isinstance(line, str) else line(ordinal)
+
+
+def _is_equal(value: Any, default: Any) -> bool:
+    return default is not None and isinstance(value, bool) == isinstance(default, bool) and value == default
+
+
+def canonical(value: Any) -> str:
+    """One spelling for equal values: sorted keys, no spaces, whole numbers without a point."""
+    return json.dumps(_plain_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain_numbers(one) for key, one in value.items()}
+    return [_plain_numbers(one) for one in value] if isinstance(value, list) else value
+
+
+def _image_lines(name: str, one: StepPlan, known: Known) -> Iterator[Any]:
+    """A line for each picture, in order, however the list of them was written."""
+    prefix = f"{name}="
+    for part in one.images[name]:
+        if isinstance(part, ImageSource):
+            identity = known.identity(part)
+            yield (lambda _ordinal: None) if identity is None else f"{prefix}{identity}\n"
+        elif isinstance(part, Column):
+            yield _sourcecolumn(prefix, part, known)
+        else:
+            yield _edge_line(prefix, part)
+
+
+def _sourcecolumn(prefix: str, part: Column, known: Known) -> Any:
+    """None stands where another part of the field has the picture; UNKNOWN where it is yet to be fetched."""
+    spelt: list[str | None] = []
+    for source in part.values:
+        identity = None if source is UNKNOWN else "" if source is None else known.identity(source)
+        spelt.append(identity and f"{prefix}{identity}\n")
+    return Column(spelt, part.at).__getitem__
+
+
+def _edge_line(prefix: str, edge: Edge) -> Callable[[int], str | None]:
+    producer = edge.producer
+    is_plain = _is_deterministic(producer) and not producer.is_check and producer.exists is None
+    if edge.is_list or edge.only is not None or not is_plain:
+        return lambda ordinal: _joined(
+            prefix, (_picture_line(producer, need) for need in edge.present(ordinal))
+        )
+    base, offset = edge.base, edge.offsets[0]
+
+    def single(ordinal: int) -> str | None:
+        key = producer.keys[base[ordinal] + offset]
+        return None if key is None else f"{prefix}task:{key.hex()}\n"
+
+    return single
+
+
+def _picture_line(producer: StepPlan, ordinal: int) -> str | None:
+    """How a picture of another step is known: by its task's key where that tells its bytes, else by its digest."""
+    made = producer
+    while made.is_check:
+        # a check gives the picture on, so what follows knows the picture itself
+        made = made.edges[0].producer
+    document = made.way(ordinal).document
+    if isinstance(document, Model) and not document.deterministic:
+        digest = producer.digests.get(ordinal)
+        return None if digest is None else f"sha256:{digest.hex()}"
+    key = made.keys[ordinal]
+    return None if key is None else f"task:{key.hex()}"
+
+
+def _joined(prefix: str, parts: Iterable[str | None]) -> str | None:
+    found = list(parts)
+    return None if None in found else "".join(f"{prefix}{part}\n" for part in found)

@@ -1,0 +1,192 @@
+"""Tasks: what a pipeline comes to, as data.
+
+Tasks are held by step, in columns: a task is a step's plan and an ordinal, its place in the product of the step's
+dimensions (the last one innermost). What the tasks of a step share is held once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from editchain.plans.dimensions import keys_at
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
+
+    from editchain.models import Model, OperationDocument, Price, Route
+    from editchain.pipeline import Dimension, Pipeline, Step
+
+State = Literal["absent", "cached", "run", "after", "rejected", "unneeded"]
+
+ABSENT, CACHED, RUN, AFTER, REJECTED, UNNEEDED = range(6)
+STATES: tuple[State, ...] = ("absent", "cached", "run", "after", "rejected", "unneeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a step's tasks are carried out: by an operation, or by a route to a model; `is_local` costs nothing."""
+
+    document: Model | OperationDocument
+    route: Route | None
+    is_local: bool
+    price: Price | None
+    problem: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    """The pictures that a field takes from another step: for each task, its base there plus each of `offsets`.
+
+    `only` marks the tasks that take any, where a list was handed in of which each takes another item. With `drops` the
+    user goes on without pictures that could not be made.
+    """
+
+    producer: StepPlan
+    base: range | array[int]
+    offsets: tuple[int, ...]
+    is_list: bool
+    only: bytearray | None = None
+    drops: bool = False
+
+    def ordinals(self, ordinal: int) -> list[int]:
+        """The tasks of the producer that one task takes its pictures from."""
+        if self.only is not None and not self.only[ordinal]:
+            return []
+        base, exists = self.base[ordinal], self.producer.exists
+        if exists is None:
+            return [base + offset for offset in self.offsets]
+        return [base + offset for offset in self.offsets if exists[base + offset]]
+
+    def present(self, ordinal: int) -> list[int]:
+        """Those that count for what the task is: without the ones that it goes on without."""
+        lost = self.producer.lost
+        found = self.ordinals(ordinal)
+        return [need for need in found if need not in lost] if self.drops and lost else found
+
+
+class Column:
+    """A value for every task of a step, of which only the different ones are held."""
+
+    __slots__ = ("at", "values")
+
+    def __init__(self, values: Sequence[Any], at: range | array[int] | None) -> None:
+        self.values = values
+        self.at = at
+
+    def __getitem__(self, ordinal: int) -> Any:
+        return self.values[ordinal] if self.at is None else self.values[self.at[ordinal]]
+
+
+@dataclass(slots=True, eq=False)
+class StepPlan:
+    """The tasks of one step. Sequences go by ordinal; `keys` holds None where a key is open or there is no task.
+
+    `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture.
+    """
+
+    step: Step
+    name: str
+    index: int
+    offset: int
+    dimensions: tuple[Dimension, ...]
+    count: int
+    ways: tuple[Way, ...]
+    way_at: Column | None
+    exists: bytearray | None
+    values: dict[str, Any]
+    images: dict[str, tuple[Any, ...]]
+    edges: list[Edge]
+    after: tuple[StepPlan, ...]
+    is_protect: bool = False
+    is_check: bool = False
+    is_fresh: bool = False
+    options: Any = None
+    lost: set[int] = field(default_factory=set)
+    keys: list[bytes | None] = field(default_factory=list)
+    digests: dict[int, bytes] = field(default_factory=dict)
+    states: bytearray = field(default_factory=bytearray)
+    segments: list[Any] = field(default_factory=list)
+
+    def way(self, ordinal: int) -> Way:
+        """How one task is carried out."""
+        return self.ways[0] if self.way_at is None else self.ways[self.way_at[ordinal]]
+
+    @property
+    def total(self) -> int:
+        """How many tasks there are."""
+        return self.count if self.exists is None else sum(self.exists)
+
+    def ordinals(self) -> Iterable[int]:
+        """The ordinals that have a task."""
+        exists = self.exists
+        return range(self.count) if exists is None else (at for at in range(self.count) if exists[at])
+
+    def task_name(self, ordinal: int) -> str:
+        """A task's address: `scene[season=winter]`."""
+        if not self.dimensions:
+            return self.name
+        return f"{self.name}[{', '.join(f'{name}={key}' for name, key in keys_at(self.dimensions, ordinal).items())}]"
+
+    def needs(self, ordinal: int) -> Iterator[tuple[StepPlan, int]]:
+        """The tasks whose pictures one task takes."""
+        for edge in self.edges:
+            for need in edge.ordinals(ordinal):
+                yield edge.producer, need
+
+    def value(self, name: str, ordinal: int) -> Any:
+        """A field's value for one task (pictures apart)."""
+        value = self.values[name]
+        return value[ordinal] if isinstance(value, Column) else value
+
+    def provider_options(self, ordinal: int) -> dict[str, Any]:
+        """What one task says to single vendors, by the names of providers."""
+        options = self.options[ordinal] if isinstance(self.options, Column) else self.options
+        return dict(options or {})
+
+    def identity(self, ordinal: int) -> str | None:
+        """The text whose hash is the task's key: one line for each thing that counts. None while it is open."""
+        parts = []
+        for segment in self.segments:
+            if isinstance(segment, str):
+                parts.append(segment)
+            else:
+                part = segment(ordinal)
+                if part is None:
+                    return None
+                parts.append(part)
+        return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What calls cost: an interval in each currency, and how many calls have no known price."""
+
+    least: Mapping[str, Decimal]
+    most: Mapping[str, Decimal]
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Every task of a pipeline with its key and state. `steps` are in an order in which needs come first."""
+
+    pipeline: Pipeline
+    steps: tuple[StepPlan, ...]
+    total: int
+    counts: Mapping[State, int]
+    calls: int
+    money: Money
+    problems: tuple[str, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.counts["run"] or self.counts["after"] or self.counts["rejected"])
+
+    def by_step(self) -> Mapping[int, StepPlan]:
+        """The plan of each step whose pictures others use (after `protect`), by the identity of the step."""
+        return {id(one.step): one for one in self.steps}

@@ -1,0 +1,1 @@
+"""From a Plan to a Run: when each task runs, how calls are bought, what is published and told."""

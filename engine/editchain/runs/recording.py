@@ -1,0 +1,421 @@
+"""Recording: the pictures of a run to published files, each complete or not there; what others changed is left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeVar
+
+from editchain.artifacts import ImageSource
+from editchain.errors import ImageError
+from editchain.journal.entries import Published
+from editchain.language.publishing import FORMATS, folded, path_of, template
+from editchain.language.reading import stat_of
+from editchain.plans.dimensions import keys_at
+from editchain.plans.planning import published_tasks
+from editchain.platform import disk_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from editchain.journal.journal import Journal
+    from editchain.pipeline import Output
+    from editchain.plans.tasks import Plan, StepPlan
+    from editchain.store import Store
+
+GROUP = 4096
+"""How many files are written, flushed and noted together."""
+
+_Item = TypeVar("_Item")
+_EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
+_FORMAT_OF = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/tiff": "tiff",
+    "image/gif": "gif",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One file to publish: where, from which result, and how its bytes are made from the result's."""
+
+    path: str
+    digest: bytes
+    format: str | None
+    quality: int | None
+    lossless: bool
+    output: str
+    task: str
+
+    @property
+    def encoding(self) -> str:
+        """How the bytes are made, in words that are the same for the same bytes."""
+        return (
+            "copy"
+            if self.format is None
+            else f"{self.format} quality={self.quality} lossless={self.lossless}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """A file to write. `found` is the digest of one that is there already; with a `guard` only equal bytes are taken
+    for ours, and else the file is left alone for that reason.
+    """
+
+    path: str
+    copy: Copy
+    found: bytes | None = None
+    guard: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file whose bytes are known: `data` where they are not the result's own; `problem` where there are none."""
+
+    todo: Todo
+    digest: bytes
+    data: bytes | None = None
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class Publication:
+    """What publishing did: files written, files that were there already, and those left alone with the reason.
+
+    `failed` are pictures that cannot be written in the wanted format, with the reason.
+    """
+
+    written: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    left_alone: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+
+def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
+    """The files of every output whose pictures are there; `types` has the media types of stored results by digest."""
+    by_step = plan.by_step()
+    fixed = _fixed(plan)
+    for output in plan.pipeline.outputs:
+        written = template(output.path) if output.path is not None else None
+        wanted = _wanted(output, written.extension if written else None)
+        dimensions = output.picture.dimensions
+        for one, at in published_tasks(output, by_step):
+            digest = one.digests.get(at, b"")
+            if digest not in types:
+                continue
+            own = _FORMAT_OF[types[digest]]
+            form = wanted or own
+            keys = _keys(one, at, fixed)
+            path = path_of(output.name, written, dimensions, keys, _EXTENSIONS.get(form, form))
+            is_copy = form == own and output.quality is None and not output.lossless
+            yield Copy(
+                path,
+                digest,
+                None if is_copy else form,
+                output.quality,
+                output.lossless,
+                output.name,
+                one.task_name(at),
+            )
+
+
+def unmade(plan: Plan, types: Mapping[bytes, str]) -> Iterator[str]:
+    """The paths of pictures that are not there, which outputs name all the same; `.*` where the format is open."""
+    by_step = plan.by_step()
+    fixed = _fixed(plan)
+    for output in plan.pipeline.outputs:
+        written = template(output.path) if output.path is not None else None
+        wanted = _wanted(output, written.extension if written else None) or "*"
+        for one, at in published_tasks(output, by_step):
+            if one.digests.get(at) not in types:
+                keys = _keys(one, at, fixed)
+                extension = _EXTENSIONS.get(wanted, wanted)
+                yield path_of(output.name, written, output.picture.dimensions, keys, extension)
+
+
+def _fixed(plan: Plan) -> dict[str, str]:
+    """The keys of image inputs that are one image, which paths may name."""
+    inputs = plan.pipeline.inputs.values()
+    return {one.name: one.value.key for one in inputs if isinstance(one.value, ImageSource)}
+
+
+def _wanted(output: Output, extension: str | None) -> str | None:
+    return FORMATS[extension] if extension is not None else output.format
+
+
+def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
+    return {**fixed, **keys_at(one.dimensions, at)} if one.dimensions else dict(fixed)
+
+
+ENCODED = 64
+"""How many files are encoded before they are written: their bytes are in memory meanwhile."""
+
+
+def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Items by the group of some thousands, so that no more than one group has to be held."""
+    left = iter(items)
+    while group := list(itertools.islice(left, GROUP)):
+        yield group
+
+
+class Begun:
+    """What a pipeline began to write below the output folders, kept until the journal has it."""
+
+    def __init__(self, folder: str, pipeline: str) -> None:
+        self._path = f"{folder}/publishing/{sha256(os.fsencode(pipeline)).hexdigest()[:16]}"
+        self._known: set[tuple[str, str]] | None = None
+
+    def has(self, path: str, digest: bytes) -> bool:
+        """Whether a file with these bytes is one that a run was writing when it died."""
+        if self._known is None:
+            try:
+                with open(self._path, "rb") as file:
+                    words = os.fsdecode(file.read()).split("\0")
+            except OSError:
+                words = []
+            # The last ones may be cut.
+            self._known = set(zip(words[0:-1:2], words[1:-1:2], strict=False))
+        return (path, digest.hex()) in self._known
+
+    def note(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Says durably what is about to be written; raises StoreError."""
+        text = "".join(f"{path}\0{digest.hex()}\0" for path, digest in files)
+        if not text:
+            return
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(self._path, "ab") as file:
+                file.write(os.fsencode(text))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise disk_error(error, self._path) from error
+
+    def end(self) -> None:
+        """The journal has it all."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+
+class Publisher:
+    """Writes the files of a run below a folder."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        out: str,
+        pipeline: str,
+        run: str | None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._out = os.path.abspath(out)
+        self._pipeline = pipeline
+        self._run = run
+        self._overwrite = overwrite
+        self._begun = Begun(str(store.folder), pipeline)
+        self._below = os.path.join(self._out, "")
+        self._seen: dict[str, str] = {}
+        self._new_folders: dict[str, bool] = {}
+
+    def look(self, wanted: Iterable[Copy]) -> tuple[Publication, list[Todo]]:
+        """What publishing would leave as it is, and what it would write or look into."""
+        result = self._begin()
+        return result, [one for group in groups(wanted) for one in self._look(group, result)]
+
+    def _begin(self) -> Publication:
+        self._seen.clear()
+        self._new_folders.clear()
+        return Publication()
+
+    def _look(self, wanted: list[Copy], result: Publication) -> list[Todo]:
+        named = [(self._below + copy.path, copy) for copy in wanted]
+        known = self._journal.published([path for path, _ in named])
+        todo: list[Todo] = []
+        for path, copy in named:
+            result.paths.append(path)
+            key = folded(copy.path)
+            if key in self._seen:
+                result.left_alone.append((path, f"{self._seen[key]} is published there already"))
+                continue
+            self._seen[key] = copy.task
+            verdict = self._verdict(path, copy, known.get(path))
+            if isinstance(verdict, Todo):
+                todo.append(verdict)
+            elif verdict:
+                result.left_alone.append((path, verdict))
+            else:
+                result.unchanged += 1
+        return todo
+
+    def publish(self, wanted: Iterable[Copy], *, workers: int) -> Publication:
+        """Writes what is not there yet; flushes it and notes it in the journal, durably, by the group. Raises StoreError."""
+        result = self._begin()
+        for group in groups(wanted):
+            todo = self._look(group, result)
+            self._publish_some([one for one in todo if one.copy.format is None], result, workers)
+            encoded = [one for one in todo if one.copy.format is not None]
+            for start in range(0, len(encoded), ENCODED):
+                self._publish_some(encoded[start : start + ENCODED], result, workers)
+        self._begun.end()
+        return result
+
+    def _publish_some(self, todo: list[Todo], result: Publication, workers: int) -> None:
+        """Notes what is about to be written, then writes it: the files of who dies in between are known for ours."""
+        if not todo:
+            return
+        rows: list[Published] = []
+        writing: list[Ready] = []
+        for ready in self._prepared(todo, workers):
+            one = ready.todo
+            if ready.problem is not None:
+                result.failed.append((one.path, ready.problem))
+            elif one.found == ready.digest:
+                rows.append(self._row(ready, os.lstat(one.path)))
+                result.unchanged += 1
+            elif one.guard:
+                result.left_alone.append((one.path, one.guard))
+            else:
+                writing.append(ready)
+        self._begun.note((ready.todo.path, ready.digest) for ready in writing)
+        rows += [self._row(ready, self._write(ready)) for ready in writing]
+        written = [ready.todo.path for ready in writing]
+        result.written += written
+        if written:
+            self._store.sync({os.path.dirname(path) for path in written})
+        for row in rows:
+            self._journal.put_published(row)
+        self._journal.commit()
+
+    def _verdict(self, path: str, copy: Copy, row: Published | None) -> Todo | str:
+        """What to do about one file; empty text: it is there as wanted; else why it is left alone."""
+        if self._is_new_folder(os.path.dirname(path)):
+            return Todo(path, copy)
+        try:
+            found = os.lstat(path)
+        except NotADirectoryError:
+            return "a file stands in the place of its folder"
+        except OSError:
+            return Todo(path, copy)
+        if stat.S_ISDIR(found.st_mode):
+            return "a folder stands in its place"
+        is_wanted = row is not None and row.result == copy.digest and row.encoding == copy.encoding
+        is_same = row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found)
+        if is_same and is_wanted:
+            return ""
+        if self._overwrite:
+            return Todo(path, copy)
+        digest = _digest(path) if stat.S_ISREG(found.st_mode) else None
+        if row is not None and (is_same or digest == row.digest):
+            if row.pipeline != self._pipeline and not is_wanted:
+                return f"it was published by {os.path.basename(row.pipeline)}"
+            return Todo(path, copy, digest)
+        if digest is not None and self._begun.has(path, digest):
+            return Todo(path, copy, digest)
+        return Todo(
+            path,
+            copy,
+            digest,
+            "it was there before and is not ours"
+            if row is None
+            else "somebody changed it since it was published",
+        )
+
+    def _is_new_folder(self, folder: str) -> bool:
+        """Whether there was no such folder when it was first looked for: then nothing of others is in it."""
+        is_new = self._new_folders.get(folder)
+        if is_new is None:
+            try:
+                os.lstat(folder)
+                is_new = False
+            except FileNotFoundError:
+                is_new = True
+            except OSError:
+                is_new = False
+            self._new_folders[folder] = is_new
+        return is_new
+
+    def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
+        if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                return list(pool.map(self._prepare, todo))
+        return [self._prepare(one) for one in todo]
+
+    def _prepare(self, one: Todo) -> Ready:
+        copy = one.copy
+        if copy.format is None:
+            return Ready(one, copy.digest)
+        try:
+            data = self._encoded(copy, copy.format)
+        except ImageError as error:
+            return Ready(one, b"", problem=str(error))
+        return Ready(one, sha256(data).digest(), data)
+
+    def _write(self, ready: Ready) -> os.stat_result:
+        path = ready.todo.path
+        if ready.data is None:
+            return self._store.publish(ready.digest, path)
+        return self._store.publish_bytes(ready.data, path)
+
+    def _encoded(self, copy: Copy, form: str) -> bytes:
+        from editchain.imaging import codec
+
+        image = codec.decode(self._store.read(copy.digest))
+        return codec.encode(image, form, quality=copy.quality, lossless=copy.lossless, compact=True)
+
+    def _row(self, ready: Ready, found: os.stat_result) -> Published:
+        copy = ready.todo.copy
+        return Published(
+            ready.todo.path,
+            *stat_of(found),
+            ready.digest,
+            copy.digest,
+            copy.encoding,
+            self._pipeline,
+            copy.output,
+            copy.task,
+            self._run,
+        )
+
+    def prune(self, keep: set[str]) -> list[str]:
+        """Removes files of this pipeline that no output names any more, unless somebody changed them.
+
+        A path in `keep` that ends in `.*` keeps the file in whatever format.
+        """
+        gone = []
+        for row in self._journal.published_by(self._pipeline):
+            is_open = f"{os.path.splitext(row.path)[0]}.*" in keep
+            if row.path in keep or is_open or not row.path.startswith(self._out + os.sep):
+                continue
+            try:
+                found = os.lstat(row.path)
+            except OSError:
+                gone.append(row.path)
+                continue
+            if stat_of(found) == (row.size, row.mtime_ns, row.ctime_ns, row.inode):
+                os.unlink(row.path)
+                gone.append(row.path)
+        self._journal.forget_published(gone)
+        return gone
+
+
+def _digest(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return sha256(file.read()).digest()
+    except OSError:
+        return None

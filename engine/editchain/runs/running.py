@@ -1,0 +1,359 @@
+"""Running: a plan to a Run, with everything that it touches handed in."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import secrets
+import signal
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from editchain import __version__
+from editchain.errors import ConfigurationError
+from editchain.executors.local import LocalExecutor
+from editchain.journal.committing import Committer
+from editchain.journal.entries import Result, RunRecord, RunTask
+from editchain.models import Model
+from editchain.runs.recording import Copy, Publication, Publisher, copies, groups, unmade
+from editchain.runs.scheduling import Lane, Run, Scheduler, Stop, single
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from editchain.executors.base import Executor, Made, Work
+    from editchain.journal.entries import Owner
+    from editchain.journal.journal import Journal
+    from editchain.journal.ledger import Ceiling
+    from editchain.plans.tasks import Plan
+    from editchain.runs.calling import Caller
+    from editchain.runs.scheduling import Ended
+    from editchain.workspace import Digests, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes: where outputs go, and what a person chose on the command line."""
+
+    out: str
+    command: str = "run"
+    overwrite: bool = False
+    prune: bool = False
+    fail_fast: bool = False
+    workers: int | None = None
+    ceilings: tuple[Ceiling, ...] = ()
+
+
+@dataclass(slots=True)
+class Report:
+    """A run with what it published; `exit_code` is the command's."""
+
+    id: str
+    run: Run
+    publication: Publication
+    exit_code: int
+    cached: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class JournalResults:
+    """The scheduler's view of the journal: finds, claims and adds results."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        committer: Committer,
+        run: str,
+        now: Callable[[], float],
+        lost: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`lost` are digests whose objects are gone from the store."""
+        self._lost = lost
+        self._journal = journal
+        self._committer = committer
+        self._run = run
+        self._now = now
+        self._versions = json.dumps(library_versions(), sort_keys=True)
+
+    def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digests of stored results."""
+        found = self._journal.has_results(keys)
+        return {key: digest for key, digest in found.items() if digest not in self._lost}
+
+    def claim(self, keys: Sequence[bytes]) -> Mapping[bytes, Owner]:
+        """Takes keys for this process."""
+        return self._journal.claim(keys)
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Gives back claims without a result."""
+        self._journal.release(keys)
+        self._committer.soon()
+
+    def add(self, work: Work, made: Made) -> None:
+        """Records a picture; it is durable with the next group."""
+        plan, ordinal = work.plan, work.ordinal
+        way = plan.way(ordinal)
+        document = way.document
+        is_model = isinstance(document, Model)
+        take = plan.value("take", ordinal) if "take" in plan.values else 1
+        self._journal.add_result(
+            Result(
+                work.key,
+                made.digest,
+                made.media_type,
+                made.size,
+                made.width,
+                made.height,
+                "model" if is_model else "operation",
+                document.name,
+                document.version if isinstance(document, Model) else str(document.behaviour),
+                made.request_key,
+                way.route.provider if way.route else None,
+                made.seed,
+                take or 1,
+                self._versions,
+                made.call,
+                self._run,
+                self._now(),
+            ),
+            plan.identity(ordinal),
+        )
+        self._committer.soon()
+
+
+def library_versions() -> dict[str, str]:
+    """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
+    return {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+
+
+def refuse_unreachable(plan: Plan) -> None:
+    """Raises ConfigurationError where a model that is left to run cannot be reached from here."""
+    if plan.problems:
+        raise ConfigurationError("\n".join(plan.problems))
+
+
+def new_run_id(now: float) -> str:
+    """A name for a run that sorts by time."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def run(
+    workspace: Workspace,
+    plan: Plan,
+    digests: Digests,
+    options: Options,
+    *,
+    watch: Callable[[Ended], None] | None = None,
+    stop: Stop | None = None,
+    executor: Executor | None = None,
+    run_id: str | None = None,
+    lanes: Mapping[str, Lane] | None = None,
+) -> Report:
+    """Carries out a plan, publishes its outputs, and journals it. Failures are outcomes; raises StoreError.
+
+    Works on asyncio and on trio. `stop` asks for a tidy end; the executor is the local one unless one is handed in.
+    """
+    journal = workspace.journal
+    run_id = run_id or new_run_id(workspace.now())
+    workers = options.workers or workspace.configuration.workers or os.cpu_count() or 2
+    record = RunRecord(run_id, str(plan.pipeline.path), options.command, journal.owner, workspace.now())
+    journal.put_run(record)
+    journal.put_run_keys(run_id, _keys(plan))
+    if digests.fresh:
+        journal.put_files(digests.fresh)
+    committer = Committer(journal)
+    stop = stop or Stop()
+    executor = executor or local_executor(workspace, digests, workers)
+    results = JournalResults(journal, committer, run_id, workspace.now, workspace.store.lost())
+    limits = {**_lanes(workspace, plan), **(lanes or {})}
+    caller = _caller(workspace, digests, results, options, committer, run_id, stop) if plan.calls else None
+    scheduler = Scheduler(
+        plan,
+        executor,
+        results,
+        call=caller,
+        watch=watch,
+        stop=stop,
+        fail_fast=options.fail_fast,
+        lanes=limits,
+    )
+    cached = plan.counts["cached"]
+    try:
+        outcome = await _carry_out(scheduler, committer, stop)
+    finally:
+        if caller is not None:
+            await caller.close()
+    publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
+    exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
+    counts = dict(outcome.counts)
+    counts["cached"] = counts.get("cached", 0) + cached
+    journal.put_run(
+        record._replace(
+            ended_at=workspace.now(),
+            outcome=outcome.stopped_by or ("done" if exit_code == 0 else "failed"),
+            exit_code=exit_code,
+            counts=json.dumps(counts),
+        )
+    )
+    journal.put_run_tasks(
+        [RunTask(run_id, one.task, one.outcome, one.message or None, None) for one in outcome.troubles]
+    )
+    if plan.counts["after"]:
+        journal.put_run_keys(run_id, _keys(plan))
+    await committer.durable()
+    return Report(run_id, outcome, publication, exit_code, cached)
+
+
+async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop) -> Run:
+    """Runs the tasks with the journal written beside them; everything is on disk when it returns."""
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(committer.serve)
+            group.start_soon(_heed, stop, scheduler)
+            await scheduler.go()
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as trouble:
+        raise single(trouble) from None
+    await committer.durable()
+    return scheduler.run
+
+
+def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
+    """What each vendor of a plan allows: as the workspace says, else as the provider does."""
+    from editchain import providers
+
+    routes = {way.route.provider for one in plan.steps for way in one.ways if way.route and not way.is_local}
+    lanes = {}
+    for name in routes & providers.PROVIDERS.keys():
+        capabilities = providers.load(name).capabilities
+        said = workspace.configuration.limits.get(name, {})
+        lanes[name] = Lane(
+            int(said.get("concurrency", capabilities.concurrency)),
+            said.get("per_second", capabilities.per_second),
+        )
+    return lanes
+
+
+def _keys(plan: Plan) -> list[bytes]:
+    return [key for one in plan.steps for key in one.keys if key is not None]
+
+
+def _caller(
+    workspace: Workspace,
+    digests: Digests,
+    results: JournalResults,
+    options: Options,
+    committer: Committer,
+    run_id: str,
+    stop: Stop,
+) -> Caller:
+    from editchain import providers
+    from editchain.runs.calling import (
+        Caller,  # what speaks with vendors takes longest to import, and most runs here need none
+    )
+
+    return Caller(
+        workspace.store,
+        workspace.journal,
+        committer,
+        local_executor(workspace, digests, 1).request_of,
+        results.add,
+        providers.load,
+        workspace.client,
+        run=run_id,
+        now=workspace.now,
+        ceilings=options.ceilings,
+        is_stopping=lambda: stop.is_asked,
+    )
+
+
+def local_executor(workspace: Workspace, digests: Digests, workers: int) -> LocalExecutor:
+    """The executor of this machine, with the operations and providers of this installation."""
+    from editchain import operations, providers
+
+    return LocalExecutor(workspace.store, digests.digest, operations.load, providers.load, workers=workers)
+
+
+async def _heed(stop: Stop, scheduler: Scheduler) -> None:
+    """Turns the first signal into a tidy stop, and ends the process at a second."""
+    try:
+        receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with receiver as signals:
+            async for number in signals:
+                if stop.is_asked:
+                    os._exit(128 + number)
+                stop.ask(signal.Signals(number).name)
+                scheduler.interrupt()
+    except (RuntimeError, NotImplementedError, ValueError):
+        return  # not in the main thread: whoever runs us there takes the signals
+
+
+def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
+    journal = workspace.journal
+    publisher = Publisher(
+        workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
+    )
+    types = _types(journal, plan)
+    publication = publisher.publish(copies(plan, types), workers=workers)
+    if options.prune:
+        named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
+        publication.pruned = publisher.prune(named.union(publication.paths))
+    return publication
+
+
+def wanted_copies(journal: Journal, plan: Plan) -> Iterator[Copy]:
+    """The files that a plan's outputs want, as far as their pictures are there."""
+    return copies(plan, _types(journal, plan))
+
+
+def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
+    """The media types of the pictures that are published, by digest."""
+    wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
+    published = [one for one in plan.steps if id(one.step) in wanted]
+    pairs = (
+        (key, one.digests[at])
+        for one in published
+        for at, key in enumerate(one.keys)
+        if key is not None and at in one.digests
+    )
+    types: dict[bytes, str] = {}
+    for group in groups(pairs):
+        digests = dict(group)
+        types.update(
+            (digests[key], sys.intern(result.media_type)) for key, result in journal.results(digests).items()
+        )
+    return types
+
+
+def _exit_code(outcome: Run, plan: Plan) -> int:
+    """The command's exit code, as the contract lists them: the first of those that hold."""
+    counts = outcome.counts
+    stopped: dict[str, int] = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "budget": 3}
+    if outcome.stopped_by in stopped:
+        return stopped[outcome.stopped_by]
+    if counts.get("waiting"):
+        return 4
+    if (
+        any(counts.get(name) for name in ("failed", "rejected", "skipped", "open", "stopped"))
+        or plan.counts["rejected"]
+    ):
+        return 1
+    return 0
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """The numbers of a plan."""
+    return {
+        "tasks": plan.total,
+        "cached": plan.counts["cached"],
+        "to_run": plan.counts["run"] + plan.counts["after"],
+        "calls": plan.calls,
+        "rejected": plan.counts["rejected"],
+        "unneeded": plan.counts["unneeded"],
+    }

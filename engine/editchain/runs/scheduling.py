@@ -1,0 +1,605 @@
+"""Scheduling: the loop that hands out what is ready and takes it back, failures kept as outcomes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import anyio
+
+from editchain.executors.base import Failure, Made, Work
+from editchain.plans.identity import key_of
+from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
+from editchain.runs.board import Board
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from editchain.executors.base import Executor
+    from editchain.plans.tasks import Plan, Way
+
+Outcome = Literal["done", "cached", "failed", "rejected", "skipped", "open", "waiting", "stopped"]
+
+LOCAL = "local"
+LOCAL_SECONDS, REMOTE_SECONDS = 0.2, 15.0
+"""How long a task is taken to last, for the order in which tasks start: only the proportion matters."""
+
+FEED_SHARE = 0.95
+"""A provider about to run dry is fed first unless it has less than this part of a lane's own work left."""
+
+BATCH_SECONDS = 0.02
+"""How long a batch of quick local tasks may last: long enough to pay for its hand-over, short enough to stop soon."""
+MAX_BATCH = 256
+TICK_SECONDS = 1e-6
+"""What is due sooner is due now: a clock may not be able to wait for less."""
+QUICK_SECONDS = 0.0005
+"""Tasks quicker than this are worked by one thread: more would only pass the interpreter's lock to each other."""
+OTHERS_SECONDS = 0.25
+"""How often a task that another process works on is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task's outcome, for whoever watches. `place` says which task it is where `task` has only the step's name."""
+
+    task: str
+    step: str
+    outcome: Outcome
+    message: str = ""
+    seconds: float = 0.0
+    place: tuple[StepPlan, int] | None = None
+
+    @property
+    def address(self) -> str:
+        """The task's address, told when it is asked for: thousands are watched and few are named."""
+        return self.task if self.place is None else self.place[0].task_name(self.place[1])
+
+
+@dataclass(slots=True)
+class Run:
+    """What happened: how many tasks ended how, and what to say of those without a picture."""
+
+    counts: dict[Outcome, int] = field(default_factory=dict)
+    troubles: list[Ended] = field(default_factory=list)
+    stopped_by: str | None = None
+
+    def add(self, ended: Ended) -> None:
+        """Counts an outcome, and keeps what a person has to look at."""
+        self.counts[ended.outcome] = self.counts.get(ended.outcome, 0) + 1
+        if ended.outcome not in ("done", "cached"):
+            self.troubles.append(ended)
+
+
+@dataclass(slots=True)
+class Stop:
+    """Says to start nothing more; `reason` is what the run's outcome then is."""
+
+    is_asked: bool = False
+    reason: str | None = None
+
+    def ask(self, reason: str) -> None:
+        """Asks for a tidy stop."""
+        self.is_asked = True
+        self.reason = self.reason or reason
+
+
+class Results(Protocol):
+    """Where results are looked up while a run goes on, and where they are put."""
+
+    def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The digests of stored pictures."""
+        ...
+
+    def claim(self, keys: Sequence[bytes]) -> Mapping[bytes, object]:
+        """Takes keys for this process; gives those that others hold."""
+        ...
+
+    def release(self, keys: Sequence[bytes]) -> None:
+        """Gives back claims without a result."""
+        ...
+
+    def add(self, work: Work, made: Made) -> None:
+        """Records a picture that is in the store."""
+        ...
+
+
+Caller = "Callable[[Work], Awaitable[Made | Failure | Ended]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a provider allows: calls at a time, and calls a second (None: no limit)."""
+
+    concurrency: int
+    per_second: float | None = None
+
+
+class Scheduler:
+    """Runs the tasks of a plan that are left to do. Only ready tasks are handed out; nothing waits in memory."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        executor: Executor,
+        results: Results,
+        *,
+        call: Callable[[Work], Awaitable[Made | Failure | Ended]] | None = None,
+        lanes: Mapping[str, Lane] | None = None,
+        watch: Callable[[Ended], None] | None = None,
+        stop: Stop | None = None,
+        fail_fast: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.run = Run()
+        self.stop = stop or Stop()
+        self._executor = executor
+        self._results = results
+        self._call = call
+        self._limits = lanes or {}
+        self._watch = watch or (lambda _ended: None)
+        self._fail_fast = fail_fast
+        self._offsets = [one.offset for one in plan.steps]
+        self._priorities = _priorities(plan)
+        self._distances = _distances(plan)
+        self._in_flight: dict[str, int] = {}
+        self._next_at: dict[str, float] = {}
+        self._batch = 1
+        self._are_quick = False
+        self._leaders: dict[bytes, int] = {}
+        self._followers: dict[int, list[int]] = {}
+        self._failed: dict[int, Ended] = {}
+        self._loose = _loose(plan)
+        self._look_at = 0.0
+        self._barriers: dict[int, int] = {}
+        self._parked: list[int] = []
+        self._wake = anyio.Event()
+        self._board = self._set_up()
+
+    # ------------------------------------------------------------------ setting up
+
+    def _set_up(self) -> Board:
+        """The board: tasks that are left to do, then one barrier for each step that others come `after`."""
+        plan = self.plan
+        for one in plan.steps:
+            if REJECTED in one.states:
+                one.lost.update(ordinal for ordinal in one.ordinals() if one.states[ordinal] == REJECTED)
+        count = sum(one.count for one in plan.steps)
+        awaited = {id(other): other for one in plan.steps for other in one.after if _has_work(one)}
+        for barrier, other in enumerate(awaited):
+            self._barriers[other] = count + barrier
+        self._barrier_steps = {count + at: other for at, other in enumerate(awaited.values())}
+        self._count = count
+        tasks = [
+            one.offset + ordinal
+            for one in plan.steps
+            for ordinal in one.ordinals()
+            if one.states[ordinal] in (RUN, AFTER)
+        ]
+        tasks.extend(self._barriers.values())
+        feeds = self._feeds if any(self._distances) else None
+        return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks, feeds)
+
+    def _needs(self) -> Iterable[tuple[int, int]]:
+        for one in self.plan.steps:
+            if not _has_work(one):
+                continue
+            busy = [edge for edge in one.edges if _has_work(edge.producer)]
+            after = [self._barriers[id(other)] for other in one.after]
+            for ordinal in one.ordinals():
+                if one.states[ordinal] not in (RUN, AFTER):
+                    continue
+                task = one.offset + ordinal
+                for edge in busy:
+                    producer = edge.producer
+                    for need in edge.ordinals(ordinal):
+                        if producer.states[need] in (RUN, AFTER):
+                            yield producer.offset + need, task
+                for barrier in after:
+                    yield barrier, task
+        for barrier, other in self._barrier_steps.items():
+            for ordinal in other.ordinals():
+                if other.states[ordinal] in (RUN, AFTER):
+                    yield other.offset + ordinal, barrier
+
+    def _place(self, task: int) -> tuple[StepPlan, int]:
+        one = self.plan.steps[bisect_right(self._offsets, task) - 1]
+        return one, task - one.offset
+
+    def _lane(self, task: int) -> str:
+        if task >= self._count:
+            return LOCAL
+        one, ordinal = self._place(task)
+        return _lane_of(one.way(ordinal))
+
+    def _feeds(self, task: int) -> Iterable[tuple[str, tuple[float, int]]]:
+        """The providers that a task leads to, and how soon; of equals the first coordinate is first."""
+        if task >= self._count:
+            return ()
+        one, ordinal = self._place(task)
+        return ((lane, (seconds, ordinal)) for lane, seconds in self._distances[one.index].items())
+
+    def _hungry(self, lane: str) -> list[str]:
+        """The other providers that will have nothing to do soon, and are not far ahead of this lane's work."""
+        board, found = self._board, []
+        own = board.left_in(lane) / self._capacity(lane)
+        for other, limit in self._limits.items():
+            if other in (lane, LOCAL):
+                continue
+            at_hand = board.ready(other) + self._in_flight.get(other, 0)
+            left = board.left_in(other)
+            if at_hand < min(left, limit.concurrency) and (
+                lane == LOCAL or left / limit.concurrency > FEED_SHARE * own
+            ):
+                found.append(other)
+        return found
+
+    def _capacity(self, lane: str) -> int:
+        return self._executor.workers if lane == LOCAL else self._limits.get(lane, Lane(4)).concurrency
+
+    def _priority(self, task: int) -> float:
+        if task >= self._count:
+            return float("inf")
+        return self._priorities[self._place(task)[0].index]
+
+    # ------------------------------------------------------------------ the loop
+
+    async def go(self) -> Run:
+        """Runs until everything has an outcome; failures are outcomes. Raises StoreError where the disk is in trouble."""
+        try:
+            async with anyio.create_task_group() as group:
+                while self._board.left:
+                    self._wake = anyio.Event()
+                    if self.stop.is_asked:
+                        self._give_up()
+                    wait = self._hand_out(group)
+                    if not self._board.left:
+                        break
+                    if self.stop.is_asked and not any(self._in_flight.values()):
+                        continue
+                    with anyio.move_on_after(wait):
+                        await self._wake.wait()
+        except BaseExceptionGroup as trouble:
+            raise single(trouble) from None
+        if self.stop.is_asked:
+            self.run.stopped_by = self.stop.reason
+        return self.run
+
+    def interrupt(self) -> None:
+        """Wakes the loop, so that a stop that was asked for is seen at once."""
+        self._wake.set()
+
+    def _hand_out(self, group: anyio.abc.TaskGroup) -> float | None:
+        """Starts what may start; gives the seconds after which there is something to look at again."""
+        wait: float | None = None
+        now = anyio.current_time()
+        if self._parked and now > self._look_at - TICK_SECONDS:
+            self._look_again()
+            self._look_at = now + OTHERS_SECONDS
+        progress = True
+        while progress:
+            progress = False
+            for lane in self._board.lanes():
+                free, pause = self._free(lane)
+                if pause is not None:
+                    wait = pause if wait is None else min(wait, pause)
+                if free <= 0:
+                    continue
+                if lane == LOCAL:
+                    progress |= self._start_local(group, free)
+                else:
+                    progress |= self._start_call(group, lane)
+        if self._parked:
+            if self._look_at <= now:
+                self._look_at = now + OTHERS_SECONDS
+            wait = min(self._look_at - now, wait if wait is not None else OTHERS_SECONDS)
+        return wait
+
+    def _free(self, lane: str) -> tuple[int, float | None]:
+        """How many more a lane may have in flight, and how long its rate makes it wait."""
+        if lane == LOCAL:
+            workers = 1 if self._are_quick else self._executor.workers
+            return workers - self._in_flight.get(lane, 0), None
+        limit = self._limits.get(lane, Lane(4))
+        free = limit.concurrency - self._in_flight.get(lane, 0)
+        if free > 0 and limit.per_second is not None:
+            pause = self._next_at.get(lane, 0.0) - anyio.current_time()
+            if pause > TICK_SECONDS:
+                return 0, pause
+        return free, None
+
+    def _start_local(self, group: anyio.abc.TaskGroup, free: int) -> bool:
+        ready = self._board.ready(LOCAL)
+        share = -(-ready // free)
+        works, _ = self._admit(self._board.take(LOCAL, max(1, min(self._batch, share)), self._hungry(LOCAL)))
+        if works:
+            self._in_flight[LOCAL] = self._in_flight.get(LOCAL, 0) + 1
+            group.start_soon(self._work, works)
+        return True
+
+    def _start_call(self, group: anyio.abc.TaskGroup, lane: str) -> bool:
+        works, _ = self._admit(self._board.take(lane, 1, self._hungry(lane)))
+        if works:
+            self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
+            limit = self._limits.get(lane)
+            if limit is not None and limit.per_second:
+                self._next_at[lane] = (
+                    max(self._next_at.get(lane, 0.0), anyio.current_time()) + 1 / limit.per_second
+                )
+            group.start_soon(self._send, lane, works[0])
+        return True
+
+    # ------------------------------------------------------------------ admitting
+
+    def _admit(self, tasks: list[int]) -> tuple[list[Work], int]:
+        """Of tasks that were taken, the ones to work on now; the others are settled, follow a twin, or are parked."""
+        works: list[Work] = []
+        asked: list[tuple[int, StepPlan, int, bytes]] = []
+        for task in tasks:
+            if task >= self._count:
+                self._settle(task)
+                continue
+            one, ordinal = self._place(task)
+            blocked = self._blocked(one, ordinal)
+            if blocked is not None:
+                self._end(task, one, ordinal, "skipped", blocked)
+                continue
+            key = one.keys[ordinal]
+            if key is None or (one.index in self._loose and any(other.lost for other in self.plan.steps)):
+                key = key_of(one, ordinal)
+                if key is None:
+                    self._end(task, one, ordinal, "skipped", "a picture that it needs is missing")
+                    continue
+                one.keys[ordinal] = key
+            leader = self._leaders.get(key)
+            if leader is not None and leader != task:
+                self._follow(task, one, ordinal, leader)
+                continue
+            self._leaders[key] = task
+            asked.append((task, one, ordinal, key))
+        if not asked:
+            return works, 0
+        held = self._results.claim([key for *_, key in asked])
+        # Only now: whoever had the claim before may have finished since the plan was made.
+        found = self._results.find([key for _, one, _, key in asked if key not in held and not one.is_fresh])
+        if found:
+            self._results.release(list(found))
+        for task, one, ordinal, key in asked:
+            if key in found:
+                one.digests[ordinal] = found[key]
+                self._end(task, one, ordinal, "cached")
+            elif key in held:
+                self._parked.append(task)
+            else:
+                works.append(Work(one, ordinal, key))
+        return works, len(asked)
+
+    def _follow(self, task: int, one: StepPlan, ordinal: int, leader: int) -> None:
+        """Equal keys are one piece of work: a task takes over what another with its key made, or waits for it."""
+        other, at = self._place(leader)
+        if at in other.digests:
+            one.digests[ordinal] = other.digests[at]
+            self._end(task, one, ordinal, "cached")
+        elif (ended := self._failed.get(leader)) is not None:
+            self._end(task, one, ordinal, ended.outcome, ended.message)
+        else:
+            self._followers.setdefault(leader, []).append(task)
+
+    def _blocked(self, one: StepPlan, ordinal: int) -> str | None:
+        """Why a task cannot be carried out: what it needs has no picture. `missing: drop` lets gathers go on without."""
+        drops = one.step.missing == "drop"
+        for edge in one.edges:
+            producer = edge.producer
+            if not self._failed and REJECTED not in producer.states:
+                continue
+            there = 0
+            needs = edge.ordinals(ordinal)
+            for need in needs:
+                if need in producer.digests or producer.states[need] == CACHED:
+                    there += 1
+                elif not (drops and edge.is_list):
+                    return f"{producer.task_name(need)} has no picture"
+            if needs and not there:
+                return f"nothing of {producer.name} has a picture"
+        for other in one.after:
+            if other.lost:
+                return f"not all of {other.name} succeeded"
+        return None
+
+    def _look_again(self) -> None:
+        """Tasks that another process works on: its result is taken; if it died, the claim passes on."""
+        parked, self._parked = self._parked, []
+        keys = {task: self._key(task) for task in parked}
+        wanted = [keys[task] for task in parked if not self._place(task)[0].is_fresh]
+        found = self._results.find(wanted)
+        left = [key for key in keys.values() if key not in found]
+        held = self._results.claim(left) if left else {}
+        for task in parked:
+            one, ordinal = self._place(task)
+            key = keys[task]
+            if key in found:
+                one.digests[ordinal] = found[key]
+                self._end(task, one, ordinal, "cached")
+            elif key in held:
+                self._parked.append(task)
+            else:
+                self._board.push(task)
+
+    def _key(self, task: int) -> bytes:
+        one, ordinal = self._place(task)
+        key = one.keys[ordinal]
+        assert key is not None  # noqa: S101  (it was known when the task was parked)
+        return key
+
+    # ------------------------------------------------------------------ working
+
+    async def _work(self, works: list[Work]) -> None:
+        began = anyio.current_time()
+        outcomes = await self._executor.execute(works)
+        seconds = (anyio.current_time() - began) / len(works)
+        self._are_quick = seconds < QUICK_SECONDS
+        self._batch = max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(seconds, 1e-6))))
+        for work, outcome in zip(works, outcomes, strict=True):
+            self._take_back(work, outcome)
+        self._in_flight[LOCAL] -= 1
+        self._wake.set()
+
+    async def _send(self, lane: str, work: Work) -> None:
+        assert self._call is not None  # noqa: S101  (a plan with calls is not run without a caller)
+        outcome = await self._call(work)
+        self._take_back(work, outcome)
+        self._in_flight[lane] -= 1
+        self._wake.set()
+
+    def _take_back(self, work: Work, outcome: Made | Failure | Ended) -> None:
+        one, ordinal = work.plan, work.ordinal
+        task = one.offset + ordinal
+        if isinstance(outcome, Made):
+            if outcome.call is None:  # a bought one was recorded with the end of its call
+                self._results.add(work, outcome)
+            one.digests[ordinal] = outcome.digest
+            self._end(task, one, ordinal, "done", seconds=outcome.seconds)
+            return
+        self._results.release([work.key])
+        if isinstance(outcome, Ended):
+            self._end(task, one, ordinal, outcome.outcome, outcome.message)
+        else:
+            self._end(
+                task,
+                one,
+                ordinal,
+                "rejected" if outcome.is_final and not one.way(ordinal).is_local else "failed",
+                outcome.message,
+            )
+
+    def _end(
+        self,
+        task: int,
+        one: StepPlan,
+        ordinal: int,
+        outcome: Outcome,
+        message: str = "",
+        seconds: float = 0.0,
+    ) -> None:
+        """Gives a task its outcome, its twins with it, and frees what waited for it."""
+        stack: list[tuple[int, StepPlan, int, Outcome, str, float]] = [
+            (task, one, ordinal, outcome, message, seconds)
+        ]
+        while stack:
+            task, one, ordinal, outcome, message, seconds = stack.pop()
+            ended = Ended(
+                one.task_name(ordinal) if outcome not in ("done", "cached") else one.name,
+                one.name,
+                outcome,
+                message,
+                seconds,
+                (one, ordinal),
+            )
+            self.run.add(ended)
+            self._watch(ended)
+            if outcome in ("done", "cached"):
+                one.states[ordinal] = CACHED
+            else:
+                self._failed[task] = ended
+                one.lost.add(ordinal)
+                if self._fail_fast and outcome in ("failed", "rejected"):
+                    self.stop.ask("fail-fast")
+            key = one.keys[ordinal]
+            if key is not None and self._leaders.get(key) == task:
+                for twin in self._followers.pop(task, ()):
+                    other, at = self._place(twin)
+                    if outcome in ("done", "cached"):
+                        other.digests[at] = one.digests[ordinal]
+                        stack.append((twin, other, at, "cached", "", 0.0))
+                    else:
+                        stack.append((twin, other, at, outcome, message, 0.0))
+            self._settle(task)
+
+    def _settle(self, task: int) -> None:
+        """Frees what waited for a task; a barrier that is freed frees its own at once."""
+        settled = [task]
+        for one in settled:  # grows while it is walked
+            for freed in self._board.settle(one):
+                if freed >= self._count:
+                    settled.append(freed)
+                else:
+                    self._board.push(freed)
+
+    def _give_up(self) -> None:
+        """After a stop was asked: nothing more starts."""
+        for task in self._parked:
+            one, ordinal = self._place(task)
+            self._end(task, one, ordinal, "stopped", "the run was stopped first")
+        self._parked = []
+        while any(self._board.ready(lane) for lane in self._board.lanes()):
+            for lane in self._board.lanes():
+                for task in self._board.take(lane, self._board.ready(lane)):
+                    if task >= self._count:
+                        self._settle(task)
+                        continue
+                    one, ordinal = self._place(task)
+                    key = one.keys[ordinal]
+                    leader = None if key is None else self._leaders.get(key)
+                    if leader is not None and leader != task:
+                        self._follow(task, one, ordinal, leader)
+                    else:
+                        self._end(task, one, ordinal, "stopped", "the run was stopped first")
+
+
+def _has_work(one: StepPlan) -> bool:
+    return RUN in one.states or AFTER in one.states
+
+
+def _priorities(plan: Plan) -> list[float]:
+    """For each step, how long the longest path is that begins with one of its tasks."""
+    longest = [0.0] * len(plan.steps)
+    for one in reversed(plan.steps):
+        longest[one.index] += LOCAL_SECONDS if all(way.is_local for way in one.ways) else REMOTE_SECONDS
+        for edge in one.edges:
+            at = edge.producer.index
+            longest[at] = max(longest[at], longest[one.index])
+        for other in one.after:
+            longest[other.index] = max(longest[other.index], longest[one.index])
+    return longest
+
+
+def _lane_of(way: Way) -> str:
+    """Where a task runs: here, or at a provider."""
+    return LOCAL if way.is_local or way.route is None else way.route.provider
+
+
+def _distances(plan: Plan) -> list[dict[str, float]]:
+    """For each step, the other lanes that follow from it, and how long it takes at the least until one begins there.
+
+    Empty where everything runs in one lane.
+    """
+    distances: list[dict[str, float]] = [{} for _ in plan.steps]
+    lanes = [{_lane_of(way) for way in one.ways} for one in plan.steps]
+    if len(set().union(*lanes)) < 2:
+        return distances
+    for one in reversed(plan.steps):
+        seconds = LOCAL_SECONDS if lanes[one.index] == {LOCAL} else REMOTE_SECONDS
+        ahead = {lane: seconds + after for lane, after in distances[one.index].items()}
+        ahead.update(dict.fromkeys(lanes[one.index] - {LOCAL}, seconds))
+        for edge in one.edges:
+            before = distances[edge.producer.index]
+            for lane, after in ahead.items():
+                before[lane] = min(before.get(lane, after), after)
+    return distances
+
+
+def _loose(plan: Plan) -> frozenset[int]:
+    """The steps whose keys may change while a run goes on: they do without what fails, or need such a step."""
+    loose: set[int] = set()
+    for one in plan.steps:
+        if any(edge.drops or edge.producer.index in loose for edge in one.edges):
+            loose.add(one.index)
+    return frozenset(loose)
+
+
+def single(trouble: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error behind a group of them, for those who catch by type."""
+    error: BaseException = trouble
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return error

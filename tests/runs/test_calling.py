@@ -1,0 +1,425 @@
+"""Calls to vendors: charged once whatever happens, and nothing that was paid for is lost."""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+from PIL import Image
+from tests.workbench import NOW, loaded, paint, shipped, written
+from trio.testing import MockClock
+
+from editchain.errors import StoreError
+from editchain.http import Client, NotSent, ReplyLost
+from editchain.journal.committing import Committer
+from editchain.journal.ledger import Ceiling
+from editchain.models import Model, Route
+from editchain.plans.planning import plan
+from editchain.plans.tasks import Plan, Way
+from editchain.providers.base import (
+    Absent,
+    Accepted,
+    Blob,
+    Capabilities,
+    Failed,
+    Finished,
+    Refused,
+    Request,
+    Running,
+    Session,
+    Unknown,
+    Uploaded,
+)
+from editchain.runs.calling import Caller
+from editchain.runs.running import JournalResults, local_executor
+from editchain.runs.scheduling import Lane, Run, Scheduler, Stop
+from editchain.workspace import Known, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from editchain.pipeline import Step
+
+RECIPE = """
+steps:
+  night: {model: flux-kontext, image: a.png, prompt: Night, seed: 7}
+  small: {operation: resize, image: $night, width: 4}
+"""
+
+
+def picture(number: int = 1) -> bytes:
+    """The bytes of a small picture, a different one for each number."""
+    data = io.BytesIO()
+    Image.new("RGB", (8, 6), (number * 40 % 256, 90, 200)).save(data, "PNG")
+    return data.getvalue()
+
+
+@dataclass
+class Vendor:
+    """A vendor that keeps a bill: what it answers is scripted by beat, what it charges is counted when it accepts."""
+
+    submits: list[Any] = field(default_factory=list)
+    polls: list[Any] = field(default_factory=list)
+    downloads: list[Any] = field(default_factory=list)
+    finds: list[Any] = field(default_factory=list)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    is_local: bool = False
+    bill: list[Request] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+
+    def check_prompt(self, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+        return ()
+
+    def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+    def prepared(self, request: Request, route: Route) -> Request:
+        return request
+
+    async def upload(self, session: Session, blob: Blob) -> Uploaded:
+        self.heard.append("upload")
+        return Uploaded(blob.digest.hex()[:8])
+
+    async def submit(self, session: Session | None, request: Request) -> Any:
+        self.heard.append("submit")
+        answer = self.submits.pop(0) if self.submits else Accepted(f"job-{len(self.bill) + 1}")
+        if isinstance(answer, (Accepted, Finished)) or (
+            isinstance(answer, Exception) and not isinstance(answer, NotSent)
+        ):
+            self.bill.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def poll(self, session: Session, vendor_id: str) -> Any:
+        self.heard.append(f"poll {vendor_id}")
+        return _said(self.polls, Finished(downloads=(vendor_id,)))
+
+    async def download(self, session: Session, address: str) -> bytes:
+        self.heard.append(f"download {address}")
+        return _said(self.downloads, picture(int(address.rpartition("-")[2])))
+
+    async def find(self, session: Session, request: Request, since: float) -> Any:
+        self.heard.append("find")
+        return _said(self.finds, Unknown("cannot tell"))
+
+    async def cancel(self, session: Session, vendor_id: str) -> bool:
+        return False
+
+
+def _said(script: list[Any], otherwise: Any) -> Any:
+    answer = script.pop(0) if script else otherwise
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@dataclass
+class Shop:
+    """A workspace whose every model is at one vendor; each `run` is a process of its own to the journal."""
+
+    folder: Path
+    vendor: Vendor
+    stop: Stop = field(default_factory=Stop)
+    price: bool = True
+    fresh: tuple[str, ...] = ()
+
+    def choose(self, step: Step, model: Model) -> Way:
+        price = next((one for one in model.prices if one.route == "scenario"), None)
+        return Way(model, model.routes[0], False, price if self.price else None)
+
+    def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
+        pipeline = loaded(self.folder / "p.yaml")
+        digests = workspace.digest_inputs(pipeline)
+        known = Known(workspace.look, digests, lost=workspace.store.lost())
+        fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None
+        return plan(pipeline, known, self.choose, protect=workspace.protect, fresh=fresh), digests
+
+    def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
+        return trio.run(lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02))
+
+    async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            _ = workspace.journal
+            made, digests = self.plan(workspace)
+            executor = local_executor(workspace, digests, 2)
+            committer = Committer(workspace.journal)
+            results = JournalResults(workspace.journal, committer, "run", lambda: NOW, workspace.store.lost())
+            caller = Caller(
+                workspace.store, workspace.journal, committer, executor.request_of, results.add, lambda _name: self.vendor,
+                lambda _name, _provider: Client("http://127.0.0.1:9", {}), run="run", now=lambda: NOW, ceilings=ceilings,
+                is_stopping=lambda: self.stop.is_asked, chance=random.Random(1),
+            )  # fmt: skip
+            lanes = {"scenario": Lane(concurrency)}
+            scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, lanes=lanes)
+            outcome = await scheduler.go()
+            await caller.close()
+            await committer.durable()
+            return outcome
+
+    def counts(self) -> Mapping[str, int]:
+        """What a plan of now says."""
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            return {name: count for name, count in self.plan(workspace)[0].counts.items() if count}
+
+    def calls(self) -> list[tuple[str, str]]:
+        """State and charge of every call in the journal."""
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            return sorted((call.state, call.charged) for call in workspace.journal.calls())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A workspace with one call and one operation after it."""
+    paint(tmp_path / "a.png")
+    (tmp_path / "editchain.toml").touch()
+    written(tmp_path, RECIPE)
+    return Shop(tmp_path, Vendor())
+
+
+def outcomes(run: Run) -> dict[str, int]:
+    return {str(name): count for name, count in run.counts.items()}
+
+
+def test_a_call_is_submitted_polled_downloaded_and_bought_once(shop: Shop) -> None:
+    shop.vendor.polls = [Running(2.0), Running(2.0)]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard == ["submit", "poll job-1", "poll job-1", "poll job-1", "download job-1"]
+    assert shop.calls() == [("done", "yes")]
+    assert shop.counts() == {"cached": 2}
+    assert outcomes(shop.run()) == {}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_vendor_that_answers_at_once_needs_no_poll(shop: Shop) -> None:
+    shop.vendor.submits = [Finished((picture(),), amount="0.04")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard == ["submit"]
+
+
+def test_pictures_are_uploaded_once_and_remembered(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(uploads=True)
+    shop.run()
+    written(shop.folder, RECIPE.replace("Night", "Noon"))
+    shop.run()
+    assert shop.vendor.heard.count("upload") == 1
+    assert [request.handles for request in shop.vendor.bill] == [shop.vendor.bill[0].handles] * 2
+    assert shop.vendor.bill[0].handles
+
+
+def test_what_was_never_sent_is_sent_again(shop: Shop) -> None:
+    shop.vendor.submits = [NotSent("no route"), NotSent("no route")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.calls() == [("done", "yes"), ("failed", "no"), ("failed", "no")]
+    assert len(shop.vendor.bill) == 1
+
+
+def test_what_cannot_be_sent_at_all_fails_without_charge_and_is_tried_by_the_next_run(shop: Shop) -> None:
+    shop.vendor.submits = [NotSent("no route")] * 3
+    assert outcomes(shop.run()) == {"failed": 1, "skipped": 1}
+    assert shop.vendor.bill == []
+    assert outcomes(shop.run()) == {"done": 2}
+
+
+def test_a_busy_vendor_is_asked_again_after_the_time_it_says(shop: Shop) -> None:
+    shop.vendor.submits = [Refused("busy", "too many jobs", retry_after_seconds=30)]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_refusal_is_remembered_and_not_asked_for_again(shop: Shop) -> None:
+    shop.vendor.submits = [Refused("moderated", "not this prompt")]
+    first = shop.run()
+    assert outcomes(first) == {"rejected": 1, "skipped": 1}
+    assert "not this prompt" in first.troubles[0].message
+    assert shop.counts()["rejected"] == 1
+    shop.run()
+    assert shop.vendor.heard == ["submit"]
+
+
+def test_a_refusal_of_the_credential_stops_all_calls_to_the_vendor(shop: Shop) -> None:
+    written(
+        shop.folder,
+        "steps:\n"
+        + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(5)),
+    )
+    shop.vendor.submits = [Refused("unauthorized", "wrong key", stops_all=True)] * 5
+    run = shop.run(concurrency=1)
+    assert outcomes(run) == {"failed": 1, "stopped": 4}
+    assert shop.vendor.heard == ["submit"]
+
+
+def test_a_lost_reply_is_held_and_never_sent_again_by_itself(shop: Shop) -> None:
+    shop.vendor.submits = [ReplyLost("cut off")]
+    assert outcomes(shop.run()) == {"waiting": 1, "skipped": 1}
+    assert shop.calls() == [("unknown", "unknown")]
+    assert outcomes(shop.run()) == {"waiting": 1, "skipped": 1}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_lost_reply_is_found_where_the_vendor_can_tell(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(finds_lost=True)
+    shop.vendor.submits = [ReplyLost("cut off")]
+    shop.vendor.finds = [Accepted("job-1")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+    assert shop.calls() == [("done", "yes")]
+
+
+def test_a_request_that_surely_did_not_arrive_is_not_charged_and_sent_by_the_next_run(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(finds_lost=True)
+    shop.vendor.submits = [ReplyLost("cut off")]
+    shop.vendor.finds = [Absent()]
+    assert outcomes(shop.run()) == {"failed": 1, "skipped": 1}
+    assert shop.calls() == [("failed", "no")]
+    assert outcomes(shop.run()) == {"done": 2}
+
+
+def test_a_submit_without_an_answer_is_unknown_after_its_time(shop: Shop) -> None:
+    async def never(session: Session | None, request: Request) -> Any:
+        await trio.sleep_forever()
+
+    shop.vendor.submit = never  # type: ignore[method-assign]  # this vendor's submit hangs
+    assert outcomes(shop.run()) == {"waiting": 1, "skipped": 1}
+
+
+@pytest.mark.parametrize(("charged", "outcome"), [(True, "rejected"), (None, "rejected"), (False, "failed")])
+def test_a_failed_job_is_asked_for_again_only_where_it_cost_nothing(
+    shop: Shop, charged: bool | None, outcome: str
+) -> None:
+    shop.vendor.polls = [Failed("broken", "it broke", charged)]
+    assert outcomes(shop.run()) == {outcome: 1, "skipped": 1}
+    again = outcomes(shop.run())
+    assert again == ({"done": 2} if charged is False else {"skipped": 1})
+    assert len(shop.vendor.bill) == (2 if charged is False else 1)
+
+
+def test_a_download_that_is_no_picture_is_fetched_again(shop: Shop) -> None:
+    shop.vendor.downloads = [b"<html>", picture()[:40], ReplyLost("cut off")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard.count("download job-1") == 4
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_job_whose_download_keeps_failing_stays_open_and_is_collected_later(shop: Shop) -> None:
+    shop.vendor.downloads = [b"<html>"] * 6
+    assert outcomes(shop.run()) == {"open": 1, "skipped": 1}
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_reply_that_holds_no_picture_was_charged_and_says_so(shop: Shop) -> None:
+    shop.vendor.submits = [Finished((b"<html>",))]
+    run = shop.run()
+    assert outcomes(run) == {"rejected": 1, "skipped": 1}
+    assert "charged" in run.troubles[0].message
+    assert shop.calls() == [("failed", "yes")]
+
+
+def test_a_stop_leaves_a_job_at_the_vendor_and_the_next_run_collects_it(shop: Shop) -> None:
+    async def stopping(session: Session, vendor_id: str) -> Any:
+        shop.stop.ask("SIGINT")
+        return Running(1.0)
+
+    shop.vendor.poll = stopping  # type: ignore[method-assign]  # the signal comes while the job is polled
+    run = shop.run()
+    assert outcomes(run)["open"] == 1
+    assert shop.calls() == [("accepted", "yes")]
+    shop.stop = Stop()
+    del shop.vendor.poll
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_step_s_timeout_ends_the_waiting_and_not_the_job(shop: Shop) -> None:
+    written(shop.folder, RECIPE.replace("seed: 7", "seed: 7, timeout: 5"))
+    shop.vendor.polls = [Running(2.0)] * 10
+    assert outcomes(shop.run())["open"] == 1
+    shop.vendor.polls = []
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_budget_holds_at_any_concurrency(shop: Shop, concurrency: int) -> None:
+    written(
+        shop.folder,
+        "steps:\n"
+        + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(6)),
+    )
+    price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
+    shop.run(ceilings=(Ceiling(price.most * 2, price.currency),), concurrency=concurrency)
+    assert 1 <= len(shop.vendor.bill) <= 2
+    assert len(shop.vendor.bill) * price.most <= price.most * 2
+
+
+def test_under_a_budget_a_call_of_unknown_price_is_not_sent(shop: Shop) -> None:
+    shop.price = False
+    run = shop.run(ceilings=(Ceiling(Decimal(100), None),))
+    assert outcomes(run)["stopped"] == 1
+    assert shop.vendor.heard == []
+
+
+def test_what_was_bought_is_not_bought_again_under_another_key(shop: Shop) -> None:
+    """Two steps that come to the same request by different ways: a literal picture, and the same bytes made here."""
+    shop.run()
+    same = shop.folder / "copy.png"
+    same.write_bytes((shop.folder / "a.png").read_bytes())
+    written(shop.folder, RECIPE.replace("a.png", "copy.png"))
+    assert shop.counts() == {"cached": 2}
+    assert outcomes(shop.run()) == {}
+
+
+def test_the_intent_is_on_disk_before_the_request_leaves(shop: Shop) -> None:
+    seen: list[list[tuple[str, str]]] = []
+
+    async def looking(session: Session | None, request: Request) -> Any:
+        with_other_eyes = Workspace(shop.folder, now=lambda: NOW)
+        look = with_other_eyes.look
+        assert look is not None
+        seen.append([(call.state, call.charged) for call in look.calls()])
+        with_other_eyes.close()
+        return Accepted("job-1")
+
+    shop.vendor.submit = looking  # type: ignore[method-assign]  # looks into the journal from outside while it is asked
+    shop.run()
+    assert seen == [[("intent", "no")]]
+
+
+def test_trouble_with_the_disk_before_the_intent_sends_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(self: Committer, start: Any) -> Any:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(Committer, "begin_call", full)
+    with pytest.raises(StoreError):
+        shop.run()
+    assert shop.vendor.bill == []
+
+
+def test_a_paid_picture_that_is_gone_is_not_bought_again_by_itself(shop: Shop) -> None:
+    shop.run()
+    for path in (shop.folder / ".editchain/objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    written(shop.folder, RECIPE.replace("width: 4", "width: 5"))
+    with pytest.raises(StoreError):
+        shop.run()
+    assert outcomes(shop.run())["waiting"] == 1
+    assert len(shop.vendor.bill) == 1
+
+
+def test_fresh_buys_a_picture_anew(shop: Shop) -> None:
+    shop.run()
+    shop.fresh = ("night",)
+    assert outcomes(shop.run())["done"] >= 1
+    assert len(shop.vendor.bill) == 2
+    shop.fresh = ()
+    assert shop.counts() == {"cached": 2}
