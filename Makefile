@@ -56,7 +56,7 @@ test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
 
 # One at a time: some measure, and some kill what they started.
-test-slow: $(VENV)/test.stamp
+test-slow: $(VENV)/test.stamp $(VENV)/slow.stamp
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import scenario_sdk as sdk
 from tests.vendors.base import Fault, png, said
 from tests.vendors.scenario import KEY, LORAS, MODELS, SECRET, Ending, Scenario
+
+sdk = pytest.importorskip("scenario_sdk")
+pytestmark = pytest.mark.slow
 
 KONTEXT = "model_flux-kontext-editing"
 
