@@ -19,7 +19,7 @@ from editchain.errors import EditchainError
 from editchain.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
@@ -201,15 +201,23 @@ class Reply:
 class Client:
     """Sends requests to one vendor's host, with its credentials and few, warm connections. Retries nothing.
 
-    Redirects are not followed, so that credentials go nowhere else. Close it, or use it in an `async with`.
+    Redirects are not followed, so that credentials go nowhere else; `hosts` are the vendor's other ones, of which one
+    that begins with a dot stands for all below it. Close it, or use it in an `async with`.
     """
 
     def __init__(
-        self, base_url: str, headers: Mapping[str, str], *, connections: int = 8, rules: Rules = PUBLIC
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        connections: int = 8,
+        rules: Rules = PUBLIC,
+        hosts: Sequence[str] = (),
     ) -> None:
         import httpx
 
         self.base_url = base_url.rstrip("/")
+        self._hosts = tuple(hosts)
         self._rules = rules
         self._inner = httpx.AsyncClient(
             headers={"User-Agent": "editchain", **headers},
@@ -229,6 +237,28 @@ class Client:
         """Closes the connections."""
         await self._inner.aclose()
 
+    def trusts(self, url: str) -> bool:
+        """Whether an address is on the configured host or another one of the vendor: only there credentials go."""
+        try:
+            parts, base = urlsplit(url), urlsplit(self.base_url)
+            port = parts.port
+        except ValueError:
+            return False
+        host = parts.hostname or ""
+        if parts.username or parts.password or not host:
+            return False
+        if (parts.scheme, parts.netloc) == (base.scheme, base.netloc):
+            return True
+        is_theirs = any(host.endswith(one) if one.startswith(".") else host == one for one in self._hosts)
+        return is_theirs and parts.scheme == "https" and port in (None, 443)
+
+    def _url(self, path: str) -> str:
+        if not path.startswith(("https:", "http:")):
+            return f"{self.base_url}{path}"
+        if not self.trusts(path):
+            raise FetchError(f"{_shown(path)} is on no host of the vendor, and is sent no credentials.")
+        return path
+
     async def request(
         self,
         method: str,
@@ -244,14 +274,16 @@ class Client:
     ) -> Reply:
         """One request and its whole reply, within a total time; raises NotSent or ReplyLost.
 
-        `path` is below the base URL; `body` is sent as JSON, `content` as it is, `files` with `form` as multipart.
+        `path` is below the base URL, or a whole address that the vendor gave and that `trusts` says is its own, else it
+        is a FetchError; `body` is sent as JSON, `content` as it is, `files` with `form` as multipart.
         """
         import httpx
 
+        url = self._url(path)
         try:
             with anyio.fail_after(seconds):
                 answer = await self._inner.request(
-                    method, f"{self.base_url}{path}", json=body, content=content, files=files, data=form,
+                    method, url, json=body, content=content, files=files, data=form,
                     params=query, headers=headers, timeout=httpx.Timeout(seconds, connect=min(seconds, 15.0)),
                 )  # fmt: skip
         except (

@@ -342,7 +342,13 @@ class Workspace:
         )
         headers = provider.authorization(self.credentials(name) or ())
         connections = provider.capabilities.concurrency + 4
-        return Client(self._base_url(name, provider), headers, connections=connections, rules=rules)
+        return Client(
+            self._base_url(name, provider),
+            headers,
+            connections=connections,
+            rules=rules,
+            hosts=provider.capabilities.hosts,
+        )
 
     def _base_url(self, name: str, provider: Provider) -> str:
         """A provider's host, or the one that [providers.NAME] base_url names. Raises ConfigurationError."""

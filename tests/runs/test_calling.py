@@ -281,6 +281,14 @@ def test_a_request_that_surely_did_not_arrive_is_not_charged_and_sent_by_the_nex
     assert outcomes(shop.run()) == {"done": 2}
 
 
+def test_an_answer_at_once_without_a_picture_is_billed_as_it_says(shop: Shop) -> None:
+    shop.vendor.submits = [Failed("no-picture", "only words", is_charged=True)]
+    assert outcomes(shop.run()) == {"rejected": 1, "skipped": 1}
+    assert shop.calls() == [("failed", "yes")]
+    shop.run()
+    assert shop.vendor.heard == ["submit"]
+
+
 def test_a_submit_without_an_answer_is_unknown_after_its_time(shop: Shop) -> None:
     async def never(session: Session | None, request: Request) -> Any:
         await trio.sleep_forever()

@@ -104,7 +104,8 @@ class Absent:
     """The vendor surely has no such job."""
 
 
-Submitted = Accepted | Finished | Refused | Unknown
+Submitted = Accepted | Finished | Failed | Refused | Unknown
+"""What a submit gives: Finished or Failed at once where the vendor answers at once."""
 Polled = Running | Finished | Failed
 
 
@@ -112,13 +113,14 @@ Polled = Running | Finished | Failed
 class Capabilities:
     """What is known of a vendor, as data; the cautious value where nothing is known.
 
-    `credentials` are the environment variables that have them, each with the names it may also go by. `finds_lost`
-    says that a job whose reply was lost can be looked for. `submit_seconds` bounds one submit, `job_seconds` our
+    `credentials` are the environment variables that have them, each with the names it may also go by; they are sent to
+    the host of `base_url` and to `hosts`, of which one that begins with a dot stands for all below it. `finds_lost` says that a job whose reply was lost can be looked for. `submit_seconds` bounds one submit, `job_seconds` our
     waiting for a job; neither ends the job.
     """
 
     base_url: str = ""
     credentials: tuple[tuple[str, ...], ...] = ()
+    hosts: tuple[str, ...] = ()
     uploads: bool = False
     finds_lost: bool = False
     concurrency: int = 4
