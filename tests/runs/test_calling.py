@@ -431,3 +431,27 @@ def test_fresh_buys_a_picture_anew(shop: Shop) -> None:
     assert len(shop.vendor.bill) == 2
     shop.fresh = ()
     assert shop.counts() == {"cached": 2}
+
+
+def test_a_job_that_its_vendor_does_not_know_for_a_minute_is_lost_and_not_bought_again(shop: Shop) -> None:
+    shop.vendor.polls = [Absent(), Absent(), Running(1.0), *[Absent()] * 3]
+    run = shop.run()
+    assert outcomes(run) == {"rejected": 1, "skipped": 1}
+    assert "no longer knows the job job-1" in run.troubles[0].message
+    assert shop.calls() == [("failed", "unknown")]
+    shop.run()
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_job_that_is_not_listed_at_once_is_waited_for(shop: Shop) -> None:
+    shop.vendor.polls = [Absent(), Absent()]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_vendor_that_charges_and_gives_nothing_at_once_is_not_asked_again(shop: Shop) -> None:
+    shop.vendor.submits = [Failed("no-picture", "only words came back", is_charged=True)]
+    assert outcomes(shop.run()) == {"rejected": 1, "skipped": 1}
+    assert shop.calls() == [("failed", "yes")]
+    shop.run()
+    assert shop.vendor.heard == ["submit"]

@@ -66,21 +66,34 @@ class Finished:
     seed: int | None = None
 
 
+BUSY = "busy"
+"""The reason of a refusal because of too many calls: all calls to that account slow down."""
+ELSEWHERE = frozenset({BUSY, "not-ready", "credentials", "credits", "quota", "plan", "model"})
+"""Reasons that speak of the account or the vendor, not of the request: another vendor may well take it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The vendor said no and did not charge. `retry_after_seconds` where it may be asked again, None where it is final."""
+    """The vendor said no and did not charge. `retry_after_seconds` where it may be asked again, None where it is final.
+
+    `reason` is a word: one of `ELSEWHERE`, or one that is about the request, such as "rejected" (moderation) and
+    "refused" (validation). `stops_all` where no call to the account can succeed before a person does something: the
+    credential, the credit, the quota. `parallel` is how many jobs the account may have at a time, where the vendor says.
+    """
 
     reason: str
     message: str
     retry_after_seconds: float | None = None
     stops_all: bool = False
+    parallel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The job is not done; ask again after so many seconds."""
+    """The job is not done; ask again after so many seconds. `is_busy` where the vendor had too many questions to say."""
 
     poll_after_seconds: float = 2.0
+    is_busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +114,24 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The vendor surely has no such job."""
+    """The vendor has no such job: surely, as the answer to `find`; to `poll` for now, as it may not list it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands, as far as the vendor says so for nothing. `balance` is an amount with its unit, for people.
+
+    `refusal` says why no call can succeed as things are (the credential, the credit), None where nothing is known to be
+    wrong.
+    """
+
+    balance: str | None = None
+    refusal: str | None = None
 
 
 Submitted = Accepted | Finished | Failed | Refused | Unknown
 """What a submit gives: Finished or Failed at once where the vendor answers at once."""
-Polled = Running | Finished | Failed
+Polled = Running | Finished | Failed | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +139,10 @@ class Capabilities:
     """What is known of a vendor, as data; the cautious value where nothing is known.
 
     `credentials` are the environment variables that have them, each with the names it may also go by; they are sent to
-    the host of `base_url` and to `hosts`, of which one that begins with a dot stands for all below it. `finds_lost` says that a job whose reply was lost can be looked for. `submit_seconds` bounds one submit, `job_seconds` our
-    waiting for a job; neither ends the job.
+    the host of `base_url` and to `hosts`, of which one that begins with a dot stands for all below it. `finds_lost`
+    says that a job whose reply was lost can be looked for, `replays` that the same request with the same `token` gives
+    the job that is there and charges nothing more, `checks` that the account can be asked for nothing. `submit_seconds`
+    bounds one submit, `job_seconds` our waiting for a job; neither ends the job.
     """
 
     base_url: str = ""
@@ -123,6 +150,8 @@ class Capabilities:
     hosts: tuple[str, ...] = ()
     uploads: bool = False
     finds_lost: bool = False
+    replays: bool = False
+    checks: bool = False
     concurrency: int = 4
     per_second: float | None = None
     poll_seconds: float = 2.0
@@ -178,6 +207,10 @@ class Provider(Protocol):
         """The request with its pictures in the form that the route reads; what they are known by does not change."""
         ...
 
+    async def check(self, client: Client) -> Standing:
+        """Asks how the account stands, for nothing; only asked where `capabilities.checks`."""
+        ...
+
     async def upload(self, session: Session, blob: Blob) -> Uploaded:
         """Brings a picture to the vendor; free and repeatable."""
         ...
@@ -187,11 +220,11 @@ class Provider(Protocol):
         ...
 
     async def poll(self, session: Session, vendor_id: str) -> Polled:
-        """Asks how a job stands, by the vendor's id."""
+        """Asks how a job stands, by the vendor's id. Raises FetchError where it may be asked again."""
         ...
 
     async def download(self, session: Session, address: str) -> bytes:
-        """Fetches one result."""
+        """Fetches one result. Raises FetchError where it may be tried again, ProviderError where it is gone for good."""
         ...
 
     async def find(

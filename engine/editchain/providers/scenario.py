@@ -341,8 +341,7 @@ async def poll(session: Session, vendor_id: str) -> Polled:
     if reply.status in (408, 429) or reply.status >= 500:
         return Running(_pause_seconds(reply))
     if reply.status == 404:
-        # Not yet, or no longer: which of them, only time tells.
-        raise FetchError(f"scenario does not know the job {_shown(vendor_id)}.")
+        return Absent()
     job = _free(reply).get("job")
     return _polled(job) if isinstance(job, dict) else Running(capabilities.poll_seconds)
 

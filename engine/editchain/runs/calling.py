@@ -43,6 +43,10 @@ FREE_ATTEMPTS = 6
 """How often a poll or a download, which cost nothing, are tried before the job is left for the next run."""
 
 
+LOST_POLLS, LOST_SECONDS = 3, 60.0
+"""A job that its vendor does not know, asked so often over so long, is lost."""
+
+
 class Caller:
     """Carries out the tasks of vendors' models. Made inside the event loop; `close` it at the end."""
 
@@ -317,9 +321,17 @@ class Caller:
         """Polls until the job has ended; our deadline ends the waiting, not the job."""
         limit = work.plan.step.timeout_seconds or provider.capabilities.job_seconds
         vendor_id = call.vendor_id or ""
+        absent: list[float] = []
         with anyio.move_on_after(limit):
             while True:
                 answer: Polled = await self._freely(lambda: provider.poll(session, vendor_id))
+                if isinstance(answer, Absent):
+                    absent.append(anyio.current_time())
+                    if len(absent) >= LOST_POLLS and absent[-1] - absent[0] >= LOST_SECONDS:
+                        return Failed("lost", f"The vendor no longer knows the job {vendor_id}.", None)
+                    answer = Running(LOST_SECONDS / (LOST_POLLS - 1))
+                else:
+                    absent.clear()
                 if not isinstance(answer, Running):
                     return answer
                 if self._is_stopping():
