@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "engine" / "editchain"
 
 ORDER = (
     # errors and nouns
-    "errors", "artifacts", "pipeline", "diagnostics",
+    "classes", "errors", "artifacts", "pipeline", "diagnostics",
     # documents: schemas, models, operations
     "schemas", "models",
     # pure functions on pictures

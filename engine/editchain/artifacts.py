@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from editchain.classes import dataclass
 
 SourceKind = Literal["file", "url", "data", "asset"]
 

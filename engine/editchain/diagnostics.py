@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from editchain.classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

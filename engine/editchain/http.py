@@ -6,7 +6,6 @@ import ipaddress
 import json
 import socket
 import ssl
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -15,6 +14,7 @@ import anyio
 import anyio.to_thread
 import httpcore
 
+from editchain.classes import dataclass
 from editchain.errors import EditchainError
 from editchain.imaging.limits import MAX_BYTES
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
 
+from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.schemas import Kind, RuleProblem, Rules, Schema, dotted, folder, meta_problems, place_of, read
 

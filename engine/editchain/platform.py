@@ -9,9 +9,9 @@ import errno
 import os
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editchain.classes import dataclass
 from editchain.errors import StoreError
 
 if sys.platform != "win32":

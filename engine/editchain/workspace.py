@@ -6,13 +6,14 @@ import math
 import os
 import time
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.language.reading import Stat, workspace_of

@@ -8,13 +8,14 @@ import os
 import platform as machine
 import re
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from editchain import __version__
+from editchain.classes import dataclass
 from editchain.commands import showing
 from editchain.commands.base import write_json
 from editchain.commands.shared import nearest_workspace

@@ -7,12 +7,13 @@ import hashlib
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from editchain.classes import dataclass
 from editchain.commands import showing
 from editchain.commands.base import say, wants_colour, write_json
 from editchain.commands.recipe import (

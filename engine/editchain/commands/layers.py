@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal
+
+from editchain.classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

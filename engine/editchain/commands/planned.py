@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from editchain.classes import dataclass
 from editchain.commands.base import check, show_problems
 from editchain.diagnostics import Problem
 from editchain.errors import PipelineError

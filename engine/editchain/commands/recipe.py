@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from editchain.classes import dataclass
 from editchain.language.publishing import FORMATS
 from editchain.language.syntax import scalar
 

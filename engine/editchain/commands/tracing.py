@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
+from editchain.classes import dataclass
 from editchain.commands.showing import path as shown
 from editchain.models import Model
 from editchain.plans import reasons

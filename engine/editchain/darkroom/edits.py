@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from PIL import Image
 
+from editchain.classes import dataclass
 from editchain.darkroom.grammar import Edit, changes_shape
 from editchain.errors import OperationError
 from editchain.imaging import blur, colour, drawing, frame, light, match, tone
@@ -33,7 +33,7 @@ from editchain.imaging.geometry import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Darkroom:
     """What an edit may look at beside its picture and its values."""
 

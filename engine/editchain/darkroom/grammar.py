@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, product
 from types import MappingProxyType
 
+from editchain.classes import dataclass
 from editchain.darkroom.phrases import Captures, Sequence_, needed, parse, whole, words
 from editchain.darkroom.slots import NUMBER, Token, Unfit
 from editchain.darkroom.slots import words as slot_words
@@ -20,7 +20,7 @@ MAX_LENGTH = 4096
 MAX_EDITS = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One edit that a prompt asks for, its values, and where in the prompt it stands."""
 
@@ -30,7 +30,7 @@ class Edit:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PromptProblem:
     """A part of the prompt that is not understood, and the nearest that would be.
 
@@ -44,7 +44,7 @@ class PromptProblem:
     needs: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """What a prompt comes to. Nothing of it is carried out while there are problems."""
 

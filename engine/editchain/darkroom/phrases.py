@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
+from editchain.classes import dataclass
 from editchain.darkroom.slots import SLOTS, Token
 
 Captures = tuple[tuple[str, object], ...]
@@ -17,14 +17,14 @@ Captures = tuple[tuple[str, object], ...]
 _ELEMENT = re.compile(r"\s*(?:<([a-z_:]+)>|@([a-z_]+)|([()\[\]|])|([^\s()\[\]|<>@]+))")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Word:
-    """One word as it stands."""
+    """One word as it stands. Phrases share it."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A slot, and the name that its value gets."""
 
@@ -32,7 +32,7 @@ class Gap:
     name: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Either:
     """One of several sequences; an empty one makes it optional. Phrases share it."""
 
@@ -45,38 +45,39 @@ Sequence_ = tuple[Node, ...]
 
 def parse(phrase: str, macros: Mapping[str, Sequence_]) -> Sequence_:
     """The nodes of a phrase; raises ValueError for one that is not well written."""
-    elements = [found.groups() for found in _ELEMENT.finditer(phrase)]
-    options, rest = _options(elements, macros)
-    if rest:
-        raise ValueError(f"{phrase!r} closes what it never opened")
-    return options[0] if len(options) == 1 else (Either(options),)
-
-
-_Elements = list[tuple[str | None, ...]]
-
-
-def _options(elements: _Elements, macros: Mapping[str, Sequence_]) -> tuple[tuple[Sequence_, ...], _Elements]:
-    """Sequences between bars, up to the end or the bracket that closes them, and what follows it."""
+    outer: list[tuple[list[Sequence_], list[Node], str]] = []
     options: list[Sequence_] = []
     nodes: list[Node] = []
-    while elements and elements[0][2] not in (")", "]"):
-        slot, macro, sign, word = elements[0]
-        elements = elements[1:]
-        if sign == "|":
-            options.append(tuple(nodes))
-            nodes = []
-        elif sign:
-            inner, elements = _options(elements, macros)
-            nodes.append(Either((*inner, ()) if sign == "[" else inner))
-            elements = elements[1:]
+    for slot, macro, sign, word in _ELEMENT.findall(phrase):
+        if word:
+            nodes.append(_word(word))
+        elif macro:
+            nodes.extend(macros[macro])
         elif slot:
             kind, _, name = slot.partition(":")
             nodes.append(Gap(kind, name or kind))
-        elif macro:
-            nodes.extend(macros[macro])
-        elif word:
-            nodes.append(Word(word))
-    return (*options, tuple(nodes)), elements
+        elif sign == "|":
+            options.append(tuple(nodes))
+            nodes = []
+        elif sign in "([":
+            outer.append((options, nodes, sign))
+            options, nodes = [], []
+        elif not outer:
+            raise ValueError(f"{phrase!r} closes what it never opened")
+        else:
+            inner = (*options, tuple(nodes))
+            options, nodes, sign = outer.pop()
+            nodes.append(Either((*inner, ()) if sign == "[" else inner))
+    if outer:
+        raise ValueError(f"{phrase!r} opens what it never closes")
+    if not options:
+        return tuple(nodes)
+    return (Either((*options, tuple(nodes))),)
+
+
+@cache
+def _word(text: str) -> Word:
+    return Word(text)
 
 
 def matches(nodes: Sequence_, tokens: Sequence[Token], at: int) -> Iterator[tuple[int, Captures]]:
@@ -122,15 +123,19 @@ def words(nodes: Sequence_) -> frozenset[str]:
 
 def needed(nodes: Sequence_) -> frozenset[str]:
     """A small set of words of which every text that fits holds one; empty where there is no such set."""
-    sets = [found for found in map(_needed, nodes) if found]
-    return min(sets, key=len, default=frozenset())
+    least: frozenset[str] = frozenset()
+    for node in nodes:
+        found = _needed(node) if not isinstance(node, Gap) else None
+        if found and (not least or len(found) < len(least)):
+            least = found
+    return least
 
 
 @cache
-def _needed(node: Node) -> frozenset[str]:
+def _needed(node: Word | Either) -> frozenset[str]:
     if isinstance(node, Word):
         return frozenset((node.text,))
-    if isinstance(node, Gap):
+    if () in node.options:
         return frozenset()
     sets = [needed(option) for option in node.options]
     return frozenset().union(*sets) if all(sets) else frozenset()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from editchain.classes import dataclass
 from editchain.imaging.colours import NAMES, colour
 from editchain.imaging.letters import missing, missing_message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token:
     """A word, number, sign or quoted text (it begins with a quote), normalised, and its place."""
 
@@ -20,7 +20,7 @@ class Token:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unfit:
     """In place of a value: the slot is filled with something that cannot be meant."""
 

@@ -6,13 +6,14 @@ Words stand in British spelling without articles; a prompt is brought to that fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 
+from editchain.classes import dataclass
 from editchain.darkroom.phrases import Sequence_, parse
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Amounts:
     """What "a little", no word of degree and "much" stand for, and the most that a number may say."""
 
@@ -27,7 +28,7 @@ STRETCHABLE = Amounts(most=2.0)
 LOOK = Amounts(0.5, 1.0, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One meaning and the phrases for it.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from editchain.classes import dataclass
 from editchain.errors import ImageError
 from editchain.imaging.limits import length_problem, size_problem
 
@@ -46,7 +46,7 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Format, and width and height in pixels as stored (before EXIF rotation); 0 where unread."""
 

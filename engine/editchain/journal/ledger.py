@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from editchain.classes import dataclass
 from editchain.journal.entries import OPEN_STATES
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editchain.classes import dataclass
 from editchain.store import DamagedObject, MissingObject
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from editchain import platform
+from editchain.classes import dataclass
 from editchain.errors import StoreError
 from editchain.journal import opening, presence, records, writing
 from editchain.journal.entries import Call, CallTask, Refusal, Result

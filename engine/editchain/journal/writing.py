@@ -8,11 +8,12 @@ import contextlib
 import os
 import sqlite3
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from editchain import platform
+from editchain.classes import dataclass
 from editchain.journal import opening, presence, reading, records
 from editchain.journal.entries import (
     Call,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from editchain.classes import dataclass
 from editchain.diagnostics import Place, Source, did_you_mean, one_of
 from editchain.language.reading import Unfit
 from editchain.language.references import find_references

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource, kind_of
+from editchain.classes import dataclass
 from editchain.diagnostics import Place, Source, did_you_mean, one_of
 from editchain.language.reading import Unfit, fixed_part, keys_of_files
 from editchain.language.references import NAME

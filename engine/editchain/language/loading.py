@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
+from editchain.classes import dataclass
 from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
 from editchain.errors import PipelineError
 from editchain.language.binding import Binder

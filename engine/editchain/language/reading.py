@@ -7,11 +7,12 @@ import glob
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from editchain.artifacts import ImageSource, kind_of
+from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean
 from editchain.errors import ImageError
 from editchain.imaging.probe import EXTENSIONS, HEAD_BYTES, check

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from editchain.classes import dataclass
 from editchain.pipeline import Dimension, Input, Picture, Step
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editchain.classes import dataclass
 from editchain.diagnostics import Place, Problems, Source
 from editchain.language import shortcut
 from editchain.language.accidents import MAX_DEPTH, Accident, explain, short, too_deep, written_out

@@ -7,9 +7,9 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editchain.classes import dataclass
 from editchain.diagnostics import Place, Source
 from editchain.language.reading import Unfit
 from editchain.language.syntax import Map, Seq, written

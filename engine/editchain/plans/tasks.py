@@ -6,9 +6,10 @@ dimensions (the last one innermost). What the tasks of a step share is held once
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
+from editchain.classes import dataclass
 from editchain.plans.dimensions import keys_at
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ import itertools
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from editchain.artifacts import ImageSource
+from editchain.classes import dataclass
 from editchain.errors import ImageError
 from editchain.journal.entries import Published
 from editchain.language.publishing import FORMATS, folded, path_of, template

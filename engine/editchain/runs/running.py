@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from editchain import __version__
+from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.journal.committing import Committer

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import anyio
 
+from editchain.classes import dataclass
 from editchain.executors.base import Failure, Made, Work
 from editchain.plans.identity import key_of
 from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
