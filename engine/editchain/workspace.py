@@ -320,14 +320,19 @@ class Workspace:
         return f"{model.name} needs a credential for {there[0]}: set {wanted} in the environment."
 
     def credentials(self, provider: str) -> tuple[str, ...] | None:
-        """The credentials of a provider from the environment, in its own order; None where one is missing."""
+        """The credentials of a provider from the environment, in its own order; None where one is missing.
+
+        Of those that are optional, one that is missing is empty text.
+        """
         from editchain.providers import load
 
         found = []
-        for names in load(provider).capabilities.credentials:
+        capabilities = load(provider).capabilities
+        for names in capabilities.credentials + capabilities.optional:
             value = next((self._environment[name] for name in names if self._environment.get(name)), None)
-            if value is None:
+            if value is None and names in capabilities.credentials:
                 return None
+            value = value or ""
             if any(ord(character) < 32 or ord(character) == 127 for character in value):
                 raise ConfigurationError(f"{names[0]} in the environment holds control characters.")
             found.append(value)

@@ -282,9 +282,11 @@ def test_a_request_that_surely_did_not_arrive_is_not_charged_and_sent_by_the_nex
 
 
 def test_an_answer_at_once_without_a_picture_is_billed_as_it_says(shop: Shop) -> None:
-    shop.vendor.submits = [Failed("no-picture", "only words", is_charged=True)]
+    shop.vendor.submits = [Failed("no-picture", "only words", is_charged=True, amount="0.0004")]
     assert outcomes(shop.run()) == {"rejected": 1, "skipped": 1}
     assert shop.calls() == [("failed", "yes")]
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        assert [call.price_actual for call in workspace.journal.calls()] == ["0.0004"]
     shop.run()
     assert shop.vendor.heard == ["submit"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from editchain.http import Client
-    from editchain.models import Route
+    from editchain.models import Price, Route
     from editchain.operations.base import Picture
 
 
@@ -100,11 +100,12 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job ended without a picture; `is_charged` is None where the vendor does not say."""
+    """The job ended without a picture; `is_charged` is None where the vendor does not say, `amount` where not how much."""
 
     reason: str
     message: str
     is_charged: bool | None
+    amount: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +141,16 @@ Polled = Running | Finished | Failed | Absent
 class Capabilities:
     """What is known of a vendor, as data; the cautious value where nothing is known.
 
-    `credentials` are the environment variables that have them, each with the names it may also go by; they are sent to
-    the host of `base_url` and to `hosts`, of which one that begins with a dot stands for all below it. `finds_lost`
-    says that a job whose reply was lost can be looked for, `replays` that the same request with the same `token` gives
-    the job that is there and charges nothing more, `checks` that the account can be asked for nothing. `submit_seconds`
-    bounds one submit, `job_seconds` our waiting for a job; neither ends the job.
+    `credentials` are the environment variables that have them, each with the names it may also go by; they, and those
+    that are `optional`, are sent to the host of `base_url` and to `hosts`, of which one that begins with a dot stands
+    for all below it. `finds_lost` says that a job whose reply was lost can be looked for, `replays` that the same request
+    with the same `token` gives the job that is there and charges nothing more, `checks` that the account can be asked for
+    nothing. `submit_seconds` bounds one submit, `job_seconds` our waiting for a job; neither ends the job.
     """
 
     base_url: str = ""
     credentials: tuple[tuple[str, ...], ...] = ()
+    optional: tuple[tuple[str, ...], ...] = ()
     hosts: tuple[str, ...] = ()
     uploads: bool = False
     finds_lost: bool = False
@@ -171,10 +173,11 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a beat works with: a client for the vendor's host that sends the credentials, and the route."""
+    """What a beat works with: a client for the vendor's host that sends the credentials, the route, and its prices."""
 
     client: Client
     route: Route
+    prices: tuple[Price, ...] = ()
 
 
 class Provider(Protocol):
@@ -202,7 +205,10 @@ class Provider(Protocol):
         ...
 
     def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
-        """The headers that carry the credentials, in the order of `capabilities.credentials`."""
+        """The headers that carry the credentials, in the order of `capabilities.credentials`, then of the optional ones.
+
+        An optional one that is not there is empty text.
+        """
         ...
 
     def prepared(self, request: Request, route: Route) -> Request:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from editchain.errors import ConfigurationError, ProviderError, TaskError
 from editchain.http import FetchError, ReplyLost
-from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, Kind, probe
+from editchain.imaging.probe import HEAD_BYTES, probe
 from editchain.providers import mapping
+from editchain.providers.answers import (
+    BUSY_SECONDS,
+    document,
+    free,
+    list_in,
+    mapping_in,
+    moment,
+    pause_seconds,
+    shown,
+    text_in,
+    values,
+    words_of,
+)
 from editchain.providers.base import (
     Absent,
     Accepted,
@@ -30,9 +41,13 @@ from editchain.providers.base import (
     Unknown,
     Uploaded,
 )
+from editchain.providers.bodies import kind_of
+from editchain.providers.lacking import advise_prompt as advise_prompt
+from editchain.providers.lacking import cancel as cancel
+from editchain.providers.lacking import check_prompt as check_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from editchain.http import Reply
     from editchain.models import Route
@@ -60,8 +75,6 @@ PART_BYTES = 8_000_000
 IMPORT_READS = 5
 """How often an upload asks whether its picture has been imported; later, submit asks."""
 SUBMIT_SECONDS = 100.0
-BUSY_SECONDS = 5.0
-"""When to ask again where the vendor is busy and does not say until when."""
 SLACK_SECONDS = 300.0
 """How far the vendor's clock may be from ours when a lost job is looked for."""
 SETTLE_SECONDS = 120.0
@@ -72,22 +85,6 @@ PAGE_SIZE = "100"
 _UPLOAD = "upload_"
 _MODERATED = re.compile(r"moderat|nsfw|safety|content policy|inappropriate|sensitive content", re.IGNORECASE)
 _CREDITS = re.compile(r"credit|creative unit|compute unit|quota|insufficient", re.IGNORECASE)
-_SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
-_SECRET = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE)
-
-
-def check_prompt(
-    prompt: str, fields: Collection[str] | None = None
-) -> Iterable[tuple[int, int, str, str | None]]:
-    """Nothing: what a prompt means, only the models can tell."""
-    _ = prompt, fields
-    return ()
-
-
-def advise_prompt(prompt: str, fields: Collection[str]) -> Iterable[tuple[int, int, str, str | None]]:
-    """Nothing, as above."""
-    _ = prompt, fields
-    return ()
 
 
 def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
@@ -159,8 +156,7 @@ async def upload(session: Session, blob: Blob) -> Uploaded:
     Raises ProviderError where the vendor does not take it, FetchError where it may be tried again.
     """
     data = blob.read()
-    found = probe(data[:HEAD_BYTES])
-    kind = MEDIA_TYPES[found.format] if found else Kind("application/octet-stream", "bin")
+    kind = kind_of(data)
     name = f"{blob.digest.hex()[:16]}.{kind.extension}"
     if len(data) > SMALL_BYTES:
         return Uploaded(await _upload_in_parts(session, name, kind.media_type, data))
@@ -182,7 +178,7 @@ async def _upload_in_parts(session: Session, name: str, media_type: str, data: b
     }
     made = _free(await session.client.request("POST", "/uploads", body=asked), "upload")
     upload_id = _text(made, "id", "the upload")
-    places = sorted((one for one in _list(made, "parts") if isinstance(one, dict)), key=_number)
+    places = sorted((one for one in list_in(made, "parts") if isinstance(one, dict)), key=_number)
     if len(places) != len(pieces):
         raise ProviderError(f"scenario gave {len(places)} places for {len(pieces)} parts of a picture.")
     for place, piece in zip(places, pieces, strict=True):
@@ -205,7 +201,7 @@ async def _imported(session: Session, upload_id: str) -> str | None:
     status = str(found.get("status", "")).lower()
     if status == "failed":
         raise ProviderError(
-            f"scenario did not take a picture: {_shown(str(found.get('errorMessage') or status))}"
+            f"scenario did not take a picture: {shown(str(found.get('errorMessage') or status))}"
         )
     entity = found.get("entityId")
     return entity if status == "imported" and isinstance(entity, str) and entity else None
@@ -300,22 +296,22 @@ def _call(request: Request, route: Route, asset: Callable[[Blob], Any]) -> tuple
 
 def _submitted(reply: Reply) -> Submitted:
     if 200 <= reply.status < 300:
-        found = _document(reply)
+        found = document(reply)
         job = _job_id(found)
         if job is None:
             return Unknown(f"scenario answered with status {reply.status} and no job that can be read.")
         return Accepted(job, _costs(found))
     if reply.status in (408, 409) or not 400 <= reply.status < 500:
-        return Unknown(f"scenario answered with status {reply.status}: {_reason(reply)}")
+        return Unknown(f"scenario answered with status {reply.status}: {words_of(reply)}")
     return _refused(reply)
 
 
 def _refused(reply: Reply) -> Refused:
-    found, words = _document(reply), _reason(reply)
+    found, words = document(reply), words_of(reply)
     if reply.status == 401:
         return Refused("credentials", f"scenario does not accept the credentials: {words}", stops_all=True)
-    if reply.status == 403 and any(value == "ModelAccessRestrictedError" for value in _values(found, "name")):
-        plan = next((f" It needs {_shown(str(one))}." for one in _values(found, "requiredPlan")), "")
+    if reply.status == 403 and any(value == "ModelAccessRestrictedError" for value in values(found, "name")):
+        plan = next((f" It needs {shown(str(one))}." for one in values(found, "requiredPlan")), "")
         return Refused("plan", f"The plan at scenario does not include this model.{plan}")
     if reply.status == 402 or (reply.status in (403, 429) and _CREDITS.search(words)):
         return Refused("credits", f"scenario says that the credits are used up: {words}", stops_all=True)
@@ -348,15 +344,15 @@ async def poll(session: Session, vendor_id: str) -> Polled:
 
 def _polled(job: Mapping[str, Any]) -> Polled:
     status = str(job.get("status", "")).strip().lower().replace("_", "-")
-    metadata = _mapping(job, "metadata")
+    metadata = mapping_in(job, "metadata")
     if status == "success":
-        assets = tuple(one for one in _list(metadata, "assetIds") if isinstance(one, str) and one)
+        assets = tuple(one for one in list_in(metadata, "assetIds") if isinstance(one, str) and one)
         if assets:
             return Finished(downloads=assets, amount=_amount(job))
         return Failed("no-picture", "The job ended without a picture.", is_charged=True)
     if status == "failure":
         said = [metadata.get("error"), metadata.get("hint")]
-        words = _shown(" ".join(one for one in said if isinstance(one, str) and one)) or "The job failed."
+        words = shown(" ".join(one for one in said if isinstance(one, str) and one)) or "The job failed."
         return Failed("rejected" if _MODERATED.search(words) else "failed", words, _is_charged(job))
     if status in ("canceled", "cancelled"):
         return Failed("canceled", "The job was cancelled at the vendor.", is_charged=None)
@@ -374,7 +370,7 @@ def _is_charged(job: Mapping[str, Any]) -> bool | None:
 
 def _amount(job: Mapping[str, Any]) -> str | None:
     """What the job cost before a discount: that the discount is not yet in the cost is unconfirmed."""
-    cost = _mapping(job, "billing").get("cuCost")
+    cost = mapping_in(job, "billing").get("cuCost")
     return None if isinstance(cost, bool) or not isinstance(cost, (int, Decimal)) else f"{Decimal(cost):f}"
 
 
@@ -398,20 +394,14 @@ async def _address(session: Session, asset: str) -> str:
         "GET", f"/assets/{quote(asset, safe='')}", query={"originalAssets": "true"}
     )
     if reply.status in (404, 410):
-        raise ProviderError(f"scenario no longer has the picture {_shown(asset)}.")
+        raise ProviderError(f"scenario no longer has the picture {shown(asset)}.")
     found = _free(reply, "asset")
     status = str(found.get("status", "success")).lower()
     if status == "error":
-        raise ProviderError(f"scenario could not keep the picture {_shown(asset)}.")
+        raise ProviderError(f"scenario could not keep the picture {shown(asset)}.")
     if status == "pending":
-        raise FetchError(f"scenario has not stored the picture {_shown(asset)} yet.")
+        raise FetchError(f"scenario has not stored the picture {shown(asset)} yet.")
     return _text(found, "url", "the picture")
-
-
-async def cancel(session: Session, vendor_id: str) -> bool:
-    """Never: the vendor refuses to cancel jobs of this kind, and charges them."""
-    _ = session, vendor_id
-    return False
 
 
 # ---------------------------------------------------------------------- find
@@ -438,7 +428,7 @@ async def find(session: Session, request: Request, since: float) -> Accepted | F
         return Accepted(same[0])
     if same or alike:
         return Unknown(
-            f"scenario has jobs that may be this one: {', '.join(map(_shown, [*same, *alike][:5]))}."
+            f"scenario has jobs that may be this one: {', '.join(map(shown, [*same, *alike][:5]))}."
         )
     if not is_whole:
         return Unknown("scenario's list of jobs could not be read to its end.")
@@ -463,10 +453,10 @@ async def _pages(session: Session, since: float) -> AsyncIterator[_Page]:
     for _ in range(MAX_PAGES):
         reply = await session.client.request("GET", "/jobs", query=query)
         found = _free(reply)
-        jobs = [one for one in _list(found, "jobs") if isinstance(one, dict)]
+        jobs = [one for one in list_in(found, "jobs") if isinstance(one, dict)]
         is_readable = is_readable and isinstance(found.get("jobs"), list) and len(jobs) == len(found["jobs"])
         token = found.get("nextPaginationToken")
-        now = _moment(reply.headers.get("date"))
+        now = moment(reply.headers.get("date"))
         yield _Page(jobs, is_readable and not token, now is not None and now > since + SETTLE_SECONDS)
         if not token:
             return
@@ -487,7 +477,7 @@ def _likeness(
     job: Mapping[str, Any], sent: Mapping[str, Any], route: Route
 ) -> Literal["same", "other", "maybe"]:
     """Whether a job has surely, surely not, or perhaps the input that was sent; the vendor may echo it changed."""
-    metadata = _mapping(job, "metadata")
+    metadata = mapping_in(job, "metadata")
     echo = metadata.get("input")
     if str(job.get("jobType", "custom")) not in ("custom", "image-prompt-editing"):
         return "other"
@@ -530,32 +520,14 @@ def _compared(echo: Any, sent: Any) -> Literal["same", "other", "maybe"]:
 
 
 def _free(reply: Reply, envelope: str | None = None) -> Mapping[str, Any]:
-    """The answer to a request that costs nothing, or what is in its envelope.
-
-    Raises FetchError where it may be tried again, ProviderError where that is in vain.
-    """
-    if reply.status in (408, 429) or not 200 <= reply.status < 500:
-        raise FetchError(f"scenario answered with status {reply.status}: {_reason(reply)}")
-    if reply.status >= 300:
-        raise ProviderError(f"scenario answered with status {reply.status}: {_reason(reply)}")
-    found = _document(reply)
-    if not found:
-        raise FetchError("scenario's answer cannot be read.")
-    return found if envelope is None else _mapping(found, envelope)
-
-
-def _document(reply: Reply) -> Mapping[str, Any]:
-    """The body where it is a JSON object, with exact numbers; else nothing."""
-    try:
-        found = json.loads(reply.body, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    """The answer to a request that costs nothing, or what is in its envelope. Raises as `answers.free` does."""
+    found = free("scenario", reply)
+    return found if envelope is None else mapping_in(found, envelope)
 
 
 def _job_id(found: Mapping[str, Any]) -> str | None:
     """The id of a job, wherever the vendor's pages show it."""
-    for where in (_mapping(found, "job"), found):
+    for where in (mapping_in(found, "job"), found):
         for name in ("jobId", "id"):
             value = where.get(name)
             if isinstance(value, str) and value:
@@ -563,76 +535,12 @@ def _job_id(found: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = found.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _list(found: Mapping[str, Any], name: str) -> list[Any]:
-    value = found.get(name)
-    return value if isinstance(value, list) else []
-
-
 def _text(found: Mapping[str, Any], name: str, what: str) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or not value:
+    value = text_in(found, name)
+    if not value:
         raise FetchError(f"scenario's answer does not say the {name} of {what}.")
     return value
 
 
-def _values(found: Any, name: str, depth: int = 4) -> Iterator[Any]:
-    """The values of a name wherever it is in an answer: how deep the vendor nests it is not known."""
-    if depth and isinstance(found, dict):
-        if name in found:
-            yield found[name]
-        for value in found.values():
-            yield from _values(value, name, depth - 1)
-
-
-def _reason(reply: Reply) -> str:
-    """The vendor's own words for a refusal, in whichever of its forms."""
-    found = _document(reply)
-    for name in ("reason", "message", "error", "name", "code"):
-        words = next((one for one in _values(found, name) if isinstance(one, str) and one), None)
-        if words:
-            return _shown(words)
-    return "no reason given."
-
-
-def _shown(words: str) -> str:
-    """A vendor's words fit to be shown: on one line, not endless, without signed addresses and credentials."""
-    words = "".join(one if one.isprintable() else " " for one in words[:2000])
-    words = _SECRET.sub(r"\1 ***", _SIGNED.sub(r"\1", words))
-    words = " ".join(words.split())
-    return words if len(words) <= 300 else f"{words[:299]}…"
-
-
 def _pause_seconds(reply: Reply) -> float:
-    """When the vendor wants to be asked again."""
-    found = [one for one in _values(_document(reply), "remainingSeconds") if not isinstance(one, bool)]
-    for said in (*found, reply.headers.get("retry-after")):
-        seconds = _seconds(said, reply)
-        if seconds is not None:
-            return seconds
-    return BUSY_SECONDS
-
-
-def _seconds(said: Any, reply: Reply) -> float | None:
-    if said is None:
-        return None
-    try:
-        seconds = float(said)
-    except (TypeError, ValueError):
-        until, now = _moment(said), _moment(reply.headers.get("date"))
-        if until is None or now is None:
-            return None
-        seconds = until - now
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def _moment(date: Any) -> float | None:
-    """An HTTP date as unix seconds."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError, AttributeError, IndexError, OverflowError):
-        return None
+    return pause_seconds(reply, "remainingSeconds")

@@ -114,7 +114,8 @@ class Caller:
         calls = self._journal.calls_by_request([key]).get(key, [])
         if not work.plan.is_fresh and (bought := self._bought(key, calls)) is not None:
             return bought
-        session = Session(self._session_client(route.provider, provider), route)
+        prices = tuple(price for price in way.document.prices if price.route == route.provider)
+        session = Session(self._session_client(route.provider, provider), route, prices)
         for call in calls:
             if call.state in OPEN_STATES:
                 return await self._take_up(work, request, call, provider, session)
@@ -348,7 +349,7 @@ class Caller:
             charged: Charged = (
                 "unknown" if answer.is_charged is None else "yes" if answer.is_charged else "no"
             )
-            return await self._fail(work, call, answer.reason, answer.message, charged)
+            return await self._fail(work, call, answer.reason, answer.message, charged, answer.amount)
         try:
             made = await self._download(call, answer, provider, session)
         except ImageError as error:
@@ -359,13 +360,15 @@ class Caller:
         await self._note(call, "done", charged="yes", price_actual=answer.amount, ended=True)
         return made
 
-    async def _fail(self, work: Work, call: Call, reason: str, message: str, charged: Charged) -> Made:
+    async def _fail(
+        self, work: Work, call: Call, reason: str, message: str, charged: Charged, amount: str | None = None
+    ) -> Made:
         """A job without a picture. What was charged, or may have been, is remembered: nothing asks for it again."""
         if charged != "no":
             self._journal.add_refusal(
                 Refusal(work.key, call.request_key, reason, message, charged, call.id, self._now())
             )
-        await self._note(call, "failed", charged=charged, ended=True)
+        await self._note(call, "failed", charged=charged, price_actual=amount, ended=True)
         raise _Outcome("failed" if charged == "no" else "rejected", f"{call.provider}: {message}")
 
     async def _download(self, call: Call, answer: Finished, provider: Provider, session: Session) -> Made:
