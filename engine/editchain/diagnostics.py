@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from bisect import bisect_right
 from dataclasses import field
@@ -155,6 +154,8 @@ class Problems:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A sentence that offers the nearest known name, or None where none is near."""
+    import difflib  # only where something is wrong: a start does without it
+
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f'Did you mean "{nearest[0]}"?' if nearest else None
 

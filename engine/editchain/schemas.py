@@ -165,22 +165,37 @@ def _at_pointer(document: Any, pointer: str) -> Any:
 
 def closed(document: Schema, kind: Kind) -> Schema:
     """The rules of a document and of any step as one schema that refuses other fields; no `$ref` is left."""
-    step, fields = shared("step.json"), shared("fields.json")
+    return _closed(document, kind, _step_fields(kind))
+
+
+def _closed(document: Schema, kind: Kind, common: Mapping[str, Any]) -> Schema:
+    fields = shared("fields.json")
     base = document.get("$id", f"{HOME}{kind}s/unnamed.json")
-    known = {step["$id"]: step, fields["$id"]: fields, base: document}
-    only: dict[str, list[str]] = step["x-editchain"]["only"]
-    own = {name: rule for name, rule in step["properties"].items() if kind in only.get(name, [kind])}
+    known = {fields["$id"]: fields, base: document}
     rules = {key: value for key, value in document.items() if not key.startswith(("$", "x-"))}
-    properties = {
-        **inline(own, step["$id"], known),
-        **inline(document.get("properties", {}), base, known),
-    }
     return {
         **inline(rules, base, known),
         "type": "object",
-        "properties": properties,
+        "properties": {**common, **inline(document.get("properties", {}), base, known)},
         "additionalProperties": False,
     }
+
+
+@cache
+def _step_fields(kind: Kind) -> Schema:
+    """The rules for the fields that any step of a kind has; no `$ref` is left."""
+    step, fields = shared("step.json"), shared("fields.json")
+    only: dict[str, list[str]] = step["x-editchain"]["only"]
+    own = {name: rule for name, rule in step["properties"].items() if kind in only.get(name, [kind])}
+    found: Schema = inline(own, step["$id"], {step["$id"]: step, fields["$id"]: fields})
+    return found
+
+
+@cache
+def _are_common_valid(kind: Kind, except_for: frozenset[str]) -> Callable[[Mapping[str, object]], bool]:
+    """Says of a step's fields that those which any step of its kind has are valid; compiled once for all documents."""
+    rules = {name: rule for name, rule in _step_fields(kind).items() if name not in except_for}
+    return _compiled({"properties": rules}).is_valid
 
 
 class Rules:
@@ -201,11 +216,21 @@ class Rules:
         """Every rule for the step's fields in one schema: closed, and without a `$ref`."""
         return closed(self._document, self.kind)
 
+    def is_valid(self, fields: Mapping[str, object]) -> bool:
+        """Whether there is neither an error nor a warning about a step's fields."""
+        return self._is_common_valid(fields) and self._is_own_valid(fields)
+
     @cached_property
-    def is_valid(self) -> Callable[[Mapping[str, object]], bool]:
-        """Says of a step's fields, in one call, that there is neither an error nor a warning."""
+    def _is_common_valid(self) -> Callable[[Mapping[str, object]], bool]:
+        return _are_common_valid(
+            self.kind, frozenset(_step_fields(self.kind).keys() & self._document.get("properties", {}).keys())
+        )
+
+    @cached_property
+    def _is_own_valid(self) -> Callable[[Mapping[str, object]], bool]:
+        own = _closed(self._document, self.kind, dict.fromkeys(_step_fields(self.kind), True))
         refused = [{"not": warning["when"]} for warning in self._warnings]
-        return _compiled({"allOf": [self.schema, *refused]}).is_valid
+        return _compiled({"allOf": [own, *refused]} if refused else own).is_valid
 
     def problems(self, fields: Mapping[str, object]) -> list[RuleProblem]:
         """Every error and warning about a step's fields, one for each cause, in the order of the fields."""

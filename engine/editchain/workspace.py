@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import tomllib
 from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -83,6 +82,8 @@ def read_configuration(root: Path) -> Configuration:
     path = root / "editchain.toml"
     if not path.is_file():
         return Configuration()
+    import tomllib
+
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -288,34 +287,30 @@ def _next_start(tokens: list[Token], at: int, verb: Token | None) -> int:
 def _read(tokens: Sequence[Token]) -> tuple[Rule, Captures] | None:
     """The first rule with a phrase that reads all of the tokens."""
     texts = {token.text for token in tokens}
-    always, by_word = _index()
-    candidates = sorted({number for text in texts for number in by_word.get(text, ())} | set(always))
-    phrases = _phrases()
-    for number in candidates:
-        rule, nodes = phrases[number]
-        captures = whole(nodes, tokens)
-        if captures is not None:
-            return rule, captures
+    # What no macro and no slot can read has to stand in the phrase itself, so that few phrases need to be parsed.
+    literal = [text for text in texts if text.isalpha() and text not in _shared_words()]
+    for rule in RULES:
+        for phrase in rule.phrases:
+            if not all(text in phrase for text in literal):
+                continue
+            nodes, keys = _parsed(phrase)
+            captures = whole(nodes, tokens) if not keys or keys & texts else None
+            if captures is not None:
+                return rule, captures
     return None
 
 
 @cache
-def _phrases() -> tuple[tuple[Rule, Sequence_], ...]:
-    return tuple((rule, parse(phrase, macros())) for rule in RULES for phrase in rule.phrases)
+def _parsed(phrase: str) -> tuple[Sequence_, frozenset[str]]:
+    """The nodes of a phrase, and words of which every text that fits holds one."""
+    nodes = parse(phrase, macros())
+    return nodes, needed(nodes)
 
 
 @cache
-def _index() -> tuple[tuple[int, ...], Mapping[str, tuple[int, ...]]]:
-    """Numbers of the phrases to try always, and of those to try when a word occurs."""
-    always: list[int] = []
-    by_word: dict[str, list[int]] = {}
-    for number, (_, nodes) in enumerate(_phrases()):
-        keys = needed(nodes)
-        for key in keys:
-            by_word.setdefault(key, []).append(number)
-        if not keys:
-            always.append(number)
-    return tuple(always), {word: tuple(numbers) for word, numbers in by_word.items()}
+def _shared_words() -> frozenset[str]:
+    """Every word that a macro or a slot can read."""
+    return slot_words() | frozenset().union(*(words(nodes) for nodes in macros().values()))
 
 
 def _lacking(tokens: Sequence[Token], prompt: str) -> PromptProblem:
@@ -405,8 +400,8 @@ def _is_plain_number(token: Token) -> bool:
 @cache
 def _vocabulary() -> frozenset[str]:
     """Every word that occurs in some phrase."""
-    phrase_words = frozenset().union(*(words(nodes) for _, nodes in _phrases()))
-    return phrase_words | slot_words() | _SOFT | frozenset(("%", "px", "x", ":", "degrees", "by"))
+    phrases = (words(_parsed(phrase)[0]) for rule in RULES for phrase in rule.phrases)
+    return frozenset().union(*phrases) | slot_words() | _SOFT | frozenset(("%", ":"))
 
 
 def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> str | None:
@@ -420,6 +415,8 @@ def _nearest(tokens: Sequence[Token], strange: Sequence[Token], prompt: str) -> 
     said = " ".join(token.text for token in tokens)
     content = {token.text for token in tokens} - _common_words()
     akin = [example for _, example in instructions() if content & set(example.split())]
+    import difflib
+
     near = difflib.get_close_matches(said, akin, 3, 0.45)
     return " or ".join(f'"{example}"' for example in near) if near else None
 
@@ -435,6 +432,8 @@ def _mended(right: Mapping[Token, str], prompt: str, start: int, end: int) -> st
 def _respelt(word: str) -> list[str]:
     """Known words that a longer word may be a misspelling of, the nearest first."""
     alike = [known for known in sorted(_vocabulary()) if known[0] == word[0]]
+    import difflib
+
     return difflib.get_close_matches(word, alike, 3, 0.75) if len(word) > 3 else []
 
 

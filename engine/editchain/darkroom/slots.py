@@ -129,6 +129,7 @@ def words() -> frozenset[str]:
         | {word for key in _POSITIONS for word in key}
         | frozenset(_SAME_PLACE)
         | {"half", "subject", "background"}
+        | {"x", "by", "px", "degrees", "stops", "colours"}
     )
 
 
