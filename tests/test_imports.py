@@ -37,8 +37,8 @@ ORDER = (
     # what carries out a task
     "http", "fetching", "darkroom", "operations", "providers", "executors",
     # a plan to a run
-    "runs.board", "runs.scheduling", "runs.calling", "runs.recording", "runs.reporting", "workspace", "runs.running",
-    "snapshots",
+    "runs.board", "runs.scheduling", "runs.calling", "runs.recording", "runs.reporting", "runs.foreseeing",
+    "workspace", "runs.running", "snapshots",
     # ways in
     "api", "commands", "cli",
 )  # fmt: skip

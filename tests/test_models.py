@@ -469,7 +469,8 @@ def test_the_page_has_the_tables_of_the_catalogue() -> None:
 
 def test_the_page_explains_every_word_of_a_route() -> None:
     meta = json.loads((schemas.folder() / "meta" / "model.schema.json").read_text())
-    for word in [*meta["$defs"]["sending"]["properties"], *meta["$defs"]["route"]["properties"]]:
+    explained = ("sending", "route", "image_limits", "mask_limits", "request_limits")
+    for word in [word for kind in explained for word in meta["$defs"][kind]["properties"]]:
         assert f"`{word}`" in PAGE.read_text(), word
 
 

@@ -431,6 +431,10 @@ class Digests:
         self._known[file.path] = file
         self.fresh.append(file)
 
+    def known(self, source: ImageSource) -> KnownFile | None:
+        """What is known of a picture that is a file, or was fetched: format, size and length among it."""
+        return self._known.get(source.location)
+
     def digest(self, source: ImageSource) -> bytes | None:
         """The digest of a source's bytes; None for what has not been fetched, or only its vendor can read."""
         if source.kind == "data":

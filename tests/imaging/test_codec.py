@@ -170,14 +170,19 @@ def test_an_srgb_profile_changes_no_pixel() -> None:
     assert decode(saved(photo(), icc_profile=profile("sRGB"))).tobytes() == photo().tobytes()
 
 
-def test_another_profile_is_converted_to_srgb() -> None:
+def swapped_profile() -> bytes:
+    """A profile in which red and blue have changed places."""
     swapped = bytearray(profile("sRGB"))
     red, blue = swapped.index(b"rXYZ"), swapped.index(b"bXYZ")
     swapped[red : red + 4], swapped[blue : blue + 4] = b"bXYZ", b"rXYZ"
     at = swapped.index("sRGB".encode("utf-16-be"))
     swapped[at : at + 8] = "xRGB".encode("utf-16-be")
+    return bytes(swapped)
+
+
+def test_another_profile_is_converted_to_srgb() -> None:
     image = Image.new("RGBA", (4, 4), (255, 0, 0, 77))
-    made = decode(saved(image, icc_profile=bytes(swapped)))
+    made = decode(saved(image, icc_profile=swapped_profile()))
     assert made.getpixel((0, 0)) == (0, 0, 255, 77)
 
 

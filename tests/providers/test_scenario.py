@@ -819,17 +819,17 @@ def test_preparing_twice_is_preparing_once() -> None:
 
 
 def test_a_mask_that_was_not_prepared_is_not_paid_for(vendor: Scenario) -> None:
-    with pytest.raises(TaskError, match="mask: scenario wants it transparent"):
+    with pytest.raises(TaskError, match="mask: scenario wants it in a form"):
         submit(vendor, masked(), MASKED)
     assert vendor.server.names(SUBMIT) == []
 
 
-def test_other_requests_are_left_as_they_are() -> None:
+def test_other_pictures_are_sent_as_they_are_and_no_ignored_ones() -> None:
     request = asking(images={"mask": (blob(png(b"m")),)})
-    assert scenario.prepared(request, KONTEXT) is request
+    assert scenario.prepared(request, KONTEXT).images == {"image": request.images["image"]}
     legacy = route_of("gpt-image-1", "prompt-editing")
     request = asking(legacy, images={"mask": (blob(png(b"m")),)})
-    assert scenario.prepared(request, legacy) is request
+    assert scenario.prepared(request, legacy) == replace(request, prepared=())
 
 
 def test_no_prompt_is_judged() -> None:

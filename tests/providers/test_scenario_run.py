@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.imaging.test_anatomy import exif, picture, saved
 from tests.vendors.scenario import KEY, SECRET, Scenario
 from tests.workbench import paint, written
+
+from editchain.imaging import codec
 
 RECIPE = """
 inputs:
@@ -114,3 +120,16 @@ def test_an_http_host_has_to_be_named(folder: Path, vendor: Scenario) -> None:
     assert ran.returncode == 2
     assert "plain_hosts" in ran.stderr
     assert vendor.server.asked == []
+
+
+def test_no_place_is_sent_and_what_was_done_is_kept_with_the_call(folder: Path, vendor: Scenario) -> None:
+    (folder / "a.jpg").write_bytes(saved(picture(), "jpeg", exif=exif(6)))
+    written(folder, RECIPE.replace("a.png", "a.jpg").replace("[dusk, dawn]", "[dusk]"))
+    assert run(folder).returncode == 0
+    (job,) = vendor.jobs.values()
+    (asset,) = (vendor.assets[one] for one in job.input["referenceImages"])
+    assert b"telephone" not in asset.data
+    assert codec.decode(asset.data).size == (24, 40)
+    with closing(sqlite3.connect(folder / ".editchain" / "journal.db")) as journal:
+        ((detail,),) = journal.execute("SELECT detail FROM calls").fetchall()
+    assert json.loads(detail)["prepared"] == ["image: turned upright", "image: metadata removed"]

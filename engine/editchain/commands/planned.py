@@ -65,17 +65,13 @@ def planned(
     known = Known(workspace.look, digests, lost=workspace.store.lost(), retry_rejected=retry_rejected)
     wanted = targets(checked.pipeline) if targets else None
     try:
-        return Planned(
-            plan(
-                checked.pipeline,
-                known,
-                workspace.choose,
-                protect=workspace.protect,
-                targets=wanted,
-                fresh=fresh,
-            ),
-            digests,
-            messages,
+        made = plan(
+            checked.pipeline,
+            known,
+            workspace.choose,
+            protect=workspace.protect,
+            targets=wanted,
+            fresh=fresh,
         )
     except BadPlan as bad:
         line, column = bad.step.place.source.locate(bad.step.place.offset)
@@ -94,3 +90,8 @@ def planned(
                 )
             ]
         ) from None
+    if made.calls:
+        from editchain.runs.foreseeing import with_foreseen  # a plan without calls needs nothing of providers
+
+        made = with_foreseen(made, digests.known)
+    return Planned(made, digests, messages)

@@ -77,6 +77,15 @@ def has_transparency(image: Image.Image) -> bool:
     return image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255)
 
 
+def is_srgb(profile: bytes) -> bool:
+    """Whether a colour profile says what is so without one; one that cannot be read does not."""
+    try:
+        core: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    return bool((core.profile_description or "").startswith("sRGB"))
+
+
 def flatten(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
     """The picture without alpha, laid on a colour; one without alpha as it is."""
     if image.mode != "RGBA":
@@ -158,7 +167,7 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
         core: Any = source.profile
         if core.xcolor_space.strip() != _COLOUR_SPACES[image.mode]:
             return image
-        if image.mode == "RGB" and (core.profile_description or "").startswith("sRGB"):
+        if image.mode == "RGB" and is_srgb(profile):
             return image  # another round would only shift values by one
         made = _applied(image, source)
     except (ImageCms.PyCMSError, OSError) as error:

@@ -33,7 +33,8 @@ class Request:
     `fields` are the step's after defaults and references, `prompt` among them; `said` names those that the step itself
     says. `images` has the pictures of each image field, in order, `handles` what the vendor calls them by digest, where
     it has them. `seed` is sent where the model takes one: the step's own, or one derived from the task's key; None leaves
-    it to the vendor. `token` is the same for every try of one call.
+    it to the vendor. `token` is the same for every try of one call. `prepared` says in sentences what was done to the
+    pictures for the route; None while they are as the task has them.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Request:
     version: str = ""
     take: int = 1
     handles: Mapping[bytes, str] = field(default_factory=dict)
+    prepared: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from editchain.http import Client
-    from editchain.models import Route
     from editchain.providers.base import Blob, Polled, Request, Session, Uploaded
 
 
@@ -27,12 +26,6 @@ def advise_prompt(prompt: str, fields: Collection[str]) -> Iterable[tuple[int, i
     """Nothing, as above."""
     _ = prompt, fields
     return ()
-
-
-def prepared(request: Request, route: Route) -> Request:
-    """As it is."""
-    _ = route
-    return request
 
 
 async def check(client: Client) -> Standing:

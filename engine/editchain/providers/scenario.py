@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from editchain.errors import ConfigurationError, ProviderError, TaskError
 from editchain.http import FetchError, ReplyLost
-from editchain.imaging.probe import HEAD_BYTES, probe
 from editchain.providers import mapping
 from editchain.providers.answers import (
     BUSY_SECONDS,
@@ -45,6 +44,7 @@ from editchain.providers.bodies import kind_of
 from editchain.providers.lacking import advise_prompt as advise_prompt
 from editchain.providers.lacking import cancel as cancel
 from editchain.providers.lacking import check_prompt as check_prompt
+from editchain.providers.preparing import prepared as prepared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -99,53 +99,6 @@ def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
 
 
 # ---------------------------------------------------------------------- pictures in
-
-
-def prepared(request: Request, route: Route) -> Request:
-    """The request with its pictures in the form that the route reads, before they are uploaded; else as it is.
-
-    Where a mask goes to the current endpoint, it becomes transparent where ours is black, and it and the edited
-    picture become PNG of one size.
-    """
-    if not _wants_alpha(request, route):
-        return request
-    images = dict(request.images)
-    images["image"] = (_as_png(images["image"][0]),)
-    images["mask"] = (_as_alpha(images["mask"][0], images["image"][0]),)
-    return replace(request, images=images)
-
-
-def _wants_alpha(request: Request, route: Route) -> bool:
-    entry = route.fields.get("mask", {"refused": ""})
-    is_sent = bool(request.images.get("mask")) and not entry.keys() & {"refused", "ignored"}
-    return is_sent and route.endpoint != PROMPT_EDITING
-
-
-def _as_png(blob: Blob) -> Blob:
-    from editchain.imaging.codec import encode
-
-    found = probe(blob.read()[:HEAD_BYTES])
-    return blob if found and found.format == "png" else _blob(encode(blob.decode(), "png"))
-
-
-def _as_alpha(mask: Blob, image: Blob) -> Blob:
-    from PIL import Image
-
-    from editchain.imaging.codec import encode
-    from editchain.imaging.compose import mask_of
-
-    kept = mask_of(mask.decode(), image.decode().size)
-    made = Image.new("RGBA", kept.size, (255, 255, 255, 255))
-    made.putalpha(kept)
-    return _blob(encode(made, "png"))
-
-
-def _blob(data: bytes) -> Blob:
-    from hashlib import sha256
-
-    from editchain.imaging.codec import decode
-
-    return Blob(sha256(data).digest(), lambda: data, lambda: decode(data))
 
 
 async def upload(session: Session, blob: Blob) -> Uploaded:
@@ -270,11 +223,9 @@ def _sendable(request: Request, route: Route) -> tuple[str, dict[str, Any]]:
         raise TaskError(
             "provider_options: scenario ignores dryRun in a body, and would run and charge the job."
         )
-    if _wants_alpha(request, route):
-        mask, image = request.images["mask"][0], request.images["image"][0]
-        if mask.digest != _as_alpha(mask, image).digest:
-            # In the wrong form it would buy an edit of the wrong place.
-            raise TaskError("mask: scenario wants it transparent where it edits, in the size of the picture.")
+    if request.images.get("mask") and "mask" in route.limits and request.prepared is None:
+        # In the wrong form it would buy an edit of the wrong place.
+        raise TaskError("mask: scenario wants it in a form of its own, and it was not prepared.")
 
     def asset(blob: Blob) -> str:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import secrets
 from dataclasses import replace
@@ -191,6 +192,7 @@ class Caller:
             run=self._run,
             intent_at=self._now(),
             sent_at=self._now(),
+            detail=json.dumps({"prepared": request.prepared}) if request.prepared else "{}",
         )
         most = None if price is None else price.most
         asked = judge(self._ceilings, most, call.currency or "") if self._ceilings else None
