@@ -1,4 +1,4 @@
-"""Dataclasses that are made quickly: the library compiles up to eight methods for each class, this compiles one.
+"""Dataclasses that are made quickly: the library compiles up to eight methods for each class, this one when it is used.
 
 A short command imports some seventy dataclasses, which the library takes thrice as long to make as Python takes to
 start. Type checkers see the library's own decorator.
@@ -45,7 +45,7 @@ def _made(cls: type, is_frozen: bool, eq: bool) -> type:
         "__slots__": names,
         "__match_args__": names,
         "__dataclass_fields__": fields,
-        "__init__": _init(cls, fields, is_frozen),
+        "__init__": _first_init(fields, is_frozen),
         "__repr__": _repr,
         "__getstate__": _state,
         "__setstate__": _set_state,
@@ -75,8 +75,18 @@ def _fields(cls: type) -> Fields:
     return fields
 
 
+def _first_init(fields: Fields, is_frozen: bool) -> Callable[..., None]:
+    """Compiles the method that takes its place when it is first called: a command makes but a few of what it imports."""
+
+    def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807  (it is one)
+        cls = type(self)
+        cls.__init__ = _init(cls, fields, is_frozen)
+        cls.__init__(self, *values, **named)
+
+    return __init__
+
+
 def _init(cls: type, fields: Fields, is_frozen: bool) -> Callable[..., None]:
-    """The one method that is compiled: everything that is made goes through it."""
     values: dict[str, Any] = {"_set": _set}
     parameters, lines = [], []
     for name, field in fields.items():

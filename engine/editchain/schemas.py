@@ -146,7 +146,7 @@ def inline(schema: Any, base: str, documents: Mapping[str, Schema], chain: tuple
     if not isinstance(schema.get("$ref"), str) or schema["$ref"] == METASCHEMA:
         return said
     del said["$ref"]
-    address, pointer = urldefrag(urljoin(base, schema["$ref"]))
+    address, pointer = _address(base, schema["$ref"])
     target = _at_pointer(documents.get(address), pointer)
     if target is None or f"{address}#{pointer}" in chain:
         raise ConfigurationError(f'{base}: the $ref "{schema["$ref"]}" leads to no schema of editchain')
@@ -154,6 +154,12 @@ def inline(schema: Any, base: str, documents: Mapping[str, Schema], chain: tuple
     if any(key in meant and key not in ANNOTATIONS for key in said):
         return {**said, "allOf": [*said.get("allOf", []), meant]}
     return {**meant, **said}
+
+
+@cache
+def _address(base: str, reference: str) -> tuple[str, str]:
+    address, pointer = urldefrag(urljoin(base, reference))
+    return address, pointer
 
 
 def _at_pointer(document: Any, pointer: str) -> Any:

@@ -8,7 +8,6 @@ import time
 from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -403,6 +402,8 @@ class Digests:
                 self.fresh.append(one)
 
     def _read(self, path: str, stat: Stat) -> KnownFile | None:
+        import hashlib
+
         from editchain.imaging.probe import HEAD_BYTES, probe
         from editchain.journal.entries import KnownFile
 
@@ -419,7 +420,7 @@ class Digests:
             stat.mtime_ns,
             stat.ctime_ns,
             stat.inode,
-            sha256(data).digest(),
+            hashlib.sha256(data).digest(),
             found.format if found else "",
             found.width if found else None,
             found.height if found else None,
@@ -439,8 +440,9 @@ class Digests:
         """The digest of a source's bytes; None for what has not been fetched, or only its vendor can read."""
         if source.kind == "data":
             import base64
+            import hashlib
 
-            return sha256(base64.b64decode(source.location.partition(",")[2])).digest()
+            return hashlib.sha256(base64.b64decode(source.location.partition(",")[2])).digest()
         if source.kind == "url" and source.sha256 is not None:
             return bytes.fromhex(source.sha256)
         known = self._known.get(source.location)

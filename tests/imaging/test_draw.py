@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from editchain.errors import OperationError
 from editchain.imaging.draw import Lettering, check_text, font, text_size, written
-from editchain.imaging.letters import LETTERS, missing
+from editchain.imaging.letters import letters, missing
 
 FIELDS = Path(__file__).parents[2] / "schemas" / "fields.json"
 WHITE = (255, 255, 255, 255)
@@ -34,7 +34,7 @@ def test_both_fonts_draw_every_letter_that_is_listed(bold: bool) -> None:
     nothing = drawn("\uffff", bold=bold)
     blank = [
         letter
-        for letter in LETTERS
+        for letter in letters()
         if unicodedata.category(letter) not in ("Zs", "Cf") and drawn(letter, bold=bold) in (nothing, b"")
     ]
     assert blank == []
@@ -43,7 +43,7 @@ def test_both_fonts_draw_every_letter_that_is_listed(bold: bool) -> None:
 def test_the_pattern_of_drawn_text_is_the_same_list() -> None:
     pattern = re.compile(json.loads(FIELDS.read_text("utf-8"))["$defs"]["lettering"]["pattern"])
     allowed = {chr(code) for code in range(0x10000) if pattern.fullmatch(chr(code))}
-    assert allowed == LETTERS | {"\n"}
+    assert allowed == letters() | {"\n"}
 
 
 def test_accents_may_be_written_apart_from_their_letters() -> None:

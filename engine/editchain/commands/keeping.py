@@ -37,8 +37,7 @@ def keep(
         if _MAGIC.intersection(folder) or "**" in listed:
             return  # a pattern over folders would have to be walked to be trusted
         folders.append(folder)
-    files: dict[str, Stat] = {path: stat for path, (stat, _) in evidence.texts.items()}
-    files.update(evidence.images)
+    files: dict[str, Stat] = evidence.texts | evidence.images
     absent = [*sorted(evidence.absent), *_nearer_markers(workspace, pipeline)]
     git = workspace.root / ".git"
     # Whoever looks into the journal leaves an empty log beside it; one with something in it is a journal that changed.

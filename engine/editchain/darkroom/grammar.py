@@ -56,11 +56,11 @@ def compile(prompt: str, has_extra: bool | None = None) -> Compiled:  # noqa: A0
 
     Without the extra, instructions that need it are problems; None looks whether it is installed.
     """
-    return _compiled(prompt, is_installed() if has_extra is None else has_extra)
+    return _compiled(prompt, has_extra)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(prompt: str, has_extra: bool) -> Compiled:
+def _compiled(prompt: str, has_extra: bool | None) -> Compiled:
     if len(prompt) > MAX_LENGTH:
         return Compiled(
             (), (PromptProblem(0, len(prompt), f"The prompt is longer than {MAX_LENGTH} characters."),)
@@ -241,7 +241,7 @@ def _without(segment: list[Token]) -> list[Token]:
 # ---- clauses
 
 
-def _clauses(tokens: list[Token], prompt: str, has_extra: bool) -> Iterator[Edit | PromptProblem]:
+def _clauses(tokens: list[Token], prompt: str, has_extra: bool | None) -> Iterator[Edit | PromptProblem]:
     """Reads the longest clause that is understood, again and again; `and` joins two or is part of one."""
     at, verb = 0, None
     while at < len(tokens):
@@ -255,7 +255,7 @@ def _clauses(tokens: list[Token], prompt: str, has_extra: bool) -> Iterator[Edit
             at = end
             continue
         end, rule, captures = found
-        if rule.needs_extra and not has_extra:
+        if rule.needs_extra and not (is_installed() if has_extra is None else has_extra):
             yield _lacking(tokens[at:end], prompt)
         else:
             yield _edit(tokens[at:end], rule, captures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 _RANGES = (
     "0020-007e 00a0-017f 0192 01fa-01ff 0218-021b 02c6-02c7 02d8-02dd 0384-038a 038c 038e-03a1 "
     "03a3-03ce 0400-045f 0490-0491 04ae-04af 04d8-04d9 04e8-04e9 1e80-1e85 1e9e 1ef2-1ef3 2010-2015 "
@@ -11,18 +13,19 @@ _RANGES = (
     "2605-2606 2660 2663 2665-2666 2713 2717 2764 fb01-fb02 "
 )
 
-LETTERS = frozenset(
-    chr(code)
-    for part in _RANGES.split()
-    for first, _, last in [part.partition("-")]
-    for code in range(int(first, 16), int(last or first, 16) + 1)
-)
-"""All of them; a test holds this to the fonts."""
+
+@cache
+def letters() -> frozenset[str]:
+    """All of them; a test holds this to the fonts."""
+    ranges = (part.partition("-") for part in _RANGES.split())
+    return frozenset(
+        chr(code) for first, _, last in ranges for code in range(int(first, 16), int(last or first, 16) + 1)
+    )
 
 
 def missing(text: str) -> str | None:
     """The first character of a text that cannot be drawn, or None; line breaks are not drawn at all."""
-    return next((letter for letter in text if letter not in LETTERS and letter != "\n"), None)
+    return next((letter for letter in text if letter not in letters() and letter != "\n"), None)
 
 
 def missing_message(letter: str) -> str:

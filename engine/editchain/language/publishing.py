@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 import unicodedata
@@ -73,6 +72,8 @@ def slug(key: str) -> str:
     joined = "/".join(parts) or "-"
     if len(joined) <= MAX_SLUG:
         return joined
+    import hashlib
+
     return joined[: MAX_SLUG - 9].rstrip("/.-") + "-" + hashlib.sha256(key.encode()).hexdigest()[:8]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import glob
-import hashlib
 import os
 import stat
 from dataclasses import field
@@ -41,9 +40,9 @@ def stat_of(found: os.stat_result) -> Stat:
 
 @dataclass(slots=True)
 class Evidence:
-    """What was read for a pipeline: texts by SHA-256, image files by stat, folders by their listing."""
+    """What was read for a pipeline: texts and image files by stat, folders by their listing."""
 
-    texts: dict[str, tuple[Stat, str]] = field(default_factory=dict)
+    texts: dict[str, Stat] = field(default_factory=dict)
     images: dict[str, Stat] = field(default_factory=dict)
     listings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
@@ -137,7 +136,7 @@ class Reader:
             raise Unfit(
                 "unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}."
             ) from None
-        self.evidence.texts[path] = (stat_of(found), hashlib.sha256(data).hexdigest())
+        self.evidence.texts[path] = stat_of(found)
         return data
 
     def check_image(self, path: str) -> None:
@@ -311,6 +310,8 @@ def _inline(text: str) -> ImageSource:
         check(data[:HEAD_BYTES], len(data))
     except ImageError as error:
         raise Unfit("not-an-image", str(error).replace("This", "This data: URL", 1)) from None
+    import hashlib  # only where it is needed: it takes as long to import as all else here
+
     return ImageSource("data", text, "data-" + hashlib.sha256(data).hexdigest()[:8])
 
 

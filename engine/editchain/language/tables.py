@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
@@ -99,6 +97,9 @@ def read_table(where: str, path: str, reader: Reader, problems: Problems) -> Tab
 
 
 def _csv(where: str, source: Source, problems: Problems) -> Table:
+    import csv  # only for tables: a start does without it
+    import io
+
     head = source.text.split("\n", 1)[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
     starts = source.line_starts
