@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from editchain.commands.layers import Edge, Node, svg
+from editchain.viewing.layers import Edge, Node, svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable

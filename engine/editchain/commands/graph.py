@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands.base import check, write_json
-from editchain.commands.layers import Edge, Node, svg
 from editchain.diagnostics import Problems, visible
 from editchain.errors import ConfigurationError, PipelineError
 from editchain.language.references import BadReference, references
 from editchain.language.references import parse as parse_references
 from editchain.language.syntax import MAX_BYTES, Map, parse
 from editchain.platform import disk_error
+from editchain.viewing.layers import Edge, Node, svg
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ class Difference:
 
 def differences(stored: str, wanted: str) -> tuple[Difference, ...]:
     """What differs between two identities, field by field."""
-    old, new = _fields(stored), _fields(wanted)
+    old, new = fields(stored), fields(wanted)
     return tuple(
         Difference(name, old.get(name), new.get(name))
         for name in dict.fromkeys([*new, *old])
@@ -50,11 +50,11 @@ def phrase(found: tuple[Difference, ...] | None) -> str:
     return f"{said} differ{'s' if len(names) == 1 else ''}"
 
 
-def _fields(identity: str) -> dict[str, str]:
+def fields(identity: str) -> dict[str, str]:
     """What an identity says by field; the pictures of a list, a line each, with commas between them."""
-    fields: dict[str, str] = {}
+    found: dict[str, str] = {}
     for line in identity.split("\n")[1:]:
         name, equals, value = line.partition("=")
         if equals:
-            fields[name] = f"{fields[name]},{value}" if name in fields else value
-    return fields
+            found[name] = f"{found[name]},{value}" if name in found else value
+    return found

@@ -22,6 +22,7 @@ from editchain.executors.local import LocalExecutor
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.models import Model
+from editchain.runs import outlining
 from editchain.runs.recording import Copy, Publication, Publisher, copies, groups, unmade
 from editchain.runs.scheduling import Lane, Run, Scheduler, Stop, single
 
@@ -168,6 +169,7 @@ async def run(
     journal.put_run_keys(run_id, _keys(plan))
     if digests.fresh:
         journal.put_files(digests.fresh)
+    _keep_outline(workspace, plan, run_id, options, digests)
     committer = Committer(journal)
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
@@ -207,6 +209,7 @@ async def run(
     )
     if plan.counts["after"]:
         journal.put_run_keys(run_id, _keys(plan))
+        _keep_outline(workspace, plan, run_id, options, digests)
     await committer.durable()
     return Report(run_id, outcome, publication, exit_code, cached)
 
@@ -239,6 +242,10 @@ def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
             said.get("per_second", capabilities.per_second),
         )
     return lanes
+
+
+def _keep_outline(workspace: Workspace, plan: Plan, run_id: str, options: Options, digests: Digests) -> None:
+    outlining.save(workspace.folder, outlining.outline(plan, run_id, options.out, digests.digest))
 
 
 def _keys(plan: Plan) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from editchain.classes import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 NodeKind = Literal["input", "step", "output"]
 
@@ -40,7 +40,7 @@ class Edge:
 
 
 @dataclass(slots=True)
-class _Place:
+class Place:
     """Where a box, or the bend of an arrow through a layer, stands."""
 
     layer: int
@@ -50,11 +50,31 @@ class _Place:
     y: float = 0
 
 
-def svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
-    """The graph as an SVG document; `edges` may not form a cycle."""
-    places, chains = _placed(nodes, edges)
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Where every box stands, the way of every arrow, and the size of the whole, in pixels."""
+
+    places: Mapping[str, Place]
+    ways: tuple[tuple[Edge, tuple[Place, ...]], ...]
+    width: float
+    height: float
+
+
+def draw(
+    nodes: Sequence[Node], edges: Sequence[Edge], size: Callable[[Node], tuple[float, float]] | None = None
+) -> Drawing:
+    """The graph in layers; `size` gives the width and height of a box. `edges` may not form a cycle."""
+    places, chains = _placed(nodes, edges, size or _size)
     width = max((one.x + one.width for one in places.values()), default=0) + MARGIN
     height = max((one.y + one.height for one in places.values()), default=0) + MARGIN
+    ways = tuple((edge, tuple(places[one] for one in chain)) for edge, chain in chains)
+    return Drawing(places, ways, width, height)
+
+
+def svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
+    """The graph as an SVG document of its own; `edges` may not form a cycle."""
+    drawing = draw(nodes, edges)
+    width, height = drawing.width, drawing.height
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" font-family="system-ui, sans-serif" font-size="13">',
@@ -62,21 +82,21 @@ def svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
         'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#667085"/></marker></defs>',
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
     ]
-    lines += [_arrow(edge, [places[one] for one in chain]) for edge, chain in chains]
-    lines += [_box(node, places[node.id]) for node in nodes]
+    lines += [_arrow(edge, way) for edge, way in drawing.ways]
+    lines += [_box(node, drawing.places[node.id]) for node in nodes]
     return "\n".join([*lines, "</svg>", ""])
 
 
 def _placed(
-    nodes: Sequence[Node], edges: Sequence[Edge]
-) -> tuple[dict[str, _Place], list[tuple[Edge, list[str]]]]:
+    nodes: Sequence[Node], edges: Sequence[Edge], size: Callable[[Node], tuple[float, float]]
+) -> tuple[dict[str, Place], list[tuple[Edge, list[str]]]]:
     """Every box in its place, and for each arrow the places that it goes through."""
     depth = _depths(nodes, edges)
-    places = {one.id: _Place(depth[one.id], *_size(one)) for one in nodes}
+    places = {one.id: Place(depth[one.id], *size(one)) for one in nodes}
     chains = []
     for number, edge in enumerate(edges):
         bends = [f"\0{number}.{layer}" for layer in range(depth[edge.start] + 1, depth[edge.end])]
-        places.update((bend, _Place(depth[edge.start] + at, 0, 1)) for at, bend in enumerate(bends, 1))
+        places.update((bend, Place(depth[edge.start] + at, 0, 1)) for at, bend in enumerate(bends, 1))
         chains.append((edge, [edge.start, *bends, edge.end]))
     layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for name, place in places.items():
@@ -131,7 +151,7 @@ def _middle(
     return middles
 
 
-def _set(layers: list[list[str]], places: Mapping[str, _Place]) -> None:
+def _set(layers: list[list[str]], places: Mapping[str, Place]) -> None:
     """Gives every box its coordinates; layers are centred on each other."""
     heights = [sum(places[one].height + BETWEEN_ROWS for one in layer) - BETWEEN_ROWS for layer in layers]
     tallest = max(heights, default=0)
@@ -146,7 +166,8 @@ def _set(layers: list[list[str]], places: Mapping[str, _Place]) -> None:
         x += widest + BETWEEN_LAYERS
 
 
-def _arrow(edge: Edge, way: Sequence[_Place]) -> str:
+def curve(way: Sequence[Place]) -> str:
+    """The path of an arrow from the right of its first place to the left of its last."""
     x, y = way[0].x + way[0].width, way[0].y + way[0].height / 2
     path = f"M{x:.0f} {y:.0f}"
     for place in way[1:]:
@@ -154,9 +175,15 @@ def _arrow(edge: Edge, way: Sequence[_Place]) -> str:
         half = (to_x - x) / 2
         path += f" C{x + half:.0f} {y:.0f} {to_x - half:.0f} {to_y:.0f} {to_x:.0f} {to_y:.0f}"
         x, y = to_x + place.width, to_y
+    return path
+
+
+def _arrow(edge: Edge, way: Sequence[Place]) -> str:
     dashes = ' stroke-dasharray="5 4"' if edge.is_order else ""
     title = f"<title>{escape(edge.label)}</title>" if edge.label else ""
-    return f'<path d="{path}" fill="none" stroke="#667085"{dashes} marker-end="url(#tip)">{title}</path>'
+    return (
+        f'<path d="{curve(way)}" fill="none" stroke="#667085"{dashes} marker-end="url(#tip)">{title}</path>'
+    )
 
 
 _LOOKS: Mapping[NodeKind, str] = {
@@ -166,7 +193,7 @@ _LOOKS: Mapping[NodeKind, str] = {
 }
 
 
-def _box(node: Node, place: _Place) -> str:
+def _box(node: Node, place: Place) -> str:
     middle, top = place.x + place.width / 2, place.y + LINE + 1
     text = f'<text x="{middle:.0f}" y="{top:.0f}" text-anchor="middle" font-weight="600">{escape(node.title)}</text>'
     if node.note:

@@ -1,0 +1,1 @@
+"""Looking at runs: pages with their graph, pictures, tasks and calls."""

@@ -1,0 +1,94 @@
+"""A page of a run as one HTML document: styles and script inside, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from hashlib import sha256
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from editchain import __version__
+from editchain.viewing.graph import graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from editchain.viewing.pages import Page
+
+Images = dict[str, Any]
+"""Where the small pictures of a page are: `inline` has two addresses by digest, `beside` a folder for those in `there`."""
+
+
+def inline_images(pictures: Mapping[str, tuple[bytes, bytes]]) -> Images:
+    """Small pictures inside of the page, by digest: thumbnail and view, as WebP."""
+    inline = {digest: [_data(thumbnail), _data(view)] for digest, (thumbnail, view) in pictures.items()}
+    return {"inline": inline, "beside": None, "there": []}
+
+
+def images_beside(folder: str, digests: Iterable[str]) -> Images:
+    """Small pictures in a folder, as `DIGEST.webp` and `DIGEST.view.webp`."""
+    return {"inline": {}, "beside": folder, "there": list(digests)}
+
+
+def html(page: Page, images: Images) -> str:
+    """The document."""
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; img-src data: file: 'self'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    title = escape(f"{page.pipeline} · {page.run}")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="generator" content="editchain {__version__}">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#steps">To the steps</a>
+<header>
+<h1>{escape(page.pipeline)}</h1>
+<dl class="facts" id="facts"></dl>
+<div id="notices"></div>
+</header>
+<main>
+<div class="graph" tabindex="0" role="region" aria-label="Graph">
+{graph(page)}
+</div>
+<div class="tools" id="tools" role="search"></div>
+<div id="steps" tabindex="-1"></div>
+<section id="time" aria-label="Time"></section>
+<section id="calls" aria-label="Calls"></section>
+</main>
+<footer>Made by editchain {__version__}. Everything that this page shows is in it or beside it.</footer>
+<dialog id="task" aria-labelledby="task-name"></dialog>
+<script type="application/json" id="page">{_json(page.document())}</script>
+<script type="application/json" id="images">{_json(images)}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """How a content policy names an inline style or script."""
+    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _json(document: Any) -> str:
+    """JSON inside of HTML: nothing in it ends the element that holds it."""
+    return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _data(webp: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
