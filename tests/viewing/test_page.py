@@ -129,7 +129,8 @@ def test_search_leaves_what_was_asked_for(browser: Any, address: str) -> None:
     page = Tab(browser, address).page
     page.wait_for_selector("#step-tone .card")
     page.locator("#tools input[type=search]").fill("sepia")
-    page.wait_for_function("document.querySelectorAll('#steps .card').length === 3")
+    page.locator("#step-tidy").wait_for(state="detached")
+    assert page.locator("#steps .card").count() == 3
 
 
 def test_ten_thousand_tasks_draw_only_what_is_near(browser: Any, large: str) -> None:
@@ -137,8 +138,6 @@ def test_ten_thousand_tasks_draw_only_what_is_near(browser: Any, large: str) -> 
     tab.page.wait_for_selector("#step-cut .card")
     assert tab.page.locator(".card").count() < 1500
     tab.page.evaluate("window.scrollTo({top: document.body.scrollHeight / 2, behavior: 'instant'})")
-    tab.page.wait_for_function(
-        "[...document.querySelectorAll('#step-cut .card')].some(one => Number(one.dataset.task) > 4000)"
-    )
+    tab.page.locator(".card[data-task='5000']").wait_for(state="attached")
     assert tab.page.locator(".card").count() < 1500
     assert tab.complaints == []

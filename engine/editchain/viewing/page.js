@@ -99,6 +99,8 @@ function card(task, label, isLarge = false) {
   );
 }
 
+const list = document.getElementById("steps");
+
 // Rows are drawn while they are near the screen, and keep their height when they are not.
 const near = new IntersectionObserver(
   (entries) => {
@@ -114,9 +116,11 @@ const near = new IntersectionObserver(
   },
   { rootMargin: "1200px 0px" },
 );
-function row(draw, kind) {
+const CARD = { width: 180, height: 176 };
+function row(draw, kind, count = 1) {
   const node = make("div", { class: `row ${kind}` });
-  node.style.minHeight = "172px";
+  const across = Math.max(1, Math.floor(list.clientWidth / CARD.width));
+  node.style.minHeight = `${Math.ceil(count / across) * CARD.height}px`;
   node.draw = draw;
   near.observe(node);
   return node;
@@ -132,7 +136,7 @@ function matrix(step) {
     const rows = [];
     for (let at = 0; at < shown.length; at += CHUNK) {
       const part = shown.slice(at, at + CHUNK);
-      rows.push(row(() => part.map((task) => card(task, task.keys.join(" · ") || task.name)), "wrap"));
+      rows.push(row(() => part.map((task) => card(task, task.keys.join(" · ") || task.name)), "wrap", part.length));
     }
     return rows;
   }
@@ -149,7 +153,6 @@ function matrix(step) {
   return [head, ...body];
 }
 
-const list = document.getElementById("steps");
 function drawSteps() {
   near.disconnect();
   list.replaceChildren();
