@@ -382,32 +382,24 @@ def test_no_module_names_a_model(path: Path) -> None:
 
 
 def table(found: Catalogue) -> str:
-    """The table of models and fields, as the page has it."""
-    names = list(
-        dict.fromkeys(name for model in found.models.values() for name in model.document["properties"])
-    )
-    rows = [
-        f"| | {' | '.join(f'`{model}`' for model in found.models)} |",
-        "|---" * (len(found.models) + 1) + "|",
-    ]
-    for name in names:
-        cells = [_cell(model, name) for model in found.models.values()]
-        rows.append(f"| `{name}` | {' | '.join(cells)} |")
+    """The table of models and what each takes beside a picture, as the page has it."""
+    rows = ["| model | fields |", "|---|---|"]
+    for model in found.models.values():
+        cells = [_cell(model, name) for name in model.document["properties"] if name != "image"]
+        rows.append(f"| `{model.name}` | {' · '.join(cells)} |")
     return "\n".join(rows)
 
 
 def _cell(model: Model, name: str) -> str:
-    rule = model.document["properties"].get(name)
-    if rule is None:
-        return "–"
+    rule = model.document["properties"][name]
     warnings = [w for w in model.document["x-editchain"].get("warnings", []) if w["field"] == name]
     if any(set(warning["when"]) == {"required"} for warning in warnings):
-        return "ignored"
+        return f"`{name}` *ignored*"
     known = [value for warning in warnings for value in _known(warning, name)]
     parts = [_limits(rule, known)]
     if "default" in rule:
-        parts.append(f"default {rule['default']}")
-    return "; ".join(part for part in parts if part) or "yes"
+        parts.append(f"default {json.dumps(rule['default']).strip(chr(34))}")
+    return " ".join([f"`{name}`", ", ".join(part for part in parts if part)]).strip()
 
 
 def _known(warning: dict[str, Any], name: str) -> list[str]:
@@ -417,7 +409,7 @@ def _known(warning: dict[str, Any], name: str) -> list[str]:
 
 def _limits(rule: dict[str, Any], known: list[str]) -> str:
     if known or "enum" in rule:
-        return ", ".join(known or rule["enum"])
+        return " ".join(known or rule["enum"])
     if rule.get("minItems") == 2:
         return f"[width, height], {rule['items']['minimum']}–{rule['items']['maximum']}"
     if "maxItems" in rule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
@@ -23,7 +23,8 @@ class Route:
     `fields` has an entry for every field of the model; docs/models.md says how to read one. `samples` is how
     many pictures one call can give; where it is `free`, nobody takes money for them. `endpoint` is None where
     the provider has one way in; `send` goes with every call; `limits` are those of an "image", a "mask" and
-    the whole "request", where they are known.
+    the whole "request", where they are known. `options` are the names that a step's provider_options may have where
+    the vendor refuses any other, else None.
     """
 
     provider: str
@@ -34,6 +35,7 @@ class Route:
     endpoint: str | None = None
     send: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Sequence[str] | None = None
     notes: str | None = None
 
 

@@ -46,6 +46,10 @@ def _number(
 
 _SEED = _number("seed", 0, 2147483647, step=1)
 _SIZES = [_number(name, 16, 3840, step=16) for name in ("width", "height")]
+_FLUX_2_SHAPE = _choice(
+    "aspectRatio", "1:1", "match_input_image", "16:9", "3:2", "4:3", "5:4", "4:5", "3:4", "2:3", "9:16"
+)
+_FLUX_2_AREA = _choice("resolution", "1 MP", "match_input_image", "0.5 MP", "2 MP", "4 MP")
 
 MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
     "model_bytedance-seedream-4-editing": (
@@ -71,6 +75,35 @@ MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
             _input("loras", "model_array", maxLength=1, modelTypes=["flux.1-kontext-lora"]),
             _input("lorasScale", "number_array", min=0, max=2),
             _SEED,  # unconfirmed of the vendor
+        ],
+    ),
+    "model_bfl-flux-2-pro-editing": (
+        Decimal(7),
+        [
+            _pictures(None, True),
+            _prompt(),
+            _FLUX_2_SHAPE,
+            _FLUX_2_AREA,
+            _input("promptUpsampling", "boolean", default=False),
+            _SEED,
+        ],
+    ),
+    "model_bfl-flux-2-max-editing": (
+        Decimal(12),
+        [_pictures(None, True), _prompt(), _FLUX_2_SHAPE, _FLUX_2_AREA, _SEED],
+    ),
+    "model_bfl-flux-2-turbo-editing": (
+        Decimal(2),
+        [
+            _pictures(None, True),
+            _prompt(),
+            _choice(
+                "imageSize", "landscape_4_3", "landscape_16_9", "square_hd", "portrait_4_3", "portrait_16_9"
+            ),
+            _number("guidance", 1.5, 10, 2.5),
+            _number("numOutputs", 1, 4, 1),
+            _input("promptUpsampling", "boolean", default=False),
+            _SEED,
         ],
     ),
     "model_google-gemini-2-5-flash-image-editing": (

@@ -25,6 +25,9 @@ BUSY_SECONDS = 5.0
 LONG = 65_536
 """From how many characters on a text of an answer is taken to be a picture in base64."""
 
+_MODERATED = re.compile(
+    r"moderat|nsfw|safety|content.?policy|inappropriate|sensitive.?content", re.IGNORECASE
+)
 _SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
 _SECRET = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE)
 _KEYS = re.compile(r"\b(?:sk-|AIza|ya29\.|key_)[A-Za-z0-9_.*-]{6,}")
@@ -161,11 +164,27 @@ def free(vendor: str, reply: Reply) -> Mapping[str, Any]:
 def words_of(reply: Reply) -> str:
     """The vendor's own words for a refusal, in whichever of its forms."""
     found = document(reply)
+    if detail := _detail(found):
+        return shown(detail)
     for name in ("reason", "message", "error", "name", "code"):
         words = next((one for one in values(found, name) if isinstance(one, str) and one), None)
         if words:
             return shown(words)
     return "no reason given."
+
+
+def _detail(found: Mapping[str, Any]) -> str:
+    """What servers built with FastAPI say: a text, or what is wrong at each place."""
+    wrong = [
+        ": ".join(filter(None, [".".join(map(str, list_in(one, "loc")[1:])), text_in(one, "msg")]))
+        for one in objects_in(found, "detail")
+    ]
+    return text_in(found, "detail") or "; ".join(filter(None, wrong))
+
+
+def is_moderation(words: str) -> bool:
+    """Whether a vendor's words speak of what it does not allow to be made."""
+    return bool(_MODERATED.search(words))
 
 
 def shown(words: str) -> str:

@@ -16,8 +16,20 @@ if TYPE_CHECKING:
 SINGLES = frozenset({"image", "mask"})
 """The picture fields that hold one picture; every other one holds a list."""
 
-SIZES = {"1:1": (1024, 1024), "3:2": (1536, 1024), "2:3": (1024, 1536)}
-"""Width and height in pixels that stand for a ratio where a vendor takes only these."""
+SIZES = {
+    "1:1": (1024, 1024),
+    "3:2": (1536, 1024),
+    "2:3": (1024, 1536),
+    "4:3": (1152, 864),
+    "3:4": (864, 1152),
+    "5:4": (1120, 896),
+    "4:5": (896, 1120),
+    "16:9": (1280, 720),
+    "9:16": (720, 1280),
+    "21:9": (1344, 576),
+    "9:21": (576, 1344),
+}
+"""Width and height in pixels, multiples of 16, that stand for a ratio where a vendor takes only these."""
 
 _LAST = 1 << 30
 
@@ -60,6 +72,7 @@ def body(
     problems += [
         f"{name}: the route {route.id} does not say how it is sent" for name in _unknown(request, route)
     ]
+    problems += _unknown_options(request, route)
     for path, value in _leaves(request.options):
         if path in _paths(route):
             problems.append(f"provider_options: {'.'.join(path)} is what a field of the step is sent as")
@@ -88,6 +101,17 @@ def _unknown(request: Request, route: Route) -> list[str]:
     return sorted(
         (request.said | {name for name, found in request.images.items() if found}) - route.fields.keys()
     )
+
+
+def _unknown_options(request: Request, route: Route) -> list[str]:
+    """Options that the vendor would refuse, as it does with every name that it does not know."""
+    if route.options is None:
+        return []
+    known = f"it knows {', '.join(route.options)}" if route.options else "it knows none"
+    return [
+        f"provider_options: the vendor has no {name} for this model; {known}"
+        for name in request.options.keys() - set(route.options)
+    ]
 
 
 def _value(request: Request, name: str) -> Any:

@@ -19,6 +19,7 @@ from editchain.providers.answers import (
     BUSY_SECONDS,
     document,
     free,
+    is_moderation,
     list_in,
     mapping_in,
     moment,
@@ -83,7 +84,6 @@ MAX_PAGES = 20
 PAGE_SIZE = "100"
 
 _UPLOAD = "upload_"
-_MODERATED = re.compile(r"moderat|nsfw|safety|content policy|inappropriate|sensitive content", re.IGNORECASE)
 _CREDITS = re.compile(r"credit|creative unit|compute unit|quota|insufficient", re.IGNORECASE)
 
 
@@ -270,7 +270,7 @@ def _refused(reply: Reply) -> Refused:
         return Refused(
             "busy", f"scenario has no room now: {words}", retry_after_seconds=_pause_seconds(reply)
         )
-    reason = "rejected" if _MODERATED.search(words) else "refused"
+    reason = "rejected" if is_moderation(words) else "refused"
     return Refused(reason, f"scenario refused it with status {reply.status}: {words}")
 
 
@@ -304,7 +304,7 @@ def _polled(job: Mapping[str, Any]) -> Polled:
     if status == "failure":
         said = [metadata.get("error"), metadata.get("hint")]
         words = shown(" ".join(one for one in said if isinstance(one, str) and one)) or "The job failed."
-        return Failed("rejected" if _MODERATED.search(words) else "failed", words, _is_charged(job))
+        return Failed("rejected" if is_moderation(words) else "failed", words, _is_charged(job))
     if status in ("canceled", "cancelled"):
         return Failed("canceled", "The job was cancelled at the vendor.", is_charged=None)
     # pending, queued, warming-up, in-progress, finalizing, or a word that the vendor did not have yet.

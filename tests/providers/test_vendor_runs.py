@@ -1,0 +1,100 @@
+"""Recipes of vendors' models through the real command, each against its vendor's stand-in, over real sockets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.vendors import bfl
+from tests.workbench import paint, written
+
+RECIPE = """
+inputs:
+  photo: {type: image, default: a.png}
+steps:
+  night: {model: MODEL, image: $photo, prompt: Make it night}
+  small: {operation: resize, image: $night, width: 8}
+outputs:
+  small: {from: $small, path: small.png}
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A vendor: its stand-in, the variables with its credentials, and a model that only it is asked for here."""
+
+    provider: str
+    open: Callable[[], AbstractContextManager[Any]]
+    credentials: dict[str, str]
+    model: str
+
+
+SHOPS = [Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro")]
+CREDENTIALS = {name for shop in SHOPS for name in shop.credentials}
+
+
+def workspace(folder: Path, urls: dict[str, str]) -> None:
+    """A workspace that finds its vendors on loopback."""
+    paint(folder / "a.png", size=(320, 280))
+    host = "127.0.0.1"
+    lines = [f'[fetch]\nplain_hosts = ["{host}"]']
+    lines += [f'[providers.{name}]\nbase_url = "{url}"' for name, url in urls.items()]
+    lines += [f"[limits.{name}]\nper_second = 50" for name in urls]
+    (folder / "editchain.toml").write_text("\n".join(lines) + "\n")
+
+
+def editchain(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with none of this machine's credentials."""
+    clean = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    return subprocess.run(
+        [sys.executable, "-m", "editchain", *arguments],
+        cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(params=SHOPS, ids=lambda shop: shop.provider)
+def shop(request: pytest.FixtureRequest) -> Shop:
+    found: Shop = request.param
+    return found
+
+
+@pytest.fixture
+def vendor(shop: Shop) -> Iterator[Any]:
+    with shop.open() as made:
+        yield made
+
+
+def test_a_recipe_is_bought_once_published_and_leaves_no_credential(
+    tmp_path: Path, shop: Shop, vendor: Any
+) -> None:
+    workspace(tmp_path, {shop.provider: vendor.url})
+    written(tmp_path, RECIPE.replace("MODEL", shop.model))
+    first = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
+    assert first.returncode == 0, first.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]
+    again = editchain(tmp_path, "run", "p.yaml", "-o", "out", "--json", **shop.credentials)
+    assert again.returncode == 0, again.stderr
+    assert len(vendor.bill) == 1
+    said = first.stdout + first.stderr + again.stdout + again.stderr
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for credential in shop.credentials.values():
+        assert credential not in said
+        assert not any(credential.encode() in data for data in files)
+
+
+def test_without_a_credential_nothing_is_sent_and_the_variable_is_named(
+    tmp_path: Path, shop: Shop, vendor: Any
+) -> None:
+    workspace(tmp_path, {shop.provider: vendor.url})
+    written(tmp_path, RECIPE.replace("MODEL", f"{shop.model}, provider: {shop.provider}"))
+    ran = editchain(tmp_path, "run", "p.yaml")
+    assert ran.returncode == 2
+    assert all(name in ran.stderr for name in shop.credentials)
+    assert vendor.server.asked == []
