@@ -75,6 +75,7 @@ ORDER = (
     "journal.maintenance",
     "journal.committing",
     # what carries out a task
+    "credentials",
     "http",
     "fetching",
     "darkroom",
@@ -89,6 +90,7 @@ ORDER = (
     "runs.outlining",
     "runs.reporting",
     "runs.foreseeing",
+    "routing",
     "workspace",
     "runs.running",
     "snapshots",

@@ -63,6 +63,11 @@ class Life:
     successor: str | None = None
     note: str | None = None
 
+    def is_gone(self, provider: str, today: date) -> bool:
+        """Whether the model has ended at a provider, or everywhere."""
+        days = (self.shut_down_on, self.retired.get(provider))
+        return any(day is not None and day <= today for day in days)
+
     def problem(self, today: date) -> str | None:
         """A sentence about the end of the model, where one is past or announced; None where none is known."""
         if self.shut_down_on is not None:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from editchain.artifacts import ImageSource
+    from editchain.credentials import Credentials
     from editchain.http import Client
     from editchain.journal.entries import KnownFile
     from editchain.journal.journal import Journal
-    from editchain.models import Catalogue, Model, OperationDocument, Route
+    from editchain.models import Catalogue, Model, OperationDocument
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Way
     from editchain.providers.base import Provider
+    from editchain.routing import Router
     from editchain.store import Store
 
 RACY_NS = 2_000_000_000
@@ -63,7 +65,7 @@ class Configuration:
     """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider.
 
     `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
-    host where it is another than the vendor's own.
+    host where it is another than the vendor's own, `credentials` where its credentials are, where that is said.
     """
 
     store: str | None = None
@@ -74,6 +76,7 @@ class Configuration:
     workers: int | None = None
     plain_hosts: frozenset[str] = frozenset()
     base_urls: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -99,6 +102,7 @@ def read_configuration(root: Path) -> Configuration:
             if key not in known:
                 offer = did_you_mean(key, known) or f"It takes {one_of(known)}."
                 raise ConfigurationError(f'{path}: [{name}] has no "{key}". {offer}')
+    vendors = {name: _vendor(path, name, value) for name, value in _table(path, data, "providers").items()}
     return Configuration(
         store=_store(path, data),
         routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
@@ -107,9 +111,8 @@ def read_configuration(root: Path) -> Configuration:
         confirm_above=_amount(path, data.get("confirm_above", 1.0)),
         workers=_workers(path, _table(path, data, "run").get("workers")),
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
-        base_urls={
-            name: _base_url(path, name, value) for name, value in _table(path, data, "providers").items()
-        },
+        base_urls={name: one["base_url"] for name, one in vendors.items() if "base_url" in one},
+        credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
     )
 
 
@@ -162,13 +165,26 @@ def _amount(path: Path, value: Any) -> float:
     return float(value)
 
 
-def _base_url(path: Path, name: str, value: Any) -> str:
-    url = value.get("base_url") if isinstance(value, dict) else None
-    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+def _vendor(path: Path, name: str, value: Any) -> dict[str, Any]:
+    """What [providers.NAME] says: the host, and where the credentials are."""
+    if not isinstance(value, dict) or not value or value.keys() - {"base_url", "credential"}:
         raise ConfigurationError(
-            f'{path}: [providers.{name}] takes base_url, such as "https://api.example.com/v1".'
+            f'{path}: [providers.{name}] takes base_url, such as "https://api.example.com/v1", '
+            'and credential, such as "env:BFL_API_KEY".'
         )
-    return url
+    said = dict(value)
+    url = said.get("base_url", "https://")
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        raise ConfigurationError(f'{path}: [providers.{name}] base_url is "https://" and a host.')
+    if "credential" in said:
+        from editchain.credentials import check_source
+
+        sources = said["credential"] if isinstance(said["credential"], list) else [said["credential"]]
+        try:
+            said["credential"] = tuple(map(check_source, sources))
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: [providers.{name}] credential {error}.") from None
+    return said
 
 
 def _workers(path: Path, value: Any) -> int | None:
@@ -240,6 +256,15 @@ class Workspace:
         own = self.root / "models"
         return catalogue(own if own.is_dir() else None)
 
+    @property
+    def checked_catalogue(self) -> Catalogue:
+        """The catalogue that recipes are checked with here: as it is, but where a stand-in reads the prompts."""
+        if not self.configuration.routes:
+            return self.catalogue
+        from editchain.routing import with_stand_ins
+
+        return with_stand_ins(self.catalogue, self.router)
+
     @cached_property
     def protect(self) -> OperationDocument:
         """The operation behind a step's `protect`."""
@@ -276,77 +301,46 @@ class Workspace:
 
     def choose(self, step: Step, model: Model) -> Way:
         """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
-        from editchain.plans.tasks import Way
-        from editchain.providers import LOCAL, PROVIDERS, load
+        return self.router.choose(step, model)
 
-        wanted = (
-            step.providers
-            or self.configuration.routes.get(model.name)
-            or self.configuration.routes.get("default")
-            or ()
-        )
-        routes = (
-            [route for name in wanted for route in model.routes if route.provider == name]
-            if wanted
-            else list(model.routes)
-        )
-        if not routes:
-            offered = one_of(sorted({route.provider for route in model.routes}))
-            return Way(
-                model,
-                None,
-                False,
-                None,
-                f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}.",
-            )
-        for route in routes:
-            if route.provider in LOCAL or (route.provider in PROVIDERS and self.credentials(route.provider)):
-                if route.provider not in LOCAL:
-                    self._base_url(route.provider, load(route.provider))
-                price = next((price for price in model.prices if price.route == route.provider), None)
-                return Way(model, route, route.provider in LOCAL, price)
-        price = next((price for price in model.prices if price.route == routes[0].provider), None)
-        return Way(model, routes[0], False, price, self._unreachable(model, routes))
+    @cached_property
+    def router(self) -> Router:
+        """What chooses the routes to models, here and today. Raises ConfigurationError."""
+        from editchain.routing import Router
 
-    def _unreachable(self, model: Model, routes: Sequence[Route]) -> str:
-        """Why none of a model's routes can be used here."""
-        from editchain.providers import PROVIDERS, load
+        return Router(self.configuration.routes, self.catalogue, self.today, self.is_usable)
 
-        there = [route.provider for route in routes if route.provider in PROVIDERS]
-        if not there:
-            names = one_of(dict.fromkeys(route.provider for route in routes))
-            return f"{model.name} cannot run yet: this version of editchain has no provider {names}."
-        wanted = " and ".join(names[0] for names in load(there[0]).capabilities.credentials)
-        return f"{model.name} needs a credential for {there[0]}: set {wanted} in the environment."
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Where the credentials of providers are found."""
+        from editchain.credentials import Credentials
 
-    def credentials(self, provider: str) -> tuple[str, ...] | None:
-        """The credentials of a provider from the environment, in its own order; None where one is missing.
+        return Credentials(self._environment, self.root, self.configuration.credentials)
 
-        Of those that are optional, one that is missing is empty text.
-        """
+    def is_usable(self, provider: str) -> bool:
+        """Whether a vendor can be asked from here: its credentials are found. Raises ConfigurationError."""
         from editchain.providers import load
 
-        found = []
-        capabilities = load(provider).capabilities
-        for names in capabilities.credentials + capabilities.optional:
-            value = next((self._environment[name] for name in names if self._environment.get(name)), None)
-            if value is None and names in capabilities.credentials:
-                return None
-            value = value or ""
-            if any(ord(character) < 32 or ord(character) == 127 for character in value):
-                raise ConfigurationError(f"{names[0]} in the environment holds control characters.")
-            found.append(value)
-        return tuple(found)
+        module = load(provider)
+        if None in self.credentials.find(provider, module.capabilities.credentials):
+            return False
+        self._base_url(provider, module)
+        return True
 
     def client(self, name: str, provider: Provider) -> Client:
         """A client for a provider's host, with its credentials."""
+        from editchain.credentials import hide
         from editchain.http import PUBLIC, Client, is_public
 
         plain = self.configuration.plain_hosts
         rules = replace(
             PUBLIC, plain_hosts=plain, is_allowed=lambda address: is_public(address) or address in plain
         )
-        headers = provider.authorization(self.credentials(name) or ())
+        capabilities = provider.capabilities
+        found = self.credentials.find(name, (*capabilities.credentials, *capabilities.optional))
+        headers = provider.authorization(["" if one is None else one.secret.reveal() for one in found])
+        for value in headers.values():
+            hide(value)
         connections = provider.capabilities.concurrency + 4
         return Client(
             self._base_url(name, provider),

@@ -109,8 +109,9 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def say(message: str) -> None:
-    """A line for people, on standard error."""
-    click.echo(message, err=True)
+    """A line for people, on standard error, without any credential that found its way into it."""
+    credentials = sys.modules.get("editchain.credentials")  # loaded only where one was looked for
+    click.echo(credentials.redacted(message) if credentials else message, err=True)
 
 
 def wants_colour() -> bool:
@@ -161,7 +162,11 @@ def check(
         return is_same(folders[folder].get(image), stat)
 
     surroundings = loading.Surroundings(
-        workspace.catalogue, workspace.today, providers.check_prompt, providers.advise_prompt, is_unchanged
+        workspace.checked_catalogue,
+        workspace.today,
+        providers.check_prompt,
+        providers.advise_prompt,
+        is_unchanged,
     )
     return loading.check(
         path,

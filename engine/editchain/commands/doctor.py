@@ -234,7 +234,7 @@ def _workspace(root: Path) -> Iterator[Finding]:
             return
         yield _catalogue(workspace)
         yield from _store(workspace)
-    yield from _credentials()
+        yield from _credentials(workspace)
 
 
 def _catalogue(workspace: Workspace) -> Finding:
@@ -304,8 +304,8 @@ def _journal(workspace: Workspace) -> Finding:
     return Finding("store", "journal", "ok", says)
 
 
-def _credentials() -> Iterator[Finding]:
-    """The credentials of every provider, by the names of the environment variables that hold them."""
+def _credentials(workspace: Workspace) -> Iterator[Finding]:
+    """The credentials of every provider, by the names that they go by, and where they are."""
     from editchain.providers import LOCAL, PROVIDERS, load
 
     for name in PROVIDERS:
@@ -313,10 +313,15 @@ def _credentials() -> Iterator[Finding]:
             yield Finding("credentials", name, "ok", "needs none")
             continue
         wanted = load(name).capabilities.credentials
-        lacking = [names for names in wanted if not any(os.environ.get(one) for one in names)]
+        try:
+            found = workspace.credentials.find(name, wanted)
+        except ConfigurationError as error:
+            yield Finding("credentials", name, "wrong", str(error))
+            continue
+        there = [one.source for one in found if one is not None]
+        lacking = [names for names, one in zip(wanted, found, strict=True) if one is None]
         if lacking:
-            says = f"{' and '.join(' or '.join(names) for names in lacking)} not in the environment"
+            says = f"{' and '.join(' or '.join(names) for names in lacking)} not in the environment, .env or a keyring"
             yield Finding("credentials", name, "missing", says)
         else:
-            there = [next(one for one in names if os.environ.get(one)) for names in wanted]
-            yield Finding("credentials", name, "ok", f"{' and '.join(there)} in the environment")
+            yield Finding("credentials", name, "ok", " and ".join(there))

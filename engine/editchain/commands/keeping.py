@@ -30,6 +30,8 @@ def keep(
     code: int,
 ) -> None:
     """Keeps what a command says, with everything that it depends on."""
+    if "credentials" in workspace.__dict__ and workspace.credentials.asked_keyring:
+        return  # what a keyring holds may change without anything here telling
     evidence = pipeline.evidence
     folders = []
     for listed in evidence.listings:
@@ -93,6 +95,7 @@ def _surroundings(workspace: Workspace, pipeline: Pipeline) -> list[str]:
     own = [str(workspace.root / "models" / f"{name}.json") for kind, name in documents if kind == "model"]
     return [
         str(workspace.root / "editchain.toml"),
+        str(workspace.root / ".env"),
         str(shipped / "step.json"),
         str(shipped / "fields.json"),
         *found,

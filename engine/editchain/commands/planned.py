@@ -90,6 +90,10 @@ def planned(
                 )
             ]
         ) from None
+    if workspace.configuration.routes:
+        from editchain.routing import stand_in_notices
+
+        made = replace(made, notices=(*made.notices, *stand_in_notices(made)))
     if made.calls:
         from editchain.runs.foreseeing import with_foreseen  # a plan without calls needs nothing of providers
 

@@ -87,7 +87,7 @@ class Ruling:
                 prompt = one.fields.get("prompt")
                 if isinstance(prompt, str) and "prompt" not in one.ignored:
                     prompts.setdefault(prompt, one)
-            if getattr(document, "checked_by", None) is not None and "prompt" in draft.entries:
+            if "prompt" in draft.entries and _is_prompt_checked(draft, document):
                 self._check_prompts(draft, fields, document, prompts, resolver)
 
     def check_call(self, draft: Draft, fields: Mapping[str, Any], resolver: Resolver) -> None:
@@ -241,6 +241,14 @@ class Ruling:
                 if place is not None:
                     return place
         return Place(entry.source, resolver.place_in(entry.source, entry.at, words) if words else entry.at)
+
+
+def _is_prompt_checked(draft: Draft, document: Any) -> bool:
+    """Whether a provider tells from the words alone; one that stands in does not where the step names its own."""
+    checked_by = getattr(document, "checked_by", None)
+    if checked_by is None or "provider" not in draft.entries:
+        return checked_by is not None
+    return any(route.provider == checked_by for route in document.routes)
 
 
 def _candidates(draft: Draft, fields: Mapping[str, Any]) -> Iterator[_Candidate]:

@@ -28,13 +28,17 @@ STATES: tuple[State, ...] = ("absent", "cached", "run", "after", "rejected", "un
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a step's tasks are carried out: by an operation, or by a route to a model; `is_local` costs nothing."""
+    """How a step's tasks are carried out: by an operation, or by a route to a model; `is_local` costs nothing.
+
+    `others` are the ways to go where it is certain that this one did not charge, in their order.
+    """
 
     document: Model | OperationDocument
     route: Route | None
     is_local: bool
     price: Price | None
     problem: str | None = None
+    others: tuple[Way, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

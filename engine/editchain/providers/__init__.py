@@ -23,6 +23,11 @@ LOCAL = frozenset({"darkroom"})
 """Providers that make pictures on this machine for nothing, known without importing them."""
 
 
+def loadable(name: str) -> bool:
+    """Whether there is a provider of a name, told without importing it."""
+    return name in PROVIDERS
+
+
 def load(name: str) -> Provider:
     """The provider of a name; raises ConfigurationError where there is none in this version."""
     if name not in PROVIDERS:

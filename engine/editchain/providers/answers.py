@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
+from editchain.credentials import redacted
 from editchain.errors import ProviderError
 from editchain.http import FetchError
 from editchain.providers.bodies import decoded
@@ -190,6 +191,7 @@ def is_moderation(words: str) -> bool:
 def shown(words: str) -> str:
     """A vendor's words fit to be shown: on one line, not endless, without signed addresses and credentials."""
     words = "".join(one if one.isprintable() else " " for one in words[:2000])
+    words = redacted(words)
     words = _KEYS.sub("***", _SECRET.sub(r"\1 ***", _SIGNED.sub(r"\1", words)))
     words = " ".join(words.split())
     return words if len(words) <= 300 else f"{words[:299]}…"
