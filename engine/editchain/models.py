@@ -51,6 +51,11 @@ class Price:
     source: str
     date: date
 
+    @property
+    def is_foreseen(self) -> bool:
+        """Whether it says what a picture costs beforehand; else it is of what the vendor counts: tokens, credits."""
+        return self.per in ("picture", "megapixel")
+
 
 @dataclass(frozen=True, slots=True)
 class Life:

@@ -161,7 +161,7 @@ def stand_in_notices(plan: Plan) -> Iterator[str]:
 
 def price_of(model: Model, provider: str) -> Price | None:
     """What a picture of a model costs at a provider, where that is known beforehand."""
-    return next((price for price in model.prices if price.route == provider), None)
+    return next((price for price in model.prices if price.route == provider and price.is_foreseen), None)
 
 
 def _variables(provider: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -156,6 +157,33 @@ def test_a_picture_is_packed_whole_whatever_its_size(size: int) -> None:
 def test_what_is_no_json_is_not_packed() -> None:
     with pytest.raises(TypeError, match="set cannot stand"):
         pack({"a": {1}})
+
+
+# Whoever else is at work meanwhile
+
+
+async def turns_during(act: Callable[[], Awaitable[object]]) -> int:
+    """How often others had a turn on the event loop while something went on."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await anyio.sleep(0)
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count)
+        await act()
+        group.cancel_scope.cancel()
+    return turns
+
+
+def test_others_have_their_turns_while_large_pictures_are_packed_and_unpacked() -> None:
+    large = LARGE * 12
+    answer = reply({"data": [{"b64": text(large)}]})
+    assert anyio.run(turns_during, lambda: bodies.packed({"data": bodies.Packed(large)})) > 3
+    assert anyio.run(turns_during, lambda: answers.read(answer)) > 3
 
 
 # Costs

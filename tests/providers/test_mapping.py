@@ -361,6 +361,19 @@ def test_a_default_gives_way_to_what_the_step_says() -> None:
     assert ask(route, {"shape": "1:1"}, defaults={"pixels": "8x6"})["size"] == "1:1"
 
 
+def test_auto_gives_way_to_what_the_step_says_elsewhere() -> None:
+    route = made({"shape": {"to": "size"}, "pixels": {"to": "size", "joined": "x"}})
+    assert ask(route, {"shape": "auto", "pixels": [8, 6]})["size"] == "8x6"
+    assert ask(route, {"shape": "auto"})["size"] == "auto"
+
+
+def test_a_list_that_is_sent_as_one_text() -> None:
+    route = made({"pixels": {"to": "ratio", "joined": ":", "accepts": {"enum": [[8, 6]]}}})
+    assert ask(route, {"pixels": [8, 6]})["ratio"] == "8:6"
+    with pytest.raises(TaskError, match=r"pixels: \[6, 8\] is none of \[8, 6\], which this route takes"):
+        ask(route, {"pixels": [6, 8]})
+
+
 def test_a_seed_left_to_the_vendor_is_not_sent() -> None:
     route = made({"seed": {}})
     assert ask(route, {}, seed=5)["seed"] == 5

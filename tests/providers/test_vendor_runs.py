@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vendors import bfl
+from tests.vendors import bfl, open_ai, scenario
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -36,7 +38,17 @@ class Shop:
     model: str
 
 
-SHOPS = [Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro")]
+SHOPS = [
+    Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro"),
+    Shop("openai", lambda: open_ai.OpenAI().running(), {"OPENAI_API_KEY": open_ai.KEY}, "gpt-image-2"),
+]
+SCENARIO = Shop(
+    "scenario",
+    lambda: scenario.Scenario().running(),
+    {"SCENARIO_API_KEY": scenario.KEY, "SCENARIO_API_SECRET": scenario.SECRET},
+    "flux-kontext",
+)
+"""It has tests of its own, and is here in the run through all of them."""
 CREDENTIALS = {name for shop in SHOPS for name in shop.credentials}
 
 
@@ -98,3 +110,32 @@ def test_without_a_credential_nothing_is_sent_and_the_variable_is_named(
     assert ran.returncode == 2
     assert all(name in ran.stderr for name in shop.credentials)
     assert vendor.server.asked == []
+
+
+def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        shops = [*SHOPS, SCENARIO]
+        vendors = {shop.provider: stack.enter_context(shop.open()) for shop in shops}
+        workspace(tmp_path, {name: one.url for name, one in vendors.items()})
+        steps, before = ["steps:"], "a.png"
+        for shop in shops:
+            steps.append(
+                f"  at_{shop.provider}: {{model: {shop.model}, provider: {shop.provider}, image: {before}, prompt: Night}}"
+            )
+            steps.append(
+                f"  up_{shop.provider}: {{operation: resize, image: $at_{shop.provider}, width: 320}}"
+            )
+            before = f"$up_{shop.provider}"
+        written(tmp_path, "\n".join(steps))
+        credentials = {name: value for shop in shops for name, value in shop.credentials.items()}
+        for _ in range(2):
+            ran = editchain(tmp_path, "run", "p.yaml", **credentials)
+            assert ran.returncode == 0, ran.stderr
+            assert {name: len(one.bill) for name, one in vendors.items()} == dict.fromkeys(vendors, 1)
+        with closing(sqlite3.connect(tmp_path / ".editchain" / "journal.db")) as journal:
+            rows = journal.execute("SELECT provider, state, charged, price_actual FROM calls").fetchall()
+        assert {name: (state, charged) for name, state, charged, _ in rows} == dict.fromkeys(
+            vendors, ("done", "yes")
+        )
+        paid = {name: Decimal(amount) for name, _, _, amount in rows if name in ("openai", "scenario")}
+        assert paid == {name: vendors[name].charged for name in paid}

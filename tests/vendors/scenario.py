@@ -50,6 +50,7 @@ _FLUX_2_SHAPE = _choice(
     "aspectRatio", "1:1", "match_input_image", "16:9", "3:2", "4:3", "5:4", "4:5", "3:4", "2:3", "9:16"
 )
 _FLUX_2_AREA = _choice("resolution", "1 MP", "match_input_image", "0.5 MP", "2 MP", "4 MP")
+_GOOGLE_RATIOS = ("21:9", "16:9", "4:3", "3:2", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
 
 MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
     "model_bytedance-seedream-4-editing": (
@@ -111,16 +112,47 @@ MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
         [
             _pictures(None),
             _prompt(),
-            _choice(
-                "aspectRatio",
-                "auto",
-                *["21:9", "16:9", "4:3", "3:2", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16"],
-            ),
+            _choice("aspectRatio", "auto", *_GOOGLE_RATIOS),
             _number("numOutputs", 1, 4, 1),
+        ],
+    ),
+    "model_google-gemini-pro-image-editing": (
+        Decimal(14),
+        [
+            _pictures(14),
+            _prompt(),
+            _choice("aspectRatio", "auto", *_GOOGLE_RATIOS),
+            _choice("resolution", "2K", "1K", "4K"),
+            _number("numOutputs", 1, 4, 1),
+            _input("useGoogleSearch", "boolean", default=False),
+        ],
+    ),
+    "model_google-gemini-3-1-flash": (
+        Decimal(12),
+        [
+            _pictures(14),
+            _prompt(250_000),
+            _choice("aspectRatio", "auto", *_GOOGLE_RATIOS),
+            _choice("resolution", "1K", "512", "2K", "4K"),
+            _choice("thinkingLevel", "HIGH", "MEDIUM", "LOW", "MINIMAL"),
+            _number("numOutputs", 1, 4, 1),
+            _input("useGoogleSearch", "boolean", default=False),
         ],
     ),
     "model_openai-gpt-image-1-editing": (
         Decimal(8),
+        [
+            _pictures(10),
+            _prompt(),
+            _choice("aspectRatio", "auto", "1:1", "3:2", "2:3"),
+            _choice("quality", "high", "medium", "low"),
+            _choice("inputFidelity", "high", "low"),
+            _choice("background", "auto", "transparent", "opaque"),
+            _number("numOutputs", 1, 10, 1),
+        ],
+    ),
+    "model_openai-gpt-image-1-5-editing": (
+        Decimal(9),
         [
             _pictures(10),
             _prompt(),

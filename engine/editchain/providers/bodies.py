@@ -39,10 +39,11 @@ def data_url(data: bytes) -> Packed:
 
 async def packed(document: Any) -> bytes:
     """A JSON body in which pictures may stand as `Packed`; made in a thread."""
-    return await anyio.to_thread.run_sync(_pack, document)
+    return await anyio.to_thread.run_sync(pack, document)
 
 
-def _pack(document: Any) -> bytes:
+def pack(document: Any) -> bytes:
+    """As `packed`, for whoever is in a thread already."""
     mark = secrets.token_hex(16)
     found: list[Packed] = []
 

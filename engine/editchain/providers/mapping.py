@@ -65,7 +65,8 @@ def body(
     for name in route.fields:
         try:
             found = list(_parts(request, route, name, picture))
-            parts += [part._replace(is_default=not _is_said(request, name)) for part in found]
+            gives_way = not _is_said(request, name) or _value(request, name) == "auto"
+            parts += [part._replace(is_default=gives_way) for part in found]
         except _CannotSend as reason:
             if _is_said(request, name):
                 problems.append(f"{name}: {reason}")
@@ -192,6 +193,8 @@ def _plain(request: Request, name: str, entry: Mapping[str, Any], value: Any) ->
         return  # the other field chooses, and has the table
     if values is not None:
         value = _looked_up(request, entry, values, value)
+    if "joined" in entry and isinstance(value, (list, tuple)):
+        value = entry["joined"].join(map(str, value))
     if value is not None:
         yield _Part(_path(entry.get("to", name)), value, entry.get("at", _LAST))
 
