@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.imaging.test_anatomy import exif, picture, saved
+from tests.vendors.base import Fault, said
 from tests.vendors.scenario import KEY, SECRET, Scenario
 from tests.workbench import paint, written
 
@@ -112,6 +114,24 @@ def test_no_credential_is_in_anything_that_a_run_leaves(folder: Path, vendor: Sc
     for canary in (KEY, SECRET):
         assert canary not in said
         assert not any(canary.encode() in data for data in files)
+
+
+def test_a_credential_that_the_vendor_echoes_is_in_nothing_that_is_left(
+    folder: Path, vendor: Scenario
+) -> None:
+    token = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+    words = f"No room for {KEY}, {SECRET} and {token}"
+    echo = Fault(instead=said({"reason": words}, 400))
+    vendor.server.fault("POST /v1/generate/custom", echo, times=2)
+    (folder / ".env").write_text(f"SCENARIO_API_KEY={KEY}\nSCENARIO_API_SECRET='{SECRET}'\n")
+    ran = editchain(folder, "run", "p.yaml", "-o", "out", "--json")
+    shown = editchain(folder, "status", "last")
+    assert ran.returncode == 1
+    assert "No room for ***" in ran.stdout
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".env"]
+    told = [one.encode() for one in (ran.stdout, ran.stderr, shown.stdout, shown.stderr)]
+    for canary in (KEY, SECRET, token):
+        assert not any(canary.encode() in data for data in (*files, *told))
 
 
 def test_an_http_host_has_to_be_named(folder: Path, vendor: Scenario) -> None:

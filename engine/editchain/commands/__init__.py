@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "cancel": "Ask a run to stop tidily.",
     "store": "The results: ls, verify, gc, repair.",
     "models": "The models: rules, limits, routes, prices, life.",
+    "providers": "The vendors: credentials, limits, models; --check asks them.",
     "operations": "The image functions that run here, with their fields.",
     "schema": "One JSON Schema of the language, for editors.",
     "doctor": "What is installed, what is missing, and how to get it.",

@@ -38,6 +38,7 @@ from editchain.providers.base import (
     Finished,
     Refused,
     Running,
+    Standing,
     Unknown,
     Uploaded,
 )
@@ -50,7 +51,7 @@ from editchain.providers.preparing import prepared as prepared
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from editchain.http import Reply
+    from editchain.http import Client, Reply
     from editchain.models import Route
     from editchain.providers.base import Polled, Request, Session, Submitted
 
@@ -63,6 +64,7 @@ capabilities = Capabilities(
     ),
     uploads=True,
     finds_lost=True,
+    checks=True,
     concurrency=4,
     per_second=1.0,
     poll_seconds=2.5,
@@ -96,6 +98,15 @@ def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
         )
     token = base64.b64encode(f"{key}:{secret}".encode("ascii")).decode("ascii")
     return {"Authorization": f"Basic {token}"}
+
+
+async def check(client: Client) -> Standing:
+    """Whether the credential is accepted: the vendor's list of jobs costs nothing. It does not say what is left."""
+    reply = await client.request("GET", "/jobs", query={"pageSize": "1"})
+    if reply.status in (401, 402, 403):
+        return Standing(refusal=_refused(reply).message)
+    _free(reply)
+    return Standing()
 
 
 # ---------------------------------------------------------------------- pictures in
