@@ -20,7 +20,8 @@ from editchain.language import loading
 from editchain.models import catalogue
 from editchain.plans import planning
 from editchain.plans.tasks import Way
-from editchain.runs.scheduling import LOCAL, Lane, Scheduler
+from editchain.runs.pacing import Lane, Pace
+from editchain.runs.scheduling import LOCAL, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,10 +94,10 @@ class Sleeper:
         await trio.sleep(sum(self._lengths[work] for work in batch))
         return [made(work) for work in batch]
 
-    async def call(self, work: Work) -> Made:
+    async def call(self, works: Sequence[Work]) -> Sequence[Made]:
         """Takes as long as the task."""
-        await trio.sleep(self._lengths[work])
-        return made(work)
+        await trio.sleep(self._lengths[works[0]])
+        return [made(work) for work in works]
 
 
 def made(work: Work) -> Made:
@@ -171,8 +172,8 @@ def simulate(folder: Path, steps: int, photos: int, seed: int) -> tuple[float, f
     limits = {LOCAL: WORKERS, **{lane: MODELS[name] for name, lane in routes.items()}}
 
     async def run() -> float:
-        lanes = {name: Lane(limit) for name, limit in limits.items()}
-        scheduler = Scheduler(plan, sleeper, Nothing(), call=sleeper.call, lanes=lanes)
+        paces = {name: Pace(Lane(limit)) for name, limit in limits.items()}
+        scheduler = Scheduler(plan, sleeper, Nothing(), call=sleeper.call, paces=paces)
         began = trio.current_time()
         outcome = await scheduler.go()
         assert outcome.counts == {"done": plan.total}, outcome.counts

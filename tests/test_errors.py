@@ -24,6 +24,7 @@ TREE = {
     "ProviderError": ("TaskError", 1),
     "Refused": ("EditchainError", 3),
     "StoreError": ("EditchainError", 5),
+    "DiskFull": ("StoreError", 5),
 }
 """Each error, what it is a kind of, and the exit code of a command that ends with it."""
 

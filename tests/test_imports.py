@@ -55,6 +55,7 @@ ORDER = (
     # a checked pipeline to a plan
     "plans.dimensions",
     "plans.tasks",
+    "plans.sharing",
     "plans.expansion",
     "plans.identity",
     "plans.planning",
@@ -83,8 +84,15 @@ ORDER = (
     "providers",
     "executors",
     # a plan to a run
+    "runs.outcomes",
+    "runs.pacing",
     "runs.board",
     "runs.scheduling",
+    "runs.books",
+    "runs.repeating",
+    "runs.vendors",
+    "runs.collecting",
+    "runs.buying",
     "runs.calling",
     "runs.recording",
     "runs.outlining",

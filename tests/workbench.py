@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from editchain.models import Model
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Way
+    from editchain.runs.outcomes import Ended, Stop
     from editchain.runs.running import Report
-    from editchain.runs.scheduling import Ended, Stop
 
 NOW = 4_000_000_000.0
 """A time far after that of any file, so that none counts as just written."""

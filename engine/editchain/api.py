@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
+    from editchain.runs.outcomes import Ended
     from editchain.runs.running import Report
-    from editchain.runs.scheduling import Ended
 
 
 def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) -> Pipeline:

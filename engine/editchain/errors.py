@@ -60,3 +60,7 @@ class StoreError(EditchainError):
     """The store, the journal or the disk is in trouble."""
 
     exit_code = 5
+
+
+class DiskFull(StoreError):
+    """There is no room left: what waits to be written can be written once there is."""

@@ -154,7 +154,7 @@ class Input:
 class Retry:
     """How often, and after how many seconds, what is safe to repeat is repeated."""
 
-    attempts: int = 3
+    attempts: int = 6
     delay_seconds: float = 1.0
 
 

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
-from editchain.errors import StoreError
+from editchain.errors import DiskFull, StoreError
 
 if sys.platform != "win32":
     import fcntl
@@ -70,10 +70,11 @@ _SENTENCES = {
 
 def disk_error(error: OSError, path: str) -> StoreError:
     """The StoreError that says in a plain sentence what the system said about `path`, and what to do."""
+    kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
     sentence = _SENTENCES.get(error.errno or 0)
     if sentence is None:
         return StoreError(f"{path} cannot be read or written: {error.strerror or error}")
-    return StoreError(sentence.format(path=path))
+    return kind(sentence.format(path=path))
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:

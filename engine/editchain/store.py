@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from editchain import platform
-from editchain.errors import StoreError
+from editchain.errors import DiskFull, StoreError
 from editchain.journal import presence
 from editchain.journal.presence import Presence
 from editchain.platform import DISK, Disk, disk_error, write_all
@@ -424,6 +424,21 @@ class Store:
                 self._discard(temporary)
         except OSError as error:
             raise disk_error(error, self._objects) from error
+
+    def refuse_unwritable(self, least_bytes: int) -> None:
+        """Raises StoreError where an object could not be written now, DiskFull where less room is left than this."""
+        temporary = self._temporary(self._objects)
+        try:
+            self._make_object_folder(self._objects)
+            self._disk.close(self._disk.open(temporary, _NEW_FILE, 0o444))
+            self._disk.unlink(temporary)
+        except OSError as error:
+            raise disk_error(error, self._objects) from error
+        if (free := self.free_bytes()) < least_bytes:
+            raise DiskFull(
+                f"the disk that holds {self._folder} has {free // 1048576} MB left, too little for pictures that are paid for: "
+                "make room and run the same command again"
+            )
 
     def free_bytes(self) -> int:
         """Room that is left for this user on the store's disk; raises StoreError."""

@@ -53,7 +53,7 @@ _TABLES = (
 
 _KEYS = {
     "store": ("path",),
-    "run": ("workers",),
+    "run": ("workers", "stop_grace_seconds"),
     "budget": ("max", "currency"),
     "fetch": ("plain_hosts",),
 }
@@ -66,6 +66,8 @@ class Configuration:
 
     `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
     host where it is another than the vendor's own, `credentials` where its credentials are, where that is said.
+    `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
+    a stop waits for replies that bring pictures.
     """
 
     store: str | None = None
@@ -77,6 +79,8 @@ class Configuration:
     plain_hosts: frozenset[str] = frozenset()
     base_urls: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    on_unknown: str = "hold"
+    stop_grace_seconds: float = 60.0
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -113,6 +117,8 @@ def read_configuration(root: Path) -> Configuration:
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
         base_urls={name: one["base_url"] for name, one in vendors.items() if "base_url" in one},
         credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
+        on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
+        stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
     )
 
 
@@ -185,6 +191,20 @@ def _vendor(path: Path, name: str, value: Any) -> dict[str, Any]:
         except ValueError as error:
             raise ConfigurationError(f"{path}: [providers.{name}] credential {error}.") from None
     return said
+
+
+def _on_unknown(path: Path, value: Any) -> str:
+    if value not in ("hold", "resend"):
+        raise ConfigurationError(
+            f'{path}: on_unknown is "hold", or "resend" where paying twice is better than waiting for a person.'
+        )
+    return str(value)
+
+
+def _grace(path: Path, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 3600:
+        raise ConfigurationError(f"{path}: [run] stop_grace_seconds is a number from 0 to 3600.")
+    return float(value)
 
 
 def _workers(path: Path, value: Any) -> int | None:

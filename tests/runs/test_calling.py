@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import random
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from PIL import Image
-from tests.workbench import NOW, loaded, paint, shipped, written
-from trio.testing import MockClock
+from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
+from tests.workbench import NOW, paint, shipped, written
 
 from editchain.errors import StoreError
-from editchain.http import Client, NotSent, ReplyLost
+from editchain.http import NotSent, ReplyLost
 from editchain.journal.committing import Committer
 from editchain.journal.ledger import Ceiling
-from editchain.models import Model, Route
-from editchain.plans.planning import plan
-from editchain.plans.tasks import Plan, Way
 from editchain.providers.base import (
     Absent,
     Accepted,
-    Blob,
     Capabilities,
     Failed,
     Finished,
@@ -32,146 +24,11 @@ from editchain.providers.base import (
     Request,
     Running,
     Session,
-    Unknown,
-    Uploaded,
 )
-from editchain.runs.calling import Caller
-from editchain.runs.running import JournalResults, local_executor
-from editchain.runs.scheduling import Lane, Run, Scheduler, Stop
-from editchain.workspace import Known, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-    from editchain.pipeline import Step
-
-RECIPE = """
-steps:
-  night: {model: flux-kontext, image: a.png, prompt: Night, seed: 7}
-  small: {operation: resize, image: $night, width: 4}
-"""
-
-
-def picture(number: int = 1) -> bytes:
-    """The bytes of a small picture, a different one for each number."""
-    data = io.BytesIO()
-    Image.new("RGB", (8, 6), (number * 40 % 256, 90, 200)).save(data, "PNG")
-    return data.getvalue()
-
-
-@dataclass
-class Vendor:
-    """A vendor that keeps a bill: what it answers is scripted by beat, what it charges is counted when it accepts."""
-
-    submits: list[Any] = field(default_factory=list)
-    polls: list[Any] = field(default_factory=list)
-    downloads: list[Any] = field(default_factory=list)
-    finds: list[Any] = field(default_factory=list)
-    capabilities: Capabilities = field(default_factory=Capabilities)
-    is_local: bool = False
-    bill: list[Request] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
-
-    def check_prompt(self, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
-        return ()
-
-    def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
-    def prepared(self, request: Request, route: Route) -> Request:
-        return request
-
-    async def upload(self, session: Session, blob: Blob) -> Uploaded:
-        self.heard.append("upload")
-        return Uploaded(blob.digest.hex()[:8])
-
-    async def submit(self, session: Session | None, request: Request) -> Any:
-        self.heard.append("submit")
-        answer = self.submits.pop(0) if self.submits else Accepted(f"job-{len(self.bill) + 1}")
-        if isinstance(answer, (Accepted, Finished)) or (
-            isinstance(answer, Exception) and not isinstance(answer, NotSent)
-        ):
-            self.bill.append(request)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def poll(self, session: Session, vendor_id: str) -> Any:
-        self.heard.append(f"poll {vendor_id}")
-        return _said(self.polls, Finished(downloads=(vendor_id,)))
-
-    async def download(self, session: Session, address: str) -> bytes:
-        self.heard.append(f"download {address}")
-        return _said(self.downloads, picture(int(address.rpartition("-")[2])))
-
-    async def find(self, session: Session, request: Request, since: float) -> Any:
-        self.heard.append("find")
-        return _said(self.finds, Unknown("cannot tell"))
-
-    async def cancel(self, session: Session, vendor_id: str) -> bool:
-        return False
-
-
-def _said(script: list[Any], otherwise: Any) -> Any:
-    answer = script.pop(0) if script else otherwise
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-@dataclass
-class Shop:
-    """A workspace whose every model is at one vendor; each `run` is a process of its own to the journal."""
-
-    folder: Path
-    vendor: Vendor
-    stop: Stop = field(default_factory=Stop)
-    price: bool = True
-    fresh: tuple[str, ...] = ()
-
-    def choose(self, step: Step, model: Model) -> Way:
-        price = next((one for one in model.prices if one.route == "scenario"), None)
-        return Way(model, model.routes[0], False, price if self.price else None)
-
-    def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
-        pipeline = loaded(self.folder / "p.yaml")
-        digests = workspace.digest_inputs(pipeline)
-        known = Known(workspace.look, digests, lost=workspace.store.lost())
-        fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None
-        return plan(pipeline, known, self.choose, protect=workspace.protect, fresh=fresh), digests
-
-    def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
-        return trio.run(lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02))
-
-    async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
-        with Workspace(self.folder, now=lambda: NOW) as workspace:
-            _ = workspace.journal
-            made, digests = self.plan(workspace)
-            executor = local_executor(workspace, digests, 2)
-            committer = Committer(workspace.journal)
-            results = JournalResults(workspace.journal, committer, "run", lambda: NOW, workspace.store.lost())
-            caller = Caller(
-                workspace.store, workspace.journal, committer, executor.request_of, results.add, lambda _name: self.vendor,
-                lambda _name, _provider: Client("http://127.0.0.1:9", {}), run="run", now=lambda: NOW, ceilings=ceilings,
-                is_stopping=lambda: self.stop.is_asked, chance=random.Random(1),
-            )  # fmt: skip
-            lanes = {"scenario": Lane(concurrency)}
-            scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, lanes=lanes)
-            outcome = await scheduler.go()
-            await caller.close()
-            await committer.durable()
-            return outcome
-
-    def counts(self) -> Mapping[str, int]:
-        """What a plan of now says."""
-        with Workspace(self.folder, now=lambda: NOW) as workspace:
-            return {name: count for name, count in self.plan(workspace)[0].counts.items() if count}
-
-    def calls(self) -> list[tuple[str, str]]:
-        """State and charge of every call in the journal."""
-        with Workspace(self.folder, now=lambda: NOW) as workspace:
-            return sorted((call.state, call.charged) for call in workspace.journal.calls())
 
 
 @pytest.fixture
@@ -181,10 +38,6 @@ def shop(tmp_path: Path) -> Shop:
     (tmp_path / "editchain.toml").touch()
     written(tmp_path, RECIPE)
     return Shop(tmp_path, Vendor())
-
-
-def outcomes(run: Run) -> dict[str, int]:
-    return {str(name): count for name, count in run.counts.items()}
 
 
 def test_a_call_is_submitted_polled_downloaded_and_bought_once(shop: Shop) -> None:
@@ -221,7 +74,7 @@ def test_what_was_never_sent_is_sent_again(shop: Shop) -> None:
 
 
 def test_what_cannot_be_sent_at_all_fails_without_charge_and_is_tried_by_the_next_run(shop: Shop) -> None:
-    shop.vendor.submits = [NotSent("no route")] * 3
+    shop.vendor.submits = [NotSent("no route")] * 6
     assert outcomes(shop.run()) == {"failed": 1, "skipped": 1}
     assert shop.vendor.bill == []
     assert outcomes(shop.run()) == {"done": 2}
@@ -341,7 +194,6 @@ def test_a_stop_leaves_a_job_at_the_vendor_and_the_next_run_collects_it(shop: Sh
     run = shop.run()
     assert outcomes(run)["open"] == 1
     assert shop.calls() == [("accepted", "yes")]
-    shop.stop = Stop()
     del shop.vendor.poll
     assert outcomes(shop.run()) == {"done": 2}
     assert len(shop.vendor.bill) == 1

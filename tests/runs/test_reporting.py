@@ -12,9 +12,9 @@ from tests.workbench import Bench, Remembered, free_way, keys_of, paint, plan_of
 
 from editchain.plans.tasks import Money, Plan, Way
 from editchain.runs import reporting
+from editchain.runs.outcomes import Ended, Run
 from editchain.runs.recording import Publication
 from editchain.runs.running import Report
-from editchain.runs.scheduling import Ended, Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from tests.workbench import Bench, step_of
 
 from editchain.errors import StoreError
 from editchain.executors.base import Failure, Made
-from editchain.runs.scheduling import Stop
+from editchain.runs.outcomes import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,9 @@ from editchain.executors.base import Failure, Made
 from editchain.journal.journal import Journal
 from editchain.plans.tasks import CACHED, Way
 from editchain.runs.board import Board
-from editchain.runs.scheduling import Ended, Lane, Run, Scheduler, Stop
+from editchain.runs.outcomes import Ended, Run, Stop
+from editchain.runs.pacing import Lane, Pace
+from editchain.runs.scheduling import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,10 +66,10 @@ class Lab:
 
     # the caller
 
-    async def call(self, work: Work) -> Made | Failure | Ended:
-        route = work.plan.way(work.ordinal).route
+    async def call(self, works: Sequence[Work]) -> Sequence[Made | Failure | Ended]:
+        route = works[0].plan.way(works[0].ordinal).route
         assert route is not None
-        return await self._one(work, route.provider)
+        return [await self._one(work, route.provider) for work in works]
 
     async def _one(self, work: Work, lane: str) -> Made | Failure:
         beat = Beat((work.plan.name, work.ordinal), lane, anyio.current_time())
@@ -298,7 +300,7 @@ def test_random_graphs_end_as_the_naive_model_says(folder: Path, seed: int) -> N
         lane_of("gpt-image-2"): Lane(rng.randint(1, 2)),
     }
     wanted = expected(plan, failing)
-    run, ended = carry_out(plan, lab, lanes=lanes)
+    run, ended = carry_out(plan, lab, paces={name: Pace(lane) for name, lane in lanes.items()})
     # Everything has one outcome, and it is the right one.
     assert len(ended) == plan.total == sum(run.counts.values())
     found: dict[Task, str] = {}
@@ -404,11 +406,11 @@ def test_a_lane_takes_no_more_at_once_than_it_may_and_no_sooner(folder: Path) ->
     )
     lane = lane_of("flux-kontext")
     lab = Lab(seconds=lambda _work: 10.0)
-    carry_out(plan, lab, lanes={lane: Lane(3)})
+    carry_out(plan, lab, paces={lane: Pace(Lane(3))})
     assert sorted(beat.began for beat in lab.beats) == [0.0] * 3 + [10.0] * 3 + [20.0] * 3 + [30.0] * 3
     plan = planned(folder, (folder / "p.yaml").read_text().removeprefix("version: 1\n"))
     lab = Lab(seconds=lambda _work: 0.5)
-    carry_out(plan, lab, lanes={lane: Lane(100, 2.0)})
+    carry_out(plan, lab, paces={lane: Pace(Lane(100, 2.0))})
     assert sorted(beat.began for beat in lab.beats) == pytest.approx([n * 0.5 for n in range(12)])
 
 
@@ -538,7 +540,7 @@ def test_fail_fast_starts_nothing_more(folder: Path) -> None:
         + "]}, model: flux-kontext, image: a.png, prompt: $x}\n",
     )
     lab = Lab(fails=lambda work: work.ordinal == 2, seconds=lambda work: 1.0 + work.ordinal / 10)
-    run, _ = carry_out(plan, lab, lanes={lane_of("flux-kontext"): Lane(3)}, fail_fast=True)
+    run, _ = carry_out(plan, lab, paces={lane_of("flux-kontext"): Pace(Lane(3))}, fail_fast=True)
     # Two are begun in the place of the two that were done before the third failed.
     assert len(lab.worked) == 5
     assert run.counts == {"done": 4, "failed": 1, "stopped": 4}

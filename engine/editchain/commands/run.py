@@ -128,7 +128,7 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
 
     async def work() -> Report:
         return await running.run(
-            workspace, plan, found.digests, settings, watch=progress.watch, run_id=run_id
+            workspace, plan, found.digests, settings, watch=progress.watch, tell=progress.note, run_id=run_id
         )
 
     try:

@@ -25,7 +25,7 @@ class Work:
 class Made:
     """The picture of a task, in the store. `seed` is the one that was used; `seconds` is how long it took.
 
-    A bought one says under which request key, and by which call.
+    A bought one says under which request key, by which call, and by whose route.
     """
 
     digest: bytes
@@ -37,6 +37,7 @@ class Made:
     seconds: float
     request_key: bytes | None = None
     call: str | None = None
+    route: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

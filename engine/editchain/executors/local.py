@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from editchain.executors.base import Work
+    from editchain.models import Route
     from editchain.operations.base import Operation, Picture
     from editchain.plans.tasks import StepPlan
     from editchain.providers.base import Provider
@@ -185,25 +186,27 @@ class LocalExecutor:
             return answer.pictures[0], answer.seed
         raise TaskError(answer.message if isinstance(answer, Refused) else "The model gave no picture.")
 
-    def request_of(self, work: Work) -> Request:
-        """What a task asks of its model."""
+    def request_of(self, work: Work, route: Route | None = None) -> Request:
+        """What a task asks of its model, by its own route or another."""
         document = work.plan.way(work.ordinal).document
         assert isinstance(document, Model)  # noqa: S101  (operations are not called)
-        return self.request(work.plan, work.ordinal, work.key, document)
+        return self.request(work.plan, work.ordinal, work.key, document, route)
 
-    def request(self, plan: StepPlan, ordinal: int, key: bytes, document: Model) -> Request:
+    def request(
+        self, plan: StepPlan, ordinal: int, key: bytes, document: Model, route: Route | None = None
+    ) -> Request:
         """What a task asks of a model: fields with defaults, pictures, and a seed derived from the key where none is said."""
         said = {name: value for name in plan.values if (value := plan.value(name, ordinal)) is not None}
         take = said.pop("take", 1)
         fields = {name: value for name, value in document.defaults.items() if value is not None} | said
         seed = fields.pop(document.seeded, None) if document.seeded else None
         if document.seeded and seed is None:
-            seed = int.from_bytes(key[:4], "big") & MAX_SEED
+            seed = derived_seed(key)
         images = {
             name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal))
             for name in plan.images
         }
-        route = plan.way(ordinal).route
+        route = route or plan.way(ordinal).route
         return Request(
             document.name,
             route.id if route else document.name,
@@ -250,6 +253,11 @@ class LocalExecutor:
         if sha256(data).digest() != known:
             raise TaskError(f"{source.location} changed while the run was going on; run again.")
         return data
+
+
+def derived_seed(key: bytes) -> int:
+    """The seed of a task that says none, from its key."""
+    return int.from_bytes(key[:4], "big") & MAX_SEED
 
 
 def _drive(beat: Coroutine[Any, Any, Any]) -> Any:

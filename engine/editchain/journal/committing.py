@@ -85,7 +85,7 @@ class Committer:
                 if self._ended >= wanted:
                     return
                 if self._failed >= wanted and self._error is not None:
-                    raise StoreError(str(self._error)) from self._error
+                    raise type(self._error)(str(self._error)) from self._error
                 await self._in_thread(self._journal.commit)
 
     async def begin_call(self, start: Start) -> Blocked | None:
@@ -101,7 +101,7 @@ class Committer:
                 if not mine.is_answered:
                     await self._begin_all()
         if mine.error is not None:
-            raise StoreError(str(mine.error)) from mine.error
+            raise type(mine.error)(str(mine.error)) from mine.error
         return mine.answer
 
     async def _begin_all(self) -> None:

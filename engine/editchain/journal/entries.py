@@ -57,11 +57,11 @@ class Call(NamedTuple):
     sent_at: float | None = None
     accepted_at: float | None = None
     ended_at: float | None = None
-    detail: str = "{}"  # JSON: what only its provider understands
+    detail: str = "{}"  # JSON: what its pictures are recorded with, and what the vendor said of it
 
 
 class CallTask(NamedTuple):
-    """Which sample of a call serves which key."""
+    """Which sample of a call serves which key: that of its task, and that of its request where it is another."""
 
     call: str
     sample: int

@@ -179,9 +179,14 @@ class Journal:
             return reading.open_calls(connection)
 
     def calls_by_request(self, request_keys: Iterable[bytes]) -> dict[bytes, list[Call]]:
-        """Request key to its calls, the oldest first."""
+        """Request key, or key of a task, to the calls that serve it, the oldest first."""
         with self._asking() as connection:
             return reading.calls_by_request(connection, request_keys)
+
+    def vendor_ids(self) -> dict[tuple[str, str], str]:
+        """Provider and vendor's id to the call that has it."""
+        with self._asking() as connection:
+            return reading.vendor_ids(connection)
 
     def call_tasks(self, calls: Iterable[str]) -> dict[str, list[CallTask]]:
         """Call to the keys it serves, by sample."""

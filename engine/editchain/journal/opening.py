@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from editchain import platform
-from editchain.errors import StoreError
+from editchain.errors import DiskFull, StoreError
 from editchain.journal.shape import APPLICATION, SHAPE, STEPS
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def journal_error(error: sqlite3.Error, folder: str) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)
     sentence = None if code is None else _SENTENCES.get(code & 0xFF)
     path = database(folder)
-    return StoreError(sentence.format(path=path) if sentence else f"{path} cannot be used: {error}")
+    kind = DiskFull if code is not None and code & 0xFF == sqlite3.SQLITE_FULL else StoreError
+    return kind(sentence.format(path=path) if sentence else f"{path} cannot be used: {error}")
 
 
 def refuse_network(folder: str, kind_of: Callable[[str], str | None] = platform.file_system) -> None:

@@ -121,17 +121,26 @@ def open_calls(connection: sqlite3.Connection) -> list[Call]:
 
 
 def calls_by_request(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, list[Call]]:
-    """Request key to its calls, the oldest first."""
-    found: dict[bytes, list[Call]] = {}
+    """Request key to the calls that serve it, the oldest first."""
+    found: dict[bytes, dict[str, Call]] = {}
+    names = ", ".join(f"calls.{name}" for name in Call._fields)
     for batch in _batches(keys):
+        wanted = marks(len(batch))
         sql = (
-            f"SELECT {columns(Call)} FROM calls WHERE request_key IN ({marks(len(batch))}) "
+            f"SELECT request_key, {names} FROM calls WHERE request_key IN ({wanted}) UNION "
+            f"SELECT key, {names} FROM call_tasks JOIN calls ON calls.id = call WHERE key IN ({wanted}) "
             "ORDER BY intent_at, id"
         )
-        for row in connection.execute(sql, batch):
+        for key, *row in connection.execute(sql, [*batch, *batch]):
             made = Call._make(row)
-            found.setdefault(made.request_key, []).append(made)
-    return found
+            found.setdefault(key, {})[made.id] = made
+    return {key: list(calls_.values()) for key, calls_ in found.items()}
+
+
+def vendor_ids(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Provider and vendor's id to the call that has it; of several the first."""
+    sql = "SELECT provider, vendor_id, id FROM calls WHERE vendor_id IS NOT NULL ORDER BY intent_at DESC, id DESC"
+    return {(provider, vendor_id): id_ for provider, vendor_id, id_ in connection.execute(sql)}
 
 
 def calls(connection: sqlite3.Connection, run_id: str | None) -> list[Call]:

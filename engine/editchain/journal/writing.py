@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from dataclasses import field
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from editchain import platform
@@ -38,9 +39,9 @@ _Answer = TypeVar("_Answer")
 
 
 class Start(NamedTuple):
-    """A call that wants to begin, with the keys it serves in the order of its samples.
+    """A call that wants to begin, with the keys it serves in the order of its samples, and their request keys.
 
-    `budget` is asked inside the transaction, with what the run has reserved and spent: a sentence refuses.
+    `identities` are the documents that keys are hashes of. `budget` is asked inside the transaction, with what the run has reserved and spent: a sentence refuses.
     `fresh` is for a picture that is wanted anew although there is one.
     """
 
@@ -48,6 +49,8 @@ class Start(NamedTuple):
     keys: Sequence[bytes]
     budget: Callable[[Mapping[str, Spending]], str | None] | None = None
     fresh: bool = False
+    request_keys: Sequence[bytes] = ()
+    identities: Mapping[bytes, str] = MappingProxyType({})
 
 
 class Blocked(NamedTuple):
@@ -75,6 +78,7 @@ _RUN_TASK = _insert("run_tasks", RunTask)
 _FILE = _insert("files", KnownFile)
 _PUBLISHED = _insert("published", Published)
 _HANDLE = _insert("handles", Handle)
+_IDENTITY = "INSERT OR REPLACE INTO identities (key, document) VALUES (?, ?)"
 
 
 def insert(
@@ -285,7 +289,7 @@ class Writer:
                     key for result in group.results for key in (result.key, result.request_key) if key
                 )
         if group.identities:
-            many("INSERT OR REPLACE INTO identities (key, document) VALUES (?, ?)", group.identities.items())
+            many(_IDENTITY, group.identities.items())
         if group.calls or group.call_tasks:
             self._write_calls(group.calls.values(), group.call_tasks, lines)
         if group.refusals:
@@ -378,6 +382,11 @@ class Writer:
                 keys = [(key,) for key in reached.unreached]
                 self._connection.executemany("DELETE FROM results WHERE key = ?", keys)
                 self._connection.executemany("DELETE FROM identities WHERE key = ?", keys)
+                # Of calls that never brought a picture.
+                self._connection.execute(
+                    "DELETE FROM identities WHERE key NOT IN (SELECT key FROM results) "
+                    "AND key NOT IN (SELECT key FROM call_tasks)"
+                )
                 self._forget_run_keys(reached.runs)
 
         with self._writing:
@@ -478,7 +487,7 @@ class Writer:
         return answers
 
     def _begin(self, start: Start, lines: list[str], claimed: set[bytes]) -> Blocked | None:
-        keys = tuple(dict.fromkeys((start.call.request_key, *start.keys)))
+        keys = tuple(dict.fromkeys((start.call.request_key, *start.keys, *start.request_keys)))
         blocked = self._obstacle(start, keys)
         if blocked is not None:
             return blocked
@@ -491,8 +500,13 @@ class Writer:
             return Blocked("budget", message=message)
         with self.adding:
             ledger.note(call)
-        tasks = [CallTask(call.id, sample, key) for sample, key in enumerate(start.keys)]
+        tasks = dict.fromkeys(
+            CallTask(call.id, sample, key)
+            for served in (start.keys, start.request_keys)
+            for sample, key in enumerate(served)
+        )
         self._write_calls([call], tasks, lines)
+        self._connection.executemany(_IDENTITY, start.identities.items())
         self._insert_claims(keys)
         claimed.update(keys)
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from editchain.plans.dimensions import strides, walk
 from editchain.plans.expansion import expand
 from editchain.plans.identity import identify
+from editchain.plans.sharing import call_size, coordinate_of
 from editchain.plans.tasks import AFTER, CACHED, RUN, STATES, UNNEEDED, Money, Plan, StepPlan, Way
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _has_work(one: StepPlan) -> bool:
 
 
 def _price(steps: list[StepPlan]) -> tuple[int, Money]:
-    """Calls at the most, and what they cost: the keys that equal another's are bought once."""
+    """Calls at the most, and what they cost: keys that equal another's are bought once, and samples share calls."""
     least: dict[str, Decimal] = {}
     most: dict[str, Decimal] = {}
     calls = unknown = 0
@@ -125,6 +126,7 @@ def _price(steps: list[StepPlan]) -> tuple[int, Money]:
     for one in steps:
         if all(way.is_local for way in one.ways):
             continue
+        shared: dict[int, int] = {}
         for ordinal in one.ordinals():
             way = one.way(ordinal)
             if way.is_local or one.states[ordinal] not in (RUN, AFTER):
@@ -134,13 +136,20 @@ def _price(steps: list[StepPlan]) -> tuple[int, Money]:
                 continue
             if key is not None:
                 seen.add(key)
-            calls += 1
+            size = call_size(one, ordinal)
+            if size > 1:
+                coordinate = coordinate_of(one, ordinal).start
+                so_far = shared[coordinate] = shared.get(coordinate, 0) + 1
+                begins = so_far % size == 1
+            else:
+                begins = True
+            calls += begins
             if way.price is None:
-                unknown += 1
+                unknown += begins
                 continue
             currency = way.price.currency
             least[currency] = least.get(currency, Decimal(0)) + way.price.least
-            most[currency] = most.get(currency, Decimal(0)) + way.price.most
+            most[currency] = most.get(currency, Decimal(0)) + way.dearest(currency)
     return calls, Money(least, most, unknown)
 
 

@@ -40,6 +40,11 @@ class Way:
     problem: str | None = None
     others: tuple[Way, ...] = ()
 
+    def dearest(self, currency: str) -> Decimal:
+        """The most that a picture may cost by this way or, where it has others, by them, in one currency."""
+        prices = [way.price for way in (self, *self.others)]
+        return max(price.most for price in prices if price is not None and price.currency == currency)
+
 
 @dataclass(slots=True, eq=False)
 class Edge:

@@ -88,6 +88,14 @@ class Board:
                 return task
         return None
 
+    def take_this(self, task: int) -> bool:
+        """Takes one task, if it is ready."""
+        if not self._is_ready[task]:
+            return False
+        self._is_ready[task] = 0
+        self._counts[self._lanes(task)] -= 1
+        return True
+
     def settle(self, task: int) -> list[int]:
         """A task has its outcome: the tasks that it was the last to hold up, not yet pushed."""
         self.left -= 1

@@ -1,437 +1,240 @@
-"""Calling: one paid request from intent to stored picture, journalled between its beats so that it is charged once."""
+"""Calling: paid requests from intent to stored pictures, journalled between their beats so that each is charged once."""
 
 from __future__ import annotations
 
-import itertools
-import json
-import random
 import secrets
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 
-from editchain.errors import EditchainError, ImageError, StoreError, TaskError
+from editchain.errors import EditchainError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
-from editchain.http import Client, FetchError, NotSent, ReplyLost
-from editchain.imaging import codec
-from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
-from editchain.journal.entries import OPEN_STATES, Call, Handle, Refusal
-from editchain.journal.journal import Start
-from editchain.journal.ledger import Ceiling, judge
+from editchain.journal.entries import OPEN_STATES, Call
 from editchain.models import Model
 from editchain.plans.identity import canonical
-from editchain.providers.base import Absent, Accepted, Failed, Finished, Refused, Running, Session, Unknown
-from editchain.runs.scheduling import Ended
+from editchain.providers.base import Unknown
+from editchain.runs.books import Books, Detail, Sample
+from editchain.runs.buying import STOP_GRACE_SECONDS, Asking, Buyer, Elsewhere, Resend, Wanted
+from editchain.runs.collecting import Collector
+from editchain.runs.outcomes import Ended, NoPicture, Notice
+from editchain.runs.vendors import OTHERS_SECONDS, NotHere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from editchain.executors.base import Work
-    from editchain.journal.committing import Committer
-    from editchain.journal.entries import CallState, Charged, Result
-    from editchain.journal.journal import Blocked, Journal
-    from editchain.providers.base import Blob, Polled, Provider, Request
-    from editchain.store import Store
-
-MAX_BACKOFF_SECONDS = 30.0
-MAX_WAIT_SECONDS = 120.0
-"""How long a vendor may make us wait before we ask again."""
-FREE_ATTEMPTS = 6
-"""How often a poll or a download, which cost nothing, are tried before the job is left for the next run."""
-
-
-LOST_POLLS, LOST_SECONDS = 3, 60.0
-"""A job that its vendor does not know, asked so often over so long, is lost."""
+    from editchain.models import Route
+    from editchain.plans.tasks import Way
+    from editchain.providers.base import Request
+    from editchain.runs.collecting import Found
+    from editchain.runs.repeating import Repeater
+    from editchain.runs.vendors import Vendor, Vendors
 
 
 class Caller:
-    """Carries out the tasks of vendors' models. Made inside the event loop; `close` it at the end."""
+    """Carries out the tasks of vendors' models, several samples of one coordinate in a call. Made inside the event loop."""
 
     def __init__(
         self,
-        store: Store,
-        journal: Journal,
-        committer: Committer,
-        request: Callable[[Work], Request],
-        record: Callable[[Work, Made], None],
-        provider: Callable[[str], Provider],
-        client: Callable[[str, Provider], Client],
+        books: Books,
+        vendors: Vendors,
+        repeater: Repeater,
+        request: Callable[[Work, Route | None], Request],
         *,
-        run: str,
-        now: Callable[[], float],
-        ceilings: tuple[Ceiling, ...] = (),
-        is_stopping: Callable[[], bool] = lambda: False,
-        stop_all: Callable[[str, str], None] = lambda _provider, _reason: None,
-        chance: random.Random | None = None,
+        tell: Callable[[Notice], None] = lambda _notice: None,
+        resends: bool = False,
+        stop_grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
-        self._store = store
-        self._journal = journal
-        self._committer = committer
+        """`resends` sends again what may have been charged, once in a run: a workspace has to say so in writing."""
+        self._books = books
+        self._vendors = vendors
+        self._repeater = repeater
         self._request = request
-        self._record = record
-        self._provider = provider
-        self._client = client
-        self._clients: dict[str, Client] = {}
-        self._run = run
-        self._now = now
-        self._ceilings = ceilings
-        self._is_stopping = is_stopping
-        self._stop_all = stop_all
-        self._closed: dict[str, str] = {}
-        self._handles: dict[tuple[str, bytes], Handle] = {}
-        self._uploading: dict[tuple[str, bytes], anyio.Lock] = {}
-        self._chance = chance or random.Random()
+        self._tell = tell
+        self._collector = Collector(books, repeater)
+        self._buyer = Buyer(
+            books,
+            repeater,
+            self._collector,
+            tell=tell,
+            resends=resends,
+            stop_grace_seconds=stop_grace_seconds,
+        )
+        self._locks: dict[bytes, anyio.Lock] = {}
 
     async def close(self) -> None:
         """Closes the connections."""
-        for client in self._clients.values():
-            await client.close()
+        await self._vendors.close()
 
-    async def __call__(self, work: Work) -> Made | Failure | Ended:
-        """The picture of one task, or why there is none. Raises StoreError."""
-        name = work.plan.task_name(work.ordinal)
-        step = work.plan.step.name
+    async def __call__(self, works: Sequence[Work]) -> list[Made | Failure | Ended]:
+        """The picture of each task, or why there is none. Raises StoreError."""
         try:
-            request = await anyio.to_thread.run_sync(self._request, work)
-            return await self._carry_out(work, request)
-        except _Outcome as outcome:
-            return Ended(name, step, outcome.outcome, str(outcome))
+            found: Mapping[bytes, Made | NoPicture] = await self._carry_out(works)
+        except NoPicture as outcome:
+            found = dict.fromkeys((work.key for work in works), outcome)
         except StoreError:
             raise
         except EditchainError as error:
-            return Failure("failed", str(error))
+            return [Failure("failed", str(error))] * len(works)
+        return [_ended(work, found[work.key]) for work in works]
 
-    async def _carry_out(self, work: Work, request: Request) -> Made:
-        way = work.plan.way(work.ordinal)
-        route = way.route
-        if route is None or not isinstance(way.document, Model):
-            raise TaskError("There is no route to this model here.")
-        provider = self._provider(route.provider)
-        key = request_key(request)
-        calls = self._journal.calls_by_request([key]).get(key, [])
-        if not work.plan.is_fresh and (bought := self._bought(key, calls)) is not None:
-            return bought
-        prices = tuple(price for price in way.document.prices if price.route == route.provider)
-        session = Session(self._session_client(route.provider, provider), route, prices)
-        for call in calls:
-            if call.state in OPEN_STATES:
-                return await self._take_up(work, request, call, provider, session)
-        if route.provider in self._closed:
-            raise _Outcome("stopped", self._closed[route.provider])
-        request = await self._ready(request, provider, session)
-        return await self._send(work, request, key, provider, session)
+    async def _carry_out(self, works: Sequence[Work]) -> Found:
+        requests = await anyio.to_thread.run_sync(lambda: [self._request(work, None) for work in works])
+        wanted = [_wanted(work, request) for work, request in zip(works, requests, strict=True)]
+        async with self._alone(wanted):
+            try:
+                while True:
+                    try:
+                        return await self._settle(wanted)
+                    except Elsewhere:
+                        # Another process has it: its result is taken, or its claim once it is dead.
+                        await self._repeater.sleep(OTHERS_SECONDS)
+            finally:
+                self._books.journal.release([one.sample.request_key for one in wanted])
+                self._books.committer.soon()
 
-    def _bought(self, key: bytes, calls: Sequence[Call]) -> Made | None:
+    @asynccontextmanager
+    async def _alone(self, wanted: Sequence[Wanted]) -> AsyncIterator[None]:
+        """Of several tasks of this run that come to the same request, one at a time; in order, so that none waits for ever."""
+        async with AsyncExitStack() as held:
+            for key in sorted({one.sample.request_key for one in wanted}):
+                await held.enter_async_context(self._locks.setdefault(key, anyio.Lock()))
+            yield
+
+    async def _settle(self, wanted: Sequence[Wanted]) -> Found:
+        """What was bought before, what is under way from an earlier run, and calls for the rest. Raises Elsewhere."""
+        keys = [key for one in wanted for key in (one.sample.request_key, one.sample.key)]
+        calls = self._books.journal.calls_by_request(keys)
+        found: Found = {}
+        for one in wanted:
+            if not one.work.plan.is_fresh:
+                own = [*calls.get(one.sample.request_key, ()), *calls.get(one.sample.key, ())]
+                bought = self._bought(one, own)
+                if bought is not None:
+                    found[one.sample.key] = bought
+        left = [one for one in wanted if one.sample.key not in found]
+        for call, group in _open_calls(left, calls):
+            if call.owner != self._books.journal.owner and self._books.journal.is_alive(call.owner or ""):
+                raise Elsewhere
+            try:
+                found |= await self._take_up(call, group)
+            except Resend:
+                continue
+        left = [one for one in left if one.sample.key not in found]
+        if left:
+            way = left[0].work.plan.way(left[0].work.ordinal)
+            found |= await self._buy(left, (way, *way.others))
+        return found
+
+    def _bought(self, one: Wanted, calls: Sequence[Call]) -> Made | NoPicture | None:
         """What was paid for under a request key; a picture that is gone since is not bought again by itself."""
-        stored = self._journal.results_by_request([key]).get(key)
-        if stored is not None and self._store.has(stored.digest):
-            return made_of(stored)
-        paid = next((call for call in calls if call.state == "done"), None)
+        key = one.sample.request_key
+        stored = self._books.journal.results_by_request([key]).get(key)
+        if stored is not None and self._books.store.has(stored.digest):
+            return self._books.adopt(one.sample, stored, one.work.plan.identity(one.work.ordinal))
+        paid = next((call for call in calls if call.state == "done" and _brought(call, key)), None)
         if stored is None and paid is None:
             return None
         number = stored.call if stored is not None else paid.id if paid else None
-        raise _Outcome(
+        return NoPicture(
             "waiting",
             f"its picture was paid for (call {number}) and is gone from the store; "
             "it is not bought again by itself: --fresh STEP buys it anew",
         )
 
-    def _session_client(self, name: str, provider: Provider) -> Client:
-        if name not in self._clients:
-            self._clients[name] = self._client(name, provider)
-        return self._clients[name]
+    # ------------------------------------------------------------------ buying
 
-    # ------------------------------------------------------------------ before the call
-
-    async def _ready(self, request: Request, provider: Provider, session: Session) -> Request:
-        """The request with its pictures as the route wants them, and at the vendor where they are uploaded."""
-        request = await anyio.to_thread.run_sync(provider.prepared, request, session.route)
-        return await self._upload(request, provider, session) if provider.capabilities.uploads else request
-
-    async def _upload(self, request: Request, provider: Provider, session: Session) -> Request:
-        """Every picture at the vendor once, its handle remembered by digest."""
-        handles: dict[bytes, str] = {}
-        for blob in (one for blobs in request.images.values() for one in blobs):
-            handles[blob.digest] = (await self._handle(blob, provider, session)).handle
-        return replace(request, handles=handles)
-
-    async def _handle(self, blob: Blob, provider: Provider, session: Session) -> Handle:
-        """What the vendor calls a picture; of several calls that need it, one uploads it."""
-        name = session.route.provider
-        async with self._uploading.setdefault((name, blob.digest), anyio.Lock()):
-            known = self._handles.get((name, blob.digest)) or self._journal.handle(name, blob.digest)
-            if known is None or (known.expires_at is not None and known.expires_at < self._now() + 60):
-                uploaded = await self._freely(partial(provider.upload, session, blob))
-                known = Handle(name, blob.digest, uploaded.handle, uploaded.expires_at)
-                self._journal.put_handle(known)
-                self._committer.soon()
-            self._handles[name, blob.digest] = known
-            return known
-
-    async def _begin(self, work: Work, request: Request, key: bytes, attempt: int) -> Call:
-        """The intent, on disk, with its ceiling reserved."""
-        way = work.plan.way(work.ordinal)
-        price, provider = way.price, way.route.provider if way.route else ""
-        call = Call(
-            id=secrets.token_hex(8),
-            request_key=key,
-            provider=provider,
-            route=request.id,
-            model=request.model,
-            attempt=attempt,
-            token=secrets.token_hex(16),
-            price_least=None if price is None else str(price.least),
-            price_most=None if price is None else str(price.most),
-            currency=None if price is None else price.currency,
-            price_source=None if price is None else f"{price.source} {price.date}",
-            owner=self._journal.owner,
-            run=self._run,
-            intent_at=self._now(),
-            sent_at=self._now(),
-            detail=json.dumps({"prepared": request.prepared}) if request.prepared else "{}",
-        )
-        most = None if price is None else price.most
-        asked = judge(self._ceilings, most, call.currency or "") if self._ceilings else None
-        blocked = await self._committer.begin_call(Start(call, [work.key], asked, work.plan.is_fresh))
-        if blocked is not None:
-            raise self._refused(blocked)
-        return call
-
-    @staticmethod
-    def _refused(blocked: Blocked) -> EditchainError | _Outcome:
-        if blocked.reason == "budget":
-            return _Outcome("stopped", f"over budget: {blocked.message}")
-        if blocked.reason == "claim":
-            return _Outcome("open", f"{blocked.owner} works on the same request")
-        return _Outcome("open", "another process has the same request under way")
-
-    # ------------------------------------------------------------------ the beats
-
-    async def _send(
-        self, work: Work, request: Request, key: bytes, provider: Provider, session: Session
-    ) -> Made:
-        """Submits, again only where it is certain that nothing was accepted; each try is a call of its own."""
-        retry = work.plan.step.retry
-        for attempt in itertools.count(1):
-            call = await self._begin(work, request, key, attempt)
-            is_last = attempt >= retry.attempts or self._is_stopping()
+    async def _buy(self, wanted: Sequence[Wanted], ways: Sequence[Way]) -> Found:
+        """Calls for samples, by the first way that takes them; by the next where it is certain that nothing was charged."""
+        way, *others = ways
+        if way.route is None or not isinstance(way.document, Model):
+            raise TaskError("There is no route to this model here.")
+        found: Found = {}
+        for group in _groups(wanted, way.route.samples):
+            keys = [one.sample.key for one in group]
             try:
-                answer = await self._submit(provider, session, request)
-            except NotSent as error:
-                await self._note(call, "failed", charged="no", ended=True)
-                if is_last:
-                    raise TaskError(f"{error} Nothing was charged.") from error
-                await self._pause(attempt, retry.delay_seconds)
-                continue
-            if isinstance(answer, Refused) and answer.retry_after_seconds is not None and not is_last:
-                await self._note(call, "failed", charged="no", ended=True)
-                await anyio.sleep(min(max(answer.retry_after_seconds, retry.delay_seconds), MAX_WAIT_SECONDS))
-                continue
-            return await self._settle(work, request, call, answer, provider, session)
-        raise AssertionError
-
-    async def _submit(self, provider: Provider, session: Session, request: Request) -> Any:
-        """One submit, its outcome always one of the four answers or NotSent: from here on the request may be out."""
-        seconds = provider.capabilities.submit_seconds
-        with anyio.CancelScope(shield=True):
-            try:
-                with anyio.fail_after(seconds):
-                    return await provider.submit(session, request)
-            except NotSent:
-                raise
-            except ReplyLost as error:
-                return Unknown(str(error))
-            except TimeoutError:
-                return Unknown(f"There was no answer within {seconds:.0f} s.")
-            except TaskError as error:
-                return Refused("not-sendable", str(error))
-
-    async def _settle(
-        self, work: Work, request: Request, call: Call, answer: Any, provider: Provider, session: Session
-    ) -> Made:
-        if isinstance(answer, Refused):
-            return await self._refuse(work, call, answer)
-        if isinstance(answer, Unknown):
-            return await self._look_for(work, request, call, answer, provider, session)
-        if isinstance(answer, Accepted):
-            call = await self._note(
-                call, "accepted", vendor_id=answer.vendor_id, charged="yes", accepted_at=self._now()
-            )
-            answer = await self._wait(work, call, provider, session)
-        return await self._collect(work, call, answer, provider, session)
-
-    async def _refuse(self, work: Work, call: Call, answer: Refused) -> Made:
-        if answer.stops_all:
-            self._closed[call.provider] = f"{call.provider} refuses all calls: {answer.message}"
-            self._stop_all(call.provider, answer.message)
-        is_final = answer.retry_after_seconds is None and not answer.stops_all
-        if is_final:
-            self._journal.add_refusal(
-                Refusal(work.key, call.request_key, answer.reason, answer.message, "no", call.id, self._now())
-            )
-        await self._note(call, "rejected" if is_final else "failed", charged="no", ended=True)
-        raise _Outcome("rejected" if is_final else "failed", f"{call.provider}: {answer.message}")
-
-    async def _look_for(
-        self, work: Work, request: Request, call: Call, answer: Unknown, provider: Provider, session: Session
-    ) -> Made:
-        """A reply was lost: the vendor is asked where it can tell; else the outcome is unknown and stays so."""
-        call = await self._note(call, "unknown", charged="unknown")
-        if provider.capabilities.finds_lost:
-            try:
-                found = await self._freely(
-                    lambda: provider.find(session, request, (call.intent_at or 0.0) - 60.0)
-                )
-            except EditchainError as error:
-                found = Unknown(str(error))
-            if isinstance(found, Accepted) and self._is_anothers(found.vendor_id, call):
-                found = Unknown("The one job that is like it belongs to another call.")
-            if isinstance(found, Absent):
-                await self._note(call, "failed", charged="no", ended=True)
-                raise TaskError(f"{answer.message} {call.provider} has no such job, so nothing was charged.")
-            if not isinstance(found, Unknown):
-                return await self._settle(work, request, call, found, provider, session)
-        raise _Outcome(
-            "waiting",
-            f"{answer.message} Whether {call.provider} accepted it is not known (call {call.id}, at most "
-            f"{call.price_most or '?'} {call.currency or ''}); it is not sent again by itself.",
-        )
-
-    def _is_anothers(self, vendor_id: str, call: Call) -> bool:
-        """Whether a job at the vendor is known as that of another call: equal requests look alike from outside."""
-        return any(
-            one.vendor_id == vendor_id and one.provider == call.provider and one.id != call.id
-            for one in self._journal.calls()
-        )
-
-    async def _take_up(
-        self, work: Work, request: Request, call: Call, provider: Provider, session: Session
-    ) -> Made:
-        """A call of an earlier run that has not ended: by its id where there is one, else as one whose reply was lost."""
-        if call.vendor_id is not None:
-            answer = await self._wait(work, call, provider, session)
-            return await self._collect(work, call, answer, provider, session)
-        ready = await self._ready(request, provider, session)
-        return await self._look_for(
-            work, ready, call, Unknown("An earlier run ended before the reply came."), provider, session
-        )
-
-    async def _wait(self, work: Work, call: Call, provider: Provider, session: Session) -> Finished | Failed:
-        """Polls until the job has ended; our deadline ends the waiting, not the job."""
-        limit = work.plan.step.timeout_seconds or provider.capabilities.job_seconds
-        vendor_id = call.vendor_id or ""
-        absent: list[float] = []
-        with anyio.move_on_after(limit):
-            while True:
-                answer: Polled = await self._freely(lambda: provider.poll(session, vendor_id))
-                if isinstance(answer, Absent):
-                    absent.append(anyio.current_time())
-                    if len(absent) >= LOST_POLLS and absent[-1] - absent[0] >= LOST_SECONDS:
-                        return Failed("lost", f"The vendor no longer knows the job {vendor_id}.", None)
-                    answer = Running(LOST_SECONDS / (LOST_POLLS - 1))
+                found |= await self._at(way, way.route, group, is_last=not others)
+            except NotHere as no:
+                if others and not self._repeater.stop.is_asked:
+                    self._say_fallback(no, others[0], group)
+                    found |= await self._buy(group, others)
                 else:
-                    absent.clear()
-                if not isinstance(answer, Running):
-                    return answer
-                if self._is_stopping():
-                    raise _Outcome(
-                        "open", f"{call.provider} is still at work on it; the next run collects it"
-                    )
-                await anyio.sleep(max(answer.poll_after_seconds, 0.05))
-        raise _Outcome("open", f"{call.provider} was not done within {limit:.0f} s; the next run collects it")
+                    found |= dict.fromkeys(keys, no.outcome)
+            except NoPicture as outcome:
+                found |= dict.fromkeys(keys, outcome)
+        return found
 
-    async def _collect(
-        self, work: Work, call: Call, answer: Finished | Failed, provider: Provider, session: Session
-    ) -> Made:
-        if isinstance(answer, Failed):
-            charged: Charged = (
-                "unknown" if answer.is_charged is None else "yes" if answer.is_charged else "no"
-            )
-            return await self._fail(work, call, answer.reason, answer.message, charged, answer.amount)
+    def _say_fallback(self, no: NotHere, way: Way, group: Sequence[Wanted]) -> None:
+        provider = way.route.provider if way.route else ""
+        message = f"{no.outcome}; {provider} is asked instead"
+        self._tell(Notice("fallback", message, group[0].sample.task, provider))
+
+    async def _at(self, way: Way, route: Route, group: Sequence[Wanted], *, is_last: bool) -> Found:
+        """One call by one route. Raises NotHere where nothing was charged and another vendor may take it."""
+        vendor = self._vendors[route.provider]
+        work = group[0].work
+        is_own = work.plan.way(work.ordinal).route is route
+        async with vendor.turn(is_own=is_own):
+            await vendor.check(route)
+            request = replace(
+                self._request(work, route), count=len(group), token=secrets.token_hex(16)
+            )  # the same for every try
+            request = await self._ready(request, vendor, route)
+            return await self._buyer.send(_asking(vendor, route, request, group), way, group, is_last=is_last)
+
+    async def _ready(self, request: Request, vendor: Vendor, route: Route) -> Request:
+        with self._repeater.until_stop():
+            return await self._vendors.ready(request, vendor, route)
+        raise NoPicture("stopped", "the run was stopped first")
+
+    async def _take_up(self, call: Call, group: Sequence[Wanted]) -> Found:
+        """A call of an earlier run that has not ended: by its id where there is one, else as one whose reply was lost."""
+        work = group[0].work
+        if not Detail.of(call).samples:  # it is of a version that did not say
+            call = call._replace(detail=Detail((group[0].sample,), group[0].version).to_json())
+        route = _route(work, call)
+        vendor = self._vendors[call.provider]
         try:
-            made = await self._download(call, answer, provider, session)
-        except ImageError as error:
-            # The picture was in the reply and nowhere else, so it is lost, and was paid for.
-            return await self._fail(work, call, "not-an-image", f"it was charged, but: {error}", "yes")
-        # In one transaction with the call's end: a call that is done has its picture's row.
-        self._record(work, made)
-        await self._note(call, "done", charged="yes", price_actual=answer.amount, ended=True)
-        return made
+            async with vendor.turn(is_own=True):
+                asking = _asking(vendor, route, self._request(work, route), group)
+                if call.vendor_id is not None:
+                    answer = await self._collector.wait(call, vendor, asking.session, asking.seconds)
+                    found = await self._collector.collect(
+                        call, answer, vendor, asking.session, asking.identities
+                    )
+                else:
+                    asking = await self._as_sent(asking, call, work, route)
+                    found = await self._buyer.look_for(
+                        asking, call, Unknown("An earlier run ended before the reply came.")
+                    )
+        except NoPicture as outcome:
+            return dict.fromkeys((one.sample.key for one in group), outcome)
+        return {one.sample.key: _of(one.sample, call, found) for one in group}
 
-    async def _fail(
-        self, work: Work, call: Call, reason: str, message: str, charged: Charged, amount: str | None = None
-    ) -> Made:
-        """A job without a picture. What was charged, or may have been, is remembered: nothing asks for it again."""
-        if charged != "no":
-            self._journal.add_refusal(
-                Refusal(work.key, call.request_key, reason, message, charged, call.id, self._now())
-            )
-        await self._note(call, "failed", charged=charged, price_actual=amount, ended=True)
-        raise _Outcome("failed" if charged == "no" else "rejected", f"{call.provider}: {message}")
-
-    async def _download(self, call: Call, answer: Finished, provider: Provider, session: Session) -> Made:
-        """The picture, checked and stored; one that has an address is fetched again while it is not whole."""
-
-        async def fetched() -> Made:
-            data = await provider.download(session, answer.downloads[0])
-            return await anyio.to_thread.run_sync(self._keep, data, answer.seed)
-
-        if answer.pictures:
-            made = await anyio.to_thread.run_sync(self._keep, answer.pictures[0], answer.seed)
-        else:
-            made = await self._freely(fetched)
-        return replace(made, request_key=call.request_key, call=call.id)
-
-    def _keep(self, data: Any, seed: int | None) -> Made:
-        """Paid bytes are checked to be an image, decoded whole, and on disk before anything says so."""
-        if not isinstance(data, bytes):
-            raise ImageError("The answer holds no picture.")
-        found = check(data[:HEAD_BYTES], len(data))
-        codec.decode(data)
-        digest = self._store.put(data, durable=True)
-        return Made(
-            digest, MEDIA_TYPES[found.format].media_type, len(data), found.width, found.height, seed, 0.0
+    async def _as_sent(self, asking: Asking, call: Call, work: Work, route: Route) -> Asking:
+        """The request of a call as it was sent: as many pictures, with the seed and the token of then."""
+        detail = Detail.of(call)
+        request = replace(
+            self._request(work, route),
+            count=max(1, len(detail.samples)),
+            seed=detail.seed,
+            token=call.token,
         )
-
-    # ------------------------------------------------------------------ small things
-
-    async def _note(self, call: Call, state: CallState, *, ended: bool = False, **changed: Any) -> Call:
-        """The call in its new state, on disk before anything else happens."""
-        call = call._replace(state=state, ended_at=self._now() if ended else call.ended_at, **changed)
-        self._journal.put_call(call)
-        await self._committer.durable()
-        return call
-
-    async def _freely(self, beat: Callable[[], Any]) -> Any:
-        """A beat that costs nothing, repeated while it fails in passing."""
-        for attempt in range(1, FREE_ATTEMPTS + 1):
-            try:
-                return await beat()
-            except (NotSent, ReplyLost, FetchError, ImageError) as error:
-                if attempt == FREE_ATTEMPTS or self._is_stopping():
-                    raise _Outcome("open", f"{error} The next run tries again.") from error
-                await self._pause(attempt, 1.0)
-        raise AssertionError
-
-    async def _pause(self, attempt: int, delay_seconds: float) -> None:
-        """Full jitter, doubling, so that many who wait do not come back at once."""
-        await anyio.sleep(self._chance.uniform(0, min(MAX_BACKOFF_SECONDS, delay_seconds * 2**attempt)))
+        return replace(asking, request=await self._ready(request, asking.vendor, route))
 
 
-class _Outcome(Exception):
-    """Ends a call with an outcome other than a picture."""
-
-    def __init__(self, outcome: Any, message: str) -> None:
-        self.outcome = outcome
-        super().__init__(message)
+# ---------------------------------------------------------------------- small things
 
 
-def request_key(request: Request) -> bytes:
-    """What is bought: the task's fields with the digest of the actual bytes of every image. The route is not in it."""
+def request_key(request: Request, options: Mapping[str, Any] | None = None) -> bytes:
+    """What is bought: the task's fields with the digest of the actual bytes of every image. The route is not in it.
+
+    `options` are what the step says to all vendors, by their names; else those of the request's own.
+    """
     fields = {name: value for name, value in request.fields.items() if name in request.said}
     images = {name: [blob.digest.hex() for blob in blobs] for name, blobs in request.images.items()}
     bought = {
@@ -442,21 +245,70 @@ def request_key(request: Request) -> bytes:
         # A seed that the step says is part of what is bought; one derived from the task's key is not.
         "seed": request.seed if request.said - request.fields.keys() else None,
         "take": request.take,
-        "options": dict(request.options),
+        "options": dict(request.options if options is None else options),
     }
     return sha256(canonical(bought).encode()).digest()
 
 
-def made_of(result: Result) -> Made:
-    """A stored result as what a task has made."""
-    return Made(
-        result.digest,
-        result.media_type,
-        result.size,
-        result.width or 0,
-        result.height or 0,
-        result.seed,
-        0.0,
-        result.request_key,
-        result.call,
+def _wanted(work: Work, request: Request) -> Wanted:
+    plan, ordinal = work.plan, work.ordinal
+    key = request_key(request, plan.provider_options(ordinal))
+    return Wanted(work, Sample(work.key, key, request.take, plan.task_name(ordinal)))
+
+
+def _ended(work: Work, found: Made | NoPicture) -> Made | Ended:
+    if isinstance(found, Made):
+        return found
+    return Ended(work.plan.task_name(work.ordinal), work.plan.step.name, found.outcome, str(found))
+
+
+def _groups(wanted: Sequence[Wanted], size: int) -> Iterator[Sequence[Wanted]]:
+    for start in range(0, len(wanted), max(1, size)):
+        yield wanted[start : start + max(1, size)]
+
+
+def _asking(vendor: Vendor, route: Route, request: Request, group: Sequence[Wanted]) -> Asking:
+    step = group[0].work.plan.step
+    identities = {one.sample.key: one.work.plan.identity(one.work.ordinal) for one in group}
+    document = group[0].work.plan.way(group[0].work.ordinal).document
+    prices = document.prices if isinstance(document, Model) else ()
+    return Asking(vendor, vendor.session(route, prices), request, identities, step.timeout_seconds)
+
+
+def _open_calls(
+    wanted: Sequence[Wanted], calls: Mapping[bytes, Sequence[Call]]
+) -> list[tuple[Call, list[Wanted]]]:
+    """The calls of earlier runs that have not ended and serve any of these, each with those that it serves."""
+    found: dict[str, tuple[Call, list[Wanted]]] = {}
+    for one in wanted:
+        own = [*calls.get(one.sample.request_key, ()), *calls.get(one.sample.key, ())]
+        for call in {call.id: call for call in own if call.state in OPEN_STATES}.values():
+            found.setdefault(call.id, (call, []))[1].append(one)
+    return list(found.values())
+
+
+def _brought(call: Call, key: bytes) -> bool:
+    """Whether a call that is done brought the picture of a request key."""
+    detail = Detail.of(call)
+    return not any(key in (detail.samples[at].request_key, detail.samples[at].key) for at in detail.missing)
+
+
+def _of(sample: Sample, call: Call, found: Found) -> Made | NoPicture:
+    """What a call brought for a sample, also where it was begun under another task's key."""
+    if sample.key in found:
+        return found[sample.key]
+    other = next(one for one in Detail.of(call).samples if one.request_key == sample.request_key)
+    return found[other.key]
+
+
+def _route(work: Work, call: Call) -> Route:
+    """The route of an earlier call. Raises NoPicture where the model has it no more."""
+    document = work.plan.way(work.ordinal).document
+    routes = document.routes if isinstance(document, Model) else ()
+    for route in routes:
+        if route.provider == call.provider and route.id == call.route:
+            return route
+    raise NoPicture(
+        "open",
+        f"call {call.id} is open at {call.provider} as {call.route}, which the model's document no longer names",
     )

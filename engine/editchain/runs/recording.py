@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
-from editchain.errors import ImageError
+from editchain.errors import ImageError, StoreError
 from editchain.journal.entries import Published
 from editchain.language.publishing import FORMATS, folded, path_of, template
 from editchain.language.reading import stat_of
@@ -207,6 +207,21 @@ class Begun:
         """The journal has it all."""
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+
+
+def refuse_unwritable(out: str) -> None:
+    """Raises StoreError where nothing could be published below a folder, made or not yet made."""
+    folder = os.path.abspath(out)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise StoreError(
+            f"{out} cannot be published to, as {folder} is no folder: rename it, or name another with -o"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"{folder} may not be written, and outputs go there: change that, or name another with -o"
+        )
 
 
 class Publisher:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from editchain.plans.tasks import Money, Plan, StepPlan
+    from editchain.runs.outcomes import Ended, Notice
     from editchain.runs.running import Report
-    from editchain.runs.scheduling import Ended
 
 REFRESH_SECONDS = 0.1
 
@@ -233,6 +233,19 @@ class Progress:
             self._shown = self._shown if not self._is_live and not self._shown else now
             self._shown = now
 
+    def note(self, notice: Notice) -> None:
+        """Takes what is to be known meanwhile; a retry that is safe is for the record, and not for the screen."""
+        self.emit(
+            "notice",
+            kind=notice.kind,
+            message=notice.message,
+            task=notice.task,
+            provider=notice.provider,
+            call=notice.call,
+        )
+        if notice.kind != "retry":
+            self.say(f"{notice.kind}: {visible(notice.message)}")
+
     def say(self, message: str) -> None:
         """A line of its own, above the live one."""
         if self._events is None:
@@ -284,6 +297,8 @@ def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> It
         parts.append(f"{counted(len(publication.written), 'file')} published")
     elif publication.unchanged and not publication.left_alone:
         parts.append("outputs unchanged")
+    if retries := sum(one.kind == "retry" for one in report.run.notices):
+        parts.append(f"{retries:,} safe {'retry' if retries == 1 else 'retries'}")
     yield " · ".join([*parts, f"{seconds:.1f} s"])
     for path in publication.written[:8]:
         yield f"  {shown(path)}"

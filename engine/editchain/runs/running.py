@@ -23,8 +23,18 @@ from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.models import Model
 from editchain.runs import outlining
-from editchain.runs.recording import Copy, Publication, Publisher, copies, groups, unmade
-from editchain.runs.scheduling import Lane, Run, Scheduler, Stop, single
+from editchain.runs.outcomes import Notice, Run, Stop
+from editchain.runs.pacing import Lane, Pace
+from editchain.runs.recording import (
+    Copy,
+    Publication,
+    Publisher,
+    copies,
+    groups,
+    refuse_unwritable,
+    unmade,
+)
+from editchain.runs.scheduling import Scheduler, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,8 +45,12 @@ if TYPE_CHECKING:
     from editchain.journal.ledger import Ceiling
     from editchain.plans.tasks import Plan
     from editchain.runs.calling import Caller
-    from editchain.runs.scheduling import Ended
+    from editchain.runs.outcomes import Ended
     from editchain.workspace import Digests, Workspace
+
+
+LEAST_ROOM_BYTES = 64 * 1024 * 1024
+"""With less room on the disk nothing is bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,7 @@ class JournalResults:
                 document.name,
                 document.version if isinstance(document, Model) else str(document.behaviour),
                 made.request_key,
-                way.route.provider if way.route else None,
+                made.route or (way.route.provider if way.route else None),
                 made.seed,
                 take or 1,
                 self._versions,
@@ -152,6 +166,7 @@ async def run(
     options: Options,
     *,
     watch: Callable[[Ended], None] | None = None,
+    tell: Callable[[Notice], None] | None = None,
     stop: Stop | None = None,
     executor: Executor | None = None,
     run_id: str | None = None,
@@ -174,8 +189,18 @@ async def run(
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
     results = JournalResults(journal, committer, run_id, workspace.now, workspace.store.lost())
-    limits = {**_lanes(workspace, plan), **(lanes or {})}
-    caller = _caller(workspace, digests, results, options, committer, run_id, stop) if plan.calls else None
+    paces = {name: Pace(lane) for name, lane in {**_lanes(workspace, plan), **(lanes or {})}.items()}
+    notices: list[Notice] = []
+
+    def note(notice: Notice) -> None:
+        notices.append(notice)
+        if tell is not None:
+            tell(notice)
+
+    caller = None
+    if plan.calls:
+        _refuse_unwritable(workspace, options)
+        caller = _caller(workspace, digests, options, committer, run_id, stop, paces, note)
     scheduler = Scheduler(
         plan,
         executor,
@@ -184,7 +209,7 @@ async def run(
         watch=watch,
         stop=stop,
         fail_fast=options.fail_fast,
-        lanes=limits,
+        paces=paces,
     )
     cached = plan.counts["cached"]
     try:
@@ -192,6 +217,7 @@ async def run(
     finally:
         if caller is not None:
             await caller.close()
+    outcome.notices = notices
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
     exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
@@ -219,7 +245,7 @@ async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop) -> 
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(committer.serve)
-            group.start_soon(_heed, stop, scheduler)
+            group.start_soon(_heed, stop)
             await scheduler.go()
             group.cancel_scope.cancel()
     except BaseExceptionGroup as trouble:
@@ -232,7 +258,8 @@ def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
     """What each vendor of a plan allows: as the workspace says, else as the provider does."""
     from editchain import providers
 
-    routes = {way.route.provider for one in plan.steps for way in one.ways if way.route and not way.is_local}
+    ways = (other for one in plan.steps for way in one.ways for other in (way, *way.others))
+    routes = {way.route.provider for way in ways if way.route and not way.is_local}
     lanes = {}
     for name in routes & providers.PROVIDERS.keys():
         capabilities = providers.load(name).capabilities
@@ -252,32 +279,43 @@ def _keys(plan: Plan) -> list[bytes]:
     return [key for one in plan.steps for key in one.keys if key is not None]
 
 
+def _refuse_unwritable(workspace: Workspace, options: Options) -> None:
+    """Raises StoreError where what is about to be paid for could not be stored or published."""
+    workspace.store.refuse_unwritable(LEAST_ROOM_BYTES)
+    refuse_unwritable(options.out)
+
+
 def _caller(
     workspace: Workspace,
     digests: Digests,
-    results: JournalResults,
     options: Options,
     committer: Committer,
     run_id: str,
     stop: Stop,
+    paces: Mapping[str, Pace],
+    tell: Callable[[Notice], None],
 ) -> Caller:
+    # What speaks with vendors takes longest to import, and most runs here need none.
     from editchain import providers
-    from editchain.runs.calling import (
-        Caller,  # what speaks with vendors takes longest to import, and most runs here need none
-    )
+    from editchain.runs.books import Books
+    from editchain.runs.calling import Caller
+    from editchain.runs.repeating import Repeater
+    from editchain.runs.vendors import Vendors
 
+    books = Books(
+        workspace.store, workspace.journal, committer, run=run_id, now=workspace.now,
+        versions=json.dumps(library_versions(), sort_keys=True), ceilings=options.ceilings, tell=tell,
+    )  # fmt: skip
+    repeater = Repeater(stop)
+    configuration = workspace.configuration
     return Caller(
-        workspace.store,
-        workspace.journal,
-        committer,
+        books,
+        Vendors(books, repeater, providers.load, workspace.client, paces),
+        repeater,
         local_executor(workspace, digests, 1).request_of,
-        results.add,
-        providers.load,
-        workspace.client,
-        run=run_id,
-        now=workspace.now,
-        ceilings=options.ceilings,
-        is_stopping=lambda: stop.is_asked,
+        tell=tell,
+        resends=configuration.on_unknown == "resend",
+        stop_grace_seconds=configuration.stop_grace_seconds,
     )
 
 
@@ -288,7 +326,7 @@ def local_executor(workspace: Workspace, digests: Digests, workers: int) -> Loca
     return LocalExecutor(workspace.store, digests.digest, operations.load, providers.load, workers=workers)
 
 
-async def _heed(stop: Stop, scheduler: Scheduler) -> None:
+async def _heed(stop: Stop) -> None:
     """Turns the first signal into a tidy stop, and ends the process at a second."""
     try:
         receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -297,7 +335,6 @@ async def _heed(stop: Stop, scheduler: Scheduler) -> None:
                 if stop.is_asked:
                     os._exit(128 + number)
                 stop.ask(signal.Signals(number).name)
-                scheduler.interrupt()
     except (RuntimeError, NotImplementedError, ValueError):
         return  # not in the main thread: whoever runs us there takes the signals
 

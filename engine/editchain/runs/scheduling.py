@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from editchain.classes import dataclass
+from editchain.errors import StoreError
 from editchain.executors.base import Failure, Made, Work
 from editchain.plans.identity import key_of
+from editchain.plans.sharing import call_size, coordinate_of
 from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
 from editchain.runs.board import Board
+from editchain.runs.outcomes import Ended, Run, Stop
+from editchain.runs.pacing import TICK_SECONDS, Lane, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from editchain.executors.base import Executor
     from editchain.plans.tasks import Plan, Way
-
-Outcome = Literal["done", "cached", "failed", "rejected", "skipped", "open", "waiting", "stopped"]
+    from editchain.runs.outcomes import Outcome
 
 LOCAL = "local"
 LOCAL_SECONDS, REMOTE_SECONDS = 0.2, 15.0
@@ -32,57 +33,10 @@ FEED_SHARE = 0.95
 BATCH_SECONDS = 0.02
 """How long a batch of quick local tasks may last: long enough to pay for its hand-over, short enough to stop soon."""
 MAX_BATCH = 256
-TICK_SECONDS = 1e-6
-"""What is due sooner is due now: a clock may not be able to wait for less."""
 QUICK_SECONDS = 0.0005
 """Tasks quicker than this are worked by one thread: more would only pass the interpreter's lock to each other."""
 OTHERS_SECONDS = 0.25
 """How often a task that another process works on is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A task's outcome, for whoever watches. `place` says which task it is where `task` has only the step's name."""
-
-    task: str
-    step: str
-    outcome: Outcome
-    message: str = ""
-    seconds: float = 0.0
-    place: tuple[StepPlan, int] | None = None
-
-    @property
-    def address(self) -> str:
-        """The task's address, told when it is asked for: thousands are watched and few are named."""
-        return self.task if self.place is None else self.place[0].task_name(self.place[1])
-
-
-@dataclass(slots=True)
-class Run:
-    """What happened: how many tasks ended how, and what to say of those without a picture."""
-
-    counts: dict[Outcome, int] = field(default_factory=dict)
-    troubles: list[Ended] = field(default_factory=list)
-    stopped_by: str | None = None
-
-    def add(self, ended: Ended) -> None:
-        """Counts an outcome, and keeps what a person has to look at."""
-        self.counts[ended.outcome] = self.counts.get(ended.outcome, 0) + 1
-        if ended.outcome not in ("done", "cached"):
-            self.troubles.append(ended)
-
-
-@dataclass(slots=True)
-class Stop:
-    """Says to start nothing more; `reason` is what the run's outcome then is."""
-
-    is_asked: bool = False
-    reason: str | None = None
-
-    def ask(self, reason: str) -> None:
-        """Asks for a tidy stop."""
-        self.is_asked = True
-        self.reason = self.reason or reason
 
 
 class Results(Protocol):
@@ -105,17 +59,6 @@ class Results(Protocol):
         ...
 
 
-Caller = "Callable[[Work], Awaitable[Made | Failure | Ended]]"
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """What a provider allows: calls at a time, and calls a second (None: no limit)."""
-
-    concurrency: int
-    per_second: float | None = None
-
-
 class Scheduler:
     """Runs the tasks of a plan that are left to do. Only ready tasks are handed out; nothing waits in memory."""
 
@@ -125,8 +68,8 @@ class Scheduler:
         executor: Executor,
         results: Results,
         *,
-        call: Callable[[Work], Awaitable[Made | Failure | Ended]] | None = None,
-        lanes: Mapping[str, Lane] | None = None,
+        call: Callable[[Sequence[Work]], Awaitable[Sequence[Made | Failure | Ended]]] | None = None,
+        paces: Mapping[str, Pace] | None = None,
         watch: Callable[[Ended], None] | None = None,
         stop: Stop | None = None,
         fail_fast: bool = False,
@@ -137,14 +80,13 @@ class Scheduler:
         self._executor = executor
         self._results = results
         self._call = call
-        self._limits = lanes or {}
+        self._paces = dict(paces or {})
         self._watch = watch or (lambda _ended: None)
         self._fail_fast = fail_fast
         self._offsets = [one.offset for one in plan.steps]
         self._priorities = _priorities(plan)
         self._distances = _distances(plan)
         self._in_flight: dict[str, int] = {}
-        self._next_at: dict[str, float] = {}
         self._batch = 1
         self._are_quick = False
         self._leaders: dict[bytes, int] = {}
@@ -155,7 +97,9 @@ class Scheduler:
         self._barriers: dict[int, int] = {}
         self._parked: list[int] = []
         self._wake = anyio.Event()
+        self._trouble: StoreError | None = None
         self._board = self._set_up()
+        self.stop.listen(self.interrupt)
 
     # ------------------------------------------------------------------ setting up
 
@@ -224,19 +168,22 @@ class Scheduler:
         """The other providers that will have nothing to do soon, and are not far ahead of this lane's work."""
         board, found = self._board, []
         own = board.left_in(lane) / self._capacity(lane)
-        for other, limit in self._limits.items():
+        for other, pace in self._paces.items():
             if other in (lane, LOCAL):
                 continue
             at_hand = board.ready(other) + self._in_flight.get(other, 0)
             left = board.left_in(other)
-            if at_hand < min(left, limit.concurrency) and (
-                lane == LOCAL or left / limit.concurrency > FEED_SHARE * own
-            ):
+            if at_hand < min(left, pace.width) and (lane == LOCAL or left / pace.width > FEED_SHARE * own):
                 found.append(other)
         return found
 
     def _capacity(self, lane: str) -> int:
-        return self._executor.workers if lane == LOCAL else self._limits.get(lane, Lane(4)).concurrency
+        return self._executor.workers if lane == LOCAL else self._pace(lane).width
+
+    def _pace(self, lane: str) -> Pace:
+        if lane not in self._paces:
+            self._paces[lane] = Pace(Lane(4))
+        return self._paces[lane]
 
     def _priority(self, task: int) -> float:
         if task >= self._count:
@@ -262,6 +209,8 @@ class Scheduler:
                         await self._wake.wait()
         except BaseExceptionGroup as trouble:
             raise single(trouble) from None
+        if self._trouble is not None:
+            raise self._trouble
         if self.stop.is_asked:
             self.run.stopped_by = self.stop.reason
         return self.run
@@ -301,12 +250,10 @@ class Scheduler:
         if lane == LOCAL:
             workers = 1 if self._are_quick else self._executor.workers
             return workers - self._in_flight.get(lane, 0), None
-        limit = self._limits.get(lane, Lane(4))
-        free = limit.concurrency - self._in_flight.get(lane, 0)
-        if free > 0 and limit.per_second is not None:
-            pause = self._next_at.get(lane, 0.0) - anyio.current_time()
-            if pause > TICK_SECONDS:
-                return 0, pause
+        pace = self._pace(lane)
+        free = pace.width - self._in_flight.get(lane, 0)
+        if free > 0 and (pause := pace.pause(anyio.current_time())):
+            return 0, pause
         return free, None
 
     def _start_local(self, group: anyio.abc.TaskGroup, free: int) -> bool:
@@ -319,16 +266,26 @@ class Scheduler:
         return True
 
     def _start_call(self, group: anyio.abc.TaskGroup, lane: str) -> bool:
-        works, _ = self._admit(self._board.take(lane, 1, self._hungry(lane)))
-        if works:
-            self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
-            limit = self._limits.get(lane)
-            if limit is not None and limit.per_second:
-                self._next_at[lane] = (
-                    max(self._next_at.get(lane, 0.0), anyio.current_time()) + 1 / limit.per_second
-                )
-            group.start_soon(self._send, lane, works[0])
+        """Starts a call for the most urgent task, and for the samples of its coordinate that it may bring."""
+        tasks = self._board.take(lane, 1, self._hungry(lane))
+        works, _ = self._admit(tasks)
+        if not works:
+            return True
+        size = call_size(works[0].plan, works[0].ordinal)
+        for task in self._others_of(works[0]) if size > 1 else ():
+            if len(works) == size:
+                break
+            if self._board.take_this(task):
+                works += self._admit([task])[0]
+        self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
+        self._pace(lane).begin(anyio.current_time())
+        group.start_soon(self._send, lane, works)
         return True
+
+    def _others_of(self, work: Work) -> list[int]:
+        """The tasks that are samples of the same coordinate."""
+        one = work.plan
+        return [one.offset + at for at in coordinate_of(one, work.ordinal) if at != work.ordinal]
 
     # ------------------------------------------------------------------ admitting
 
@@ -436,7 +393,11 @@ class Scheduler:
 
     async def _work(self, works: list[Work]) -> None:
         began = anyio.current_time()
-        outcomes = await self._executor.execute(works)
+        outcomes: Sequence[Made | Failure]
+        try:
+            outcomes = await self._executor.execute(works)
+        except StoreError as error:
+            outcomes = self._in_trouble(error, works)
         seconds = (anyio.current_time() - began) / len(works)
         self._are_quick = seconds < QUICK_SECONDS
         self._batch = max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(seconds, 1e-6))))
@@ -445,12 +406,23 @@ class Scheduler:
         self._in_flight[LOCAL] -= 1
         self._wake.set()
 
-    async def _send(self, lane: str, work: Work) -> None:
+    async def _send(self, lane: str, works: list[Work]) -> None:
         assert self._call is not None  # noqa: S101  (a plan with calls is not run without a caller)
-        outcome = await self._call(work)
-        self._take_back(work, outcome)
+        outcomes: Sequence[Made | Failure | Ended]
+        try:
+            outcomes = await self._call(works)
+        except StoreError as error:
+            outcomes = self._in_trouble(error, works)
+        for work, outcome in zip(works, outcomes, strict=True):
+            self._take_back(work, outcome)
         self._in_flight[lane] -= 1
         self._wake.set()
+
+    def _in_trouble(self, error: StoreError, works: Sequence[Work]) -> list[Failure]:
+        """Trouble with the disk ends the run, tidily: calls may hold what was paid for, and end in their own time."""
+        self._trouble = self._trouble or error
+        self.stop.ask("store")
+        return [Failure("failed", str(error))] * len(works)
 
     def _take_back(self, work: Work, outcome: Made | Failure | Ended) -> None:
         one, ordinal = work.plan, work.ordinal

@@ -1,0 +1,197 @@
+"""A workspace whose models are at vendors that keep a bill, on a virtual clock: what the tests of calls share."""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import trio
+from PIL import Image
+from tests.workbench import NOW, loaded
+from trio.testing import MockClock
+
+from editchain.http import Client, NotSent
+from editchain.journal.committing import Committer
+from editchain.journal.ledger import Ceiling
+from editchain.models import Model, Route
+from editchain.plans.planning import plan
+from editchain.plans.tasks import Plan, Way
+from editchain.providers.base import (
+    Accepted,
+    Blob,
+    Capabilities,
+    Finished,
+    Request,
+    Session,
+    Unknown,
+    Uploaded,
+)
+from editchain.runs.books import Books
+from editchain.runs.calling import Caller
+from editchain.runs.outcomes import Notice, Run, Stop
+from editchain.runs.pacing import Lane, Pace
+from editchain.runs.repeating import Repeater
+from editchain.runs.running import JournalResults, local_executor
+from editchain.runs.scheduling import Scheduler
+from editchain.runs.vendors import Vendors
+from editchain.workspace import Known, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from editchain.pipeline import Step
+
+RECIPE = """
+steps:
+  night: {model: flux-kontext, image: a.png, prompt: Night, seed: 7}
+  small: {operation: resize, image: $night, width: 4}
+"""
+
+
+def picture(number: int = 1) -> bytes:
+    """The bytes of a small picture, a different one for each number."""
+    data = io.BytesIO()
+    Image.new("RGB", (8, 6), (number * 40 % 256, number // 32 % 256, 200)).save(data, "PNG")
+    return data.getvalue()
+
+
+@dataclass
+class Vendor:
+    """A vendor that keeps a bill: what it answers is scripted by beat, what it charges is counted when it accepts."""
+
+    submits: list[Any] = field(default_factory=list)
+    polls: list[Any] = field(default_factory=list)
+    downloads: list[Any] = field(default_factory=list)
+    finds: list[Any] = field(default_factory=list)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    is_local: bool = False
+    bill: list[Request] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+
+    def check_prompt(self, prompt: str) -> Iterable[tuple[int, int, str, str | None]]:
+        return ()
+
+    def authorization(self, credentials: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+    def prepared(self, request: Request, route: Route) -> Request:
+        return request
+
+    async def upload(self, session: Session, blob: Blob) -> Uploaded:
+        self.heard.append("upload")
+        return Uploaded(blob.digest.hex()[:8])
+
+    async def submit(self, session: Session | None, request: Request) -> Any:
+        self.heard.append("submit")
+        answer = self.submits.pop(0) if self.submits else Accepted(f"job-{len(self.bill) + 1}")
+        if isinstance(answer, (Accepted, Finished)) or (
+            isinstance(answer, Exception) and not isinstance(answer, NotSent)
+        ):
+            self.bill.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def poll(self, session: Session, vendor_id: str) -> Any:
+        self.heard.append(f"poll {vendor_id}")
+        return _said(self.polls, Finished(downloads=(vendor_id,)))
+
+    async def download(self, session: Session, address: str) -> bytes:
+        self.heard.append(f"download {address}")
+        return _said(self.downloads, picture(int(address.rpartition("-")[2])))
+
+    async def find(self, session: Session, request: Request, since: float) -> Any:
+        self.heard.append("find")
+        return _said(self.finds, Unknown("cannot tell"))
+
+    async def cancel(self, session: Session, vendor_id: str) -> bool:
+        return False
+
+
+def _said(script: list[Any], otherwise: Any) -> Any:
+    answer = script.pop(0) if script else otherwise
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@dataclass
+class Shop:
+    """A workspace whose every model is at one vendor; each `run` is a process of its own to the journal."""
+
+    folder: Path
+    vendor: Vendor
+    stop: Stop = field(default_factory=Stop)
+    price: bool = True
+    fresh: tuple[str, ...] = ()
+    resends: bool = False
+    others: dict[str, Vendor] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def vendors(self) -> dict[str, Vendor]:
+        """All vendors by name."""
+        return {"scenario": self.vendor, **self.others}
+
+    def choose(self, step: Step, model: Model) -> Way:
+        price = next((one for one in model.prices if one.route == "scenario"), None) if self.price else None
+        by_name = {route.provider: route for route in reversed(model.routes)}
+        first, *others = [Way(model, by_name[name], False, price) for name in self.vendors]
+        return replace(first, others=tuple(others))
+
+    def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
+        pipeline = loaded(self.folder / "p.yaml")
+        digests = workspace.digest_inputs(pipeline)
+        known = Known(workspace.look, digests, lost=workspace.store.lost())
+        fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None
+        return plan(pipeline, known, self.choose, protect=workspace.protect, fresh=fresh), digests
+
+    def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
+        try:
+            return trio.run(
+                lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02)
+            )
+        finally:
+            self.stop = Stop()  # a process of its own has its own
+
+    async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            _ = workspace.journal
+            made, digests = self.plan(workspace)
+            executor = local_executor(workspace, digests, 2)
+            committer = Committer(workspace.journal)
+            results = JournalResults(workspace.journal, committer, "run", lambda: NOW, workspace.store.lost())
+            books = Books(
+                workspace.store, workspace.journal, committer, run="run", now=lambda: NOW, ceilings=ceilings,
+                tell=self.notices.append,
+            )  # fmt: skip
+            repeater = Repeater(self.stop, random.Random(1))
+            paces = {name: Pace(Lane(concurrency)) for name in self.vendors}
+            vendors = Vendors(
+                books, repeater, self.vendors.__getitem__, lambda _name, _provider: Client("http://127.0.0.1:9", {}), paces
+            )  # fmt: skip
+            caller = Caller(
+                books, vendors, repeater, executor.request_of, tell=self.notices.append, resends=self.resends
+            )  # fmt: skip
+            scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, paces=paces)
+            outcome = await scheduler.go()
+            await caller.close()
+            await committer.durable()
+            return outcome
+
+    def counts(self) -> Mapping[str, int]:
+        """What a plan of now says."""
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            return {name: count for name, count in self.plan(workspace)[0].counts.items() if count}
+
+    def calls(self) -> list[tuple[str, str]]:
+        """State and charge of every call in the journal."""
+        with Workspace(self.folder, now=lambda: NOW) as workspace:
+            return sorted((call.state, call.charged) for call in workspace.journal.calls())
+
+
+def outcomes(run: Run) -> dict[str, int]:
+    return {str(name): count for name, count in run.counts.items()}
