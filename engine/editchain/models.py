@@ -127,7 +127,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class OperationDocument:
-    """An operation's document; `behaviour` changes when the pixels that it makes change on purpose."""
+    """An operation's document; `behaviour` changes when the pixels that it makes change on purpose.
+
+    `is_asked`: whether a workspace is asked before it runs.
+    """
 
     name: str
     document: Schema
@@ -136,6 +139,7 @@ class OperationDocument:
     defaults: Mapping[str, object]
     rules: Rules
     behaviour: int
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +232,11 @@ def _model(name: str, document: Schema) -> Model:
 
 
 def _operation(name: str, document: Schema) -> OperationDocument:
+    known = document["x-editchain"]
     return OperationDocument(
-        **_shared(name, document, "operation"), behaviour=document["x-editchain"]["behaviour"]
+        **_shared(name, document, "operation"),
+        behaviour=known["behaviour"],
+        is_asked=known.get("is_asked", False),
     )
 
 

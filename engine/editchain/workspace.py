@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from editchain.journal.entries import KnownFile
     from editchain.journal.journal import Journal
     from editchain.models import Catalogue, Model, OperationDocument
+    from editchain.operations.base import Operation
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Way
     from editchain.providers.base import Provider
@@ -48,12 +49,14 @@ _TABLES = (
     "confirm_above",
     "on_unknown",
     "metadata",
+    "run_command",
 )
 
 
 _KEYS = {
     "store": ("path",),
     "run": ("workers", "stop_grace_seconds"),
+    "run_command": ("programs",),
     "budget": ("max", "currency"),
     "fetch": ("plain_hosts",),
 }
@@ -67,7 +70,8 @@ class Configuration:
     `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
     host where it is another than the vendor's own, `credentials` where its credentials are, where that is said.
     `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
-    a stop waits for replies that bring pictures.
+    a stop waits for replies that bring pictures. `programs` are those that
+    steps may run.
     """
 
     store: str | None = None
@@ -81,6 +85,7 @@ class Configuration:
     credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on_unknown: str = "hold"
     stop_grace_seconds: float = 60.0
+    programs: frozenset[str] = frozenset()
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -119,6 +124,7 @@ def read_configuration(root: Path) -> Configuration:
         credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
         on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
         stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
+        programs=_programs(path, _table(path, data, "run_command").get("programs", [])),
     )
 
 
@@ -151,6 +157,12 @@ def _names(path: Path, name: str, value: Any) -> tuple[str, ...]:
             f'{path}: [routes] {name} is the name of a provider or a list of them, such as ["bfl", "fal"].'
         )
     return names
+
+
+def _programs(path: Path, value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ConfigurationError(f'{path}: [run_command] programs is a list of names, such as ["magick"].')
+    return frozenset(value)
 
 
 def _limits(path: Path, name: str, value: Any) -> dict[str, float]:
@@ -319,8 +331,17 @@ class Workspace:
 
     # ------------------------------------------------------------------ what the planner asks
 
-    def choose(self, step: Step, model: Model) -> Way:
-        """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here."""
+    def choose(self, step: Step, model: Model | OperationDocument) -> Way:
+        """The way to a model: the step's providers, else the workspace's, else the document's order, first that works here.
+
+        For an operation that a workspace has to allow, whether it does.
+        """
+        from editchain.models import OperationDocument
+
+        if isinstance(model, OperationDocument):
+            from editchain.plans.tasks import Way
+
+            return Way(model, None, True, None, self._forbidden(step))
         return self.router.choose(step, model)
 
     @cached_property
@@ -329,6 +350,30 @@ class Workspace:
         from editchain.routing import Router
 
         return Router(self.configuration.routes, self.catalogue, self.today, self.is_usable)
+
+    def _forbidden(self, step: Step) -> str | None:
+        """Why the program of a step may not run here, or None where it may."""
+        from editchain.operations.run_command import forbidden
+        from editchain.pipeline import Listing
+
+        command = step.fields.get("command")
+        words = command.items if isinstance(command, Listing) else command
+        program = words[0] if isinstance(words, (list, tuple)) and words else None
+        if not isinstance(program, str):
+            return (
+                f"{step.name}: the program of a command is written out, so that the workspace can allow it."
+            )
+        return None if program in self.configuration.programs else f"{step.name}: {forbidden(program)}"
+
+    def operation(self, name: str) -> Operation:
+        """The operation of a name, with what the workspace allows it."""
+        from editchain import operations
+
+        if name == "run_command":
+            from editchain.executors.programs import Programs
+
+            return Programs(self.configuration.programs, self._environment)
+        return operations.load(name)
 
     @cached_property
     def credentials(self) -> Credentials:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from editchain.errors import OperationError
+from editchain.imaging.blends import BLENDS
 from editchain.imaging.compose import (
-    BLENDS,
     kept_where_white,
     laid_over,
     mask_of,

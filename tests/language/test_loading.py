@@ -163,7 +163,7 @@ def test_an_operation_says_that_its_extra_is_not_installed(
 ) -> None:
     recipe = written(tmp_path, "  clear: {operation: dehaze, image: a.png}\n")
     assert check(recipe, SURROUNDINGS).problems == ()
-    monkeypatch.setattr("editchain.language.ruling.is_installed", lambda: False)
+    monkeypatch.setattr("editchain.language.ruling.is_installed", lambda _: False)
     found = check(recipe, SURROUNDINGS).problems
     assert [(one.line, one.code) for one in found] == [(3, "missing-extra")]
     assert "pip install" in found[0].sentence

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from tests.operations.test_operations import asset, half_mask, horizon, made, photo, plain
+from tests.operations.examples import asset, half_mask, horizon, made, photo, plain
 
 from editchain.errors import OperationError
 from editchain.imaging import extra

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
-from tests.operations.test_operations import asset, half_mask, made, photo, plain
+from tests.operations.examples import asset, half_mask, made, photo, plain
 
 from editchain.errors import OperationError
 from editchain.imaging.lut import neutral
@@ -56,13 +56,13 @@ def test_points_that_do_not_rise_are_refused() -> None:
 
 @pytest.mark.parametrize("level", [4, 6])
 def test_a_neutral_table_changes_next_to_nothing(level: int) -> None:
-    result = made("lut", image=photo(), table=neutral(level))
+    result = made("lut", image=photo(), table=neutral(level * level))
     assert max(high for _, high in ImageChops.difference(result, photo()).getextrema()) <= 1  # type: ignore[misc]
 
 
 def test_a_table_that_was_graded_grades_the_picture_alike() -> None:
     grade = {"warmth": 0.5, "contrast": 0.3}
-    table = made("adjust", image=neutral(8), **grade)
+    table = made("adjust", image=neutral(64), **grade)
     by_table, directly = made("lut", image=photo(), table=table), made("adjust", image=photo(), **grade)
     assert ImageStat.Stat(ImageChops.difference(by_table, directly)).mean == pytest.approx([0, 0, 0], abs=1.0)
     assert made("lut", image=photo(), table=table, amount=0).tobytes() == photo().tobytes()

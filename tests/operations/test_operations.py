@@ -2,124 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import random
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
+from tests.operations.examples import MINIMAL, RUNNABLE, made, photo, picture, plain, stored
 
 from editchain.errors import OperationError
-from editchain.imaging import extra
-from editchain.imaging.codec import decode, encode
-from editchain.imaging.lut import neutral
-from editchain.operations import OPERATIONS, load
-from editchain.operations.base import Picture
-
-SCHEMAS = Path(__file__).parents[2] / "schemas" / "operations"
-ASSETS = Path(__file__).parents[2] / "pipelines" / "assets"
-NEEDS_EXTRA = pytest.mark.skipif(not extra.is_installed(), reason="needs the extra darkroom")
+from editchain.operations import OPERATIONS
 
 
-@cache
-def defaults(name: str) -> dict[str, Any]:
-    properties = json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))["properties"]
-    return {key: field.get("default") for key, field in properties.items()}
-
-
-def picture(name: str, **fields: Any) -> Picture:
-    """The operation with its defaults filled in, as the engine calls it."""
-    assert fields.keys() <= defaults(name).keys()
-    return load(name).apply(**{**defaults(name), **fields})
-
-
-def made(name: str, **fields: Any) -> Image.Image:
-    return picture(name, **fields).image
-
-
-def photo(mode: str = "RGB", size: tuple[int, int] = (96, 64), seed: int = 1) -> Image.Image:
-    grid = Image.frombytes("RGBA", (8, 6), random.Random(seed).randbytes(8 * 6 * 4))
-    return grid.resize(size, Image.Resampling.BICUBIC).convert(mode)
-
-
-def plain(colour: Any = "red", size: tuple[int, int] = (96, 64), mode: str = "RGB") -> Image.Image:
-    return Image.new(mode, size, colour)
-
-
-def asset(name: str, box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    """A sample photo, or a part of it."""
-    image = decode((ASSETS / name).read_bytes())
-    return image.crop(box) if box else image
-
-
-def horizon(degrees: float, size: tuple[int, int] = (240, 160)) -> Image.Image:
-    """Dark land under a bright sky, turned clockwise."""
-    wide = Image.new("RGB", (size[0] * 2, size[1] * 2), (180, 200, 230))
-    wide.paste((70, 60, 40), (0, size[1] + 20, size[0] * 2, size[1] * 2))
-    turned = wide.rotate(-degrees, Image.Resampling.BICUBIC)
-    left, top = size[0] // 2, size[1] // 2
-    return turned.crop((left, top, left + size[0], top + size[1]))
-
-
-def half_mask(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Black on the left, where an edit works; white on the right."""
-    mask = Image.new("L", size)
-    mask.paste(255, (size[0] // 2, 0, *size))
-    return mask
-
-
-MINIMAL: dict[str, dict[str, Any]] = {
-    "adjust": {"image": photo(), "brightness": 0.2},
-    "background": {"image": photo(), "mask": half_mask()},
-    "blur": {"image": photo()},
-    "border": {"image": photo()},
-    "compare": {"image": photo(), "edited": photo(seed=2)},
-    "composite": {"image": photo(), "overlay": photo("RGBA", (20, 10))},
-    "contact_sheet": {"images": [photo(), photo(seed=2), photo(size=(30, 60))]},
-    "convert": {"image": photo(), "mode": "grey"},
-    "crop": {"image": photo(), "aspect_ratio": "1:1"},
-    "curves": {"image": photo(), "master": [[0, 0], [0.4, 0.6], [1, 1]]},
-    "dehaze": {"image": photo()},
-    "denoise": {"image": photo()},
-    "faces": {"image": asset("astronaut.jpg", (140, 0, 320, 200))},
-    "flip": {"image": photo()},
-    "grain": {"image": photo()},
-    "inpaint": {"image": photo(), "box": [0.4, 0.4, 0.1, 0.1]},
-    "lut": {"image": photo(), "table": neutral(4)},
-    "mask": {"image": photo(), "by": "luminance"},
-    "match_colours": {"image": photo(), "reference": photo(seed=2)},
-    "merge": {"image": photo(), "alpha": photo("L", seed=2)},
-    "pad": {"image": photo(), "aspect_ratio": "1:1"},
-    "perspective": {"image": photo(), "corners": [[10, 5], [80, 8], [90, 60], [4, 50]]},
-    "protect": {"image": photo(), "edited": photo(seed=2), "box": [0.2, 0.2, 0.5, 0.5]},
-    "recolour": {"image": photo(), "colour": "grey", "into": "red", "tolerance": 1},
-    "resize": {"image": photo(), "width": 48},
-    "rotate": {"image": photo(), "degrees": 12},
-    "sharpen": {"image": photo()},
-    "sky": {"image": photo(), "replacement": photo(seed=2), "mask": half_mask()},
-    "split": {"image": photo(), "channel": "green"},
-    "straighten": {"image": horizon(2)},
-    "text": {"image": photo(), "text": "Hi"},
-    "trim": {"image": photo()},
-    "upscale": {"image": photo()},
-    "vignette": {"image": photo()},
-    "watermark": {"image": photo(), "text": "Draft"},
-}
-
-
-def needs_extra(name: str) -> bool:
-    return (
-        "needs" in json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))["x-editchain"] and name != "mask"
-    )
-
-
-RUNNABLE = [
-    pytest.param(name, marks=NEEDS_EXTRA) if needs_extra(name) else name for name in sorted(OPERATIONS)
-]
+def test_there_is_an_example_of_every_operation() -> None:
+    assert set(MINIMAL) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
@@ -127,24 +23,9 @@ def test_the_same_fields_give_the_same_bytes_and_leave_the_inputs_alone(name: st
     fields = MINIMAL[name]
     given_images = [value for value in fields.values() if isinstance(value, Image.Image)]
     before = [image.tobytes() for image in given_images]
-    first, second = (encode(made(name, **fields), "png") for _ in range(2))
+    first, second = (stored(name, **fields) for _ in range(2))
     assert first == second
     assert [image.tobytes() for image in given_images] == before
-
-
-@pytest.mark.parametrize("name", RUNNABLE)
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-def test_every_operation_takes_every_mode_and_its_result_can_be_stored(name: str, mode: str) -> None:
-    fields = {
-        key: value.convert(mode)
-        if isinstance(value, Image.Image)
-        else [image.convert(mode) for image in value]
-        if key == "images"
-        else value
-        for key, value in MINIMAL[name].items()
-    }
-    result = picture(name, **fields)
-    assert decode(encode(result.image, result.format)).size == result.image.size
 
 
 # ---- resize
@@ -491,11 +372,26 @@ def test_compare_split_shows_both() -> None:
     assert result.getpixel((40, 5)) == (0, 0, 255)
 
 
-def test_compare_shows_only_what_changed() -> None:
-    after = photo()
+def test_a_map_of_differences_is_dim_and_grey_but_where_something_changed() -> None:
+    before, after = plain("grey"), plain("grey")
     after.paste("white", (10, 10, 20, 20))
-    assert made("compare", image=photo(), edited=photo(), layout="difference").getbbox() is None
-    assert made("compare", image=photo(), edited=after, layout="difference").getbbox() == (10, 10, 20, 20)
+    after.paste((148, 128, 128), (40, 10, 50, 20))
+    same = made("compare", image=before, edited=before, layout="difference")
+    assert same.getextrema() == ((51, 51),) * 3
+    shown = made("compare", image=before, edited=after, layout="difference")
+    assert ImageChops.difference(shown, same).getbbox() == (10, 10, 50, 20)
+    much, little = shown.getpixel((15, 15)), shown.getpixel((45, 15))
+    assert isinstance(much, tuple)
+    assert isinstance(little, tuple)
+    assert sum(much) > sum(little) > 3 * 51
+
+
+def test_in_a_strip_the_line_moves_from_right_to_left() -> None:
+    strip = made("compare", image=plain("red"), edited=plain("blue"), layout="strip", steps=3, gap=4)
+    assert strip.size == (96 * 3 + 8, 64)
+    found = [strip.getpixel((left, 30)) for left in (2, 90, 102, 194, 202, 290)]
+    red, blue = (255, 0, 0), (0, 0, 255)
+    assert found == [red, red, red, blue, blue, blue]
 
 
 def test_compare_writes_its_labels() -> None:

@@ -7,6 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.operations.examples import MINIMAL
+from tests.operations.test_kinds import kinds_of_result
+
+from editchain.imaging import extra
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
 MARK = "<!-- operations: this part follows schemas/operations/ -->\n"
@@ -36,9 +42,17 @@ def section(name: str, document: dict[str, Any]) -> str:
         + "step: {"
         + ", ".join(f"{key}: {plain(value)}" for key, value in example.items())
         + "}\n```",
-        "\n".join(["| field | takes | default | |", "|---|---|---|---|", *rows]),
+        kinds(name) + "\n".join(["| field | takes | default | |", "|---|---|---|---|", *rows]),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def kinds(name: str) -> str:
+    """What becomes of grey and clear pictures, tried."""
+    if not any(key in MINIMAL[name] for key in ("image", "images")):
+        return ""
+    said = ", ".join(kinds_of_result(name))
+    return f"{said[0].upper()}{said[1:]}.\n\n"
 
 
 def plain(value: Any) -> str:
@@ -50,10 +64,12 @@ def expected() -> str:
     return "\n" + "\n".join(section(path.stem, json.loads(path.read_text("utf-8"))) for path in documents)
 
 
+@pytest.mark.skipif(not (extra.is_installed() and extra.is_installed("text")), reason="needs the extras")
 def test_the_page_lists_every_field_of_every_operation() -> None:
     assert PAGE.read_text("utf-8").partition(MARK)[2] == expected()
 
 
 if __name__ == "__main__":
+    # with the root of the checkout on the path: python -m tests.operations.test_operations_docs
     PAGE.write_text(PAGE.read_text("utf-8").partition(MARK)[0] + MARK + expected(), "utf-8")
     sys.stdout.write(f"{PAGE} written\n")

@@ -1,17 +1,22 @@
-"""Bytes to pictures and back: bounded, upright, in sRGB, without metadata, the same bytes each time."""
+"""Bytes to pictures and back: bounded, upright, in sRGB, the same bytes each time."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageCms, ImageOps, features
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
 
 from editchain.errors import ImageError
-from editchain.imaging.limits import MAX_FRAMES, length_problem, size_problem
+from editchain.imaging.limits import MAX_FRAMES, MAX_PIXELS, length_problem, size_problem
+from editchain.imaging.lut import read_cube, write_cube
 from editchain.imaging.probe import Probe, check, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 JPEG_QUALITY = 92
 WEBP_QUALITY = 90
@@ -20,15 +25,34 @@ AVIF_QUALITY = 80
 _DECODERS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "gif": "GIF"}
 _PILLOW = re.compile(r"PIL\.")
 _TO_8_BIT = [round(value / 257) for value in range(65536)]
+_XMP_TAG = 700
+_METADATA = "_editchain_metadata"
+"""An attribute, as Pillow hands `info` on to whatever is made of a picture."""
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
-def decode(data: bytes) -> Image.Image:
-    """The picture in these bytes: 8 bit sRGB, mode L, RGB or RGBA, upright, the first frame, no metadata.
+@dataclass(frozen=True)
+class Attached:
+    """What a file says beside its pixels: a colour profile, EXIF and XMP as they stand in a file, texts by keyword."""
 
+    profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Attached()
+
+
+def decode(data: bytes) -> Image.Image:
+    """The picture in these bytes: 8 bit sRGB, mode L, RGB or RGBA, upright, the first frame.
+
+    `metadata_of` tells its EXIF and XMP, for who carries them over by name; nothing that is written has them by itself.
     Raises ImageError for what is no image, is beyond the limits, is damaged, or makes the decoder warn.
     """
     found = _found(data)
+    if found.format == "cube":
+        return read_cube(data)
     if found.format == "avif":
         _need_avif()
     _warnings_are_errors()
@@ -45,6 +69,17 @@ def decode(data: bytes) -> Image.Image:
         ) from error
 
 
+def metadata_of(image: Image.Image) -> Attached:
+    """EXIF and XMP of a picture that was just decoded; nothing of one that an edit made, or did not touch."""
+    found = getattr(image, _METADATA, NOTHING)
+    return found if isinstance(found, Attached) else NOTHING
+
+
+def without_metadata(image: Image.Image) -> Image.Image:
+    """The picture itself, or a copy where it knows its metadata."""
+    return image.copy() if metadata_of(image) is not NOTHING else image
+
+
 def encode(
     image: Image.Image,
     format: str,  # noqa: A002 - the word for it everywhere else
@@ -52,15 +87,65 @@ def encode(
     quality: int | None = None,
     lossless: bool = False,
     compact: bool = False,
+    attached: Attached = NOTHING,
 ) -> bytes:
-    """The picture as a file: png, jpeg, webp, avif, tiff or gif, without metadata or time stamps.
+    """The picture as a file: png, jpeg, webp, avif, tiff, gif or, of a look-up table, cube; without time stamps.
 
-    `quality` is 1 to 100 and counts for jpeg, webp and avif; `compact` spends time on smaller PNGs.
-    Raises ImageError for another format, or one that this build of Pillow or this picture's size rules out.
+    `quality` is 1 to 100 and counts for jpeg, webp and avif; `compact` spends time on smaller PNGs. Only what is
+    `attached` goes with it. Raises ImageError for another format, or one that this build of Pillow or this picture's
+    size rules out.
     """
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"A quality of {quality} is not between 1 and 100.")
+    if format == "cube":
+        return write_cube(image)
     image, options = _prepared(image, format, quality, lossless, compact)
+    return _saved(image, format, options | _options_of(attached, format))
+
+
+def check_animation(count: int, size: tuple[int, int]) -> None:
+    """Raises ImageError for more frames or pixels than an animation may have."""
+    if count > MAX_FRAMES:
+        raise ImageError(f"An animation of {count} frames is longer than {MAX_FRAMES}.")
+    if count * size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(
+            f"An animation of {count} frames of {size[0]}×{size[1]} is more than "
+            f"{MAX_PIXELS // 1048576} megapixels; make it smaller or shorter."
+        )
+
+
+def encode_frames(
+    frames: Sequence[Image.Image],
+    format: str,  # noqa: A002
+    *,
+    milliseconds: int,
+    loops: int,
+    quality: int | None = None,
+) -> bytes:
+    """Pictures of one size as an animation: png (APNG), webp or gif. `loops` 0 goes on for ever.
+
+    Raises ImageError for more frames or pixels than an animation may have.
+    """
+    check_animation(len(frames), frames[0].size)
+    mode = "RGBA" if any(frame.mode == "RGBA" for frame in frames) else "RGB"
+    if format == "gif":
+        mode, quality = "RGB", None
+        frames = [flatten(frame) for frame in frames]
+    plain = [_without_info(frame.convert(mode)) for frame in frames]
+    first, options = _prepared(plain[0], format, quality, False, False)
+    options |= {"save_all": True, "append_images": plain[1:], "duration": milliseconds}
+    if format != "gif" or loops != 1:  # a GIF that does not say is shown once
+        options["loop"] = loops
+    return _saved(first, format, options)
+
+
+def _without_info(image: Image.Image) -> Image.Image:
+    made = image.copy() if image.info else image
+    made.info = {}
+    return made
+
+
+def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:  # noqa: A002
     buffer = io.BytesIO()
     try:
         image.save(buffer, format, **options)
@@ -70,6 +155,31 @@ def encode(
             f"{width}×{height} cannot be written as {format.upper()}: {_first_line(error)}."
         ) from error
     return buffer.getvalue()
+
+
+def _options_of(attached: Attached, format: str) -> dict[str, Any]:  # noqa: A002
+    """How Pillow is told what goes with a picture; a format leaves out what it has no place for."""
+    options: dict[str, Any] = {}
+    if attached.profile is not None and format != "gif":
+        options["icc_profile"] = attached.profile
+    if attached.exif is not None and format != "gif":
+        options["exif"] = attached.exif
+    if format == "png" and (attached.texts or attached.xmp is not None):
+        options["pnginfo"] = _png_texts(attached)
+    elif attached.xmp is not None and format in ("jpeg", "webp", "avif"):
+        options["xmp"] = attached.xmp
+    elif attached.xmp is not None and format == "tiff":
+        options["tiffinfo"] = {_XMP_TAG: attached.xmp}
+    return options
+
+
+def _png_texts(attached: Attached) -> PngImagePlugin.PngInfo:
+    texts = PngImagePlugin.PngInfo()
+    for keyword, text in attached.texts.items():
+        texts.add_itxt(keyword, text)
+    if attached.xmp is not None:
+        texts.add_itxt("XML:com.adobe.xmp", attached.xmp.decode("utf-8", "replace"))
+    return texts
 
 
 def has_transparency(image: Image.Image) -> bool:
@@ -121,8 +231,11 @@ def _decoded(image: Image.Image, found: Probe) -> Image.Image:
     image.load()
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
+    kept = {name: value for name in ("exif", "xmp") if isinstance(value := upright.info.get(name), bytes)}
     plain = _in_srgb(_eight_bit(upright), profile)
     plain.info = {}
+    if kept:
+        setattr(plain, _METADATA, Attached(exif=kept.get("exif"), xmp=kept.get("xmp")))
     return plain
 
 
@@ -192,8 +305,7 @@ def _prepared(
     compact: bool,
 ) -> tuple[Image.Image, dict[str, Any]]:
     """The picture in a mode that the format has, without metadata, and the options to save it with."""
-    image = image.copy() if image.info else image
-    image.info = {}
+    image = _without_info(image)
     if lossless and format in ("jpeg", "avif"):
         raise ImageError(f"{format.upper()} is never lossless here; png, webp and tiff can be.")
     match format:
@@ -215,7 +327,9 @@ def _prepared(
         case "gif":
             return image, {}
         case _:
-            raise ImageError(f"No format {format!r} can be written; png, jpeg, webp, avif, tiff and gif can.")
+            raise ImageError(
+                f"No format {format!r} can be written; png, jpeg, webp, avif, tiff, gif and cube can."
+            )
 
 
 def _need_avif() -> None:

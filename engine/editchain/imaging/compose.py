@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from PIL import Image, ImageChops
 
 from editchain.errors import OperationError
+from editchain.imaging.blends import blended
+from editchain.imaging.blur import blur
 from editchain.imaging.colours import Colour, colour
-from editchain.imaging.geometry import pixel_box, scaled
-
-BLENDS: dict[str, Callable[[Image.Image, Image.Image], Image.Image]] = {
-    "normal": lambda _, over: over,
-    "multiply": ImageChops.multiply,
-    "screen": ImageChops.screen,
-    "overlay": ImageChops.overlay,
-    "soft_light": ImageChops.soft_light,
-    "hard_light": ImageChops.hard_light,
-    "darken": ImageChops.darker,
-    "lighten": ImageChops.lighter,
-    "difference": ImageChops.difference,
-    "add": ImageChops.add,
-    "subtract": ImageChops.subtract,
-}
-"""What each blend makes of the picture below and the one above, both RGB."""
+from editchain.imaging.geometry import Box, pixel_box, scaled
 
 
 def parse_colour(text: str) -> Colour:
@@ -58,15 +46,40 @@ def laid_over(
     mask: Image.Image | None = None,
 ) -> Image.Image:
     """The overlay, by its alpha, its top left at the corner; where the mask is white the picture stays."""
-    layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
-    layer.paste(overlay.convert("RGBA"), corner)
+    box = _meeting(image.size, overlay.size, corner)
+    if box is None:
+        return image
+    below = image.crop(box)
+    layer = overlay.crop(_moved(box, corner)).convert("RGBA")
     if mask is not None:
-        shown = ImageChops.invert(mask_of(mask, image.size))
+        shown = ImageChops.invert(mask_of(mask, image.size)).crop(box)
         layer.putalpha(ImageChops.multiply(layer.getchannel("A"), shown))
     if blend != "normal":
-        layer = _blended(image, layer, blend)
-    made = Image.alpha_composite(image.convert("RGBA"), layer)
-    return made if image.mode == "RGBA" else made.convert("RGB")
+        layer = _blended(below, layer, blend)
+    made = image.copy() if image.mode != "L" else image.convert("RGB")
+    made.paste(Image.alpha_composite(below.convert("RGBA"), layer).convert(made.mode), box[:2])
+    return made
+
+
+def shadow_of(shape: Image.Image, softness: float, strength: float) -> tuple[Image.Image, int]:
+    """A soft black shadow of a picture's alpha, `softness` in pixels, and by how much it is larger on each side."""
+    reach = math.ceil(2.5 * softness)
+    dark = Image.new("L", (shape.width + 2 * reach, shape.height + 2 * reach))
+    dark.paste(shape.convert("RGBA").getchannel("A"), (reach, reach))
+    made = Image.new("RGBA", dark.size)
+    made.putalpha(blur(dark, softness).point([round(value * strength) for value in range(256)]))
+    return made, reach
+
+
+def _meeting(size: tuple[int, int], other: tuple[int, int], corner: tuple[int, int]) -> Box | None:
+    """Where a picture laid at a corner covers one of a size; None where it does not."""
+    left, top = max(0, corner[0]), max(0, corner[1])
+    right, bottom = min(size[0], corner[0] + other[0]), min(size[1], corner[1] + other[1])
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _moved(box: Box, corner: tuple[int, int]) -> Box:
+    return box[0] - corner[0], box[1] - corner[1], box[2] - corner[0], box[3] - corner[1]
 
 
 def mask_of(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -81,7 +94,7 @@ def mask_of(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _blended(image: Image.Image, layer: Image.Image, blend: str) -> Image.Image:
     """The layer's colours, blended with what lies below as far as that is opaque (W3C Compositing, 5.1)."""
     below, above = image.convert("RGB"), layer.convert("RGB")
-    made = BLENDS[blend](below, above)
+    made = blended(below, above, blend)
     if image.mode == "RGBA":
         made = Image.composite(made, above, image.getchannel("A"))
     made.putalpha(layer.getchannel("A"))

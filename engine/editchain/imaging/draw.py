@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,16 +11,18 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
 from editchain.errors import OperationError
 from editchain.imaging.colours import Colour
+from editchain.imaging.extra import need
 from editchain.imaging.geometry import place
-from editchain.imaging.letters import missing, missing_message
+from editchain.imaging.letters import lacking, missing, missing_message, right_to_left
 
 _FONTS = Path(__file__).parent / "fonts"
+_FAMILIES = {"sans": "DejaVuSans", "serif": "DejaVuSerif", "mono": "DejaVuSansMono"}
 _SMALLEST = 6
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """How text is set. `height` is that of a line's letters in pixels, `width` what a line may have of them.
+    """How text is set. `family` is sans, serif or mono; `height` is that of a line's letters in pixels, `width` what a line may have of them.
 
     `width` None: all between the margins. `align` None: by the anchor's side. `margin` None: a 25th.
     """
@@ -32,17 +34,18 @@ class Lettering:
     width: int | None = None
     align: str | None = None
     bold: bool = False
+    family: str = "sans"
     margin: int | None = None
     background: Colour | None = None
     shadow: bool = True
 
 
 @lru_cache(maxsize=32)
-def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The sans serif at a size in pixels; raises OperationError without FreeType."""
+def font(size: int, *, bold: bool = False, family: str = "sans") -> ImageFont.FreeTypeFont:
+    """A font at a size in pixels; raises OperationError without FreeType."""
     if not features.check("freetype2"):
         raise OperationError("This build of Pillow cannot draw text: it lacks FreeType.")
-    path = _FONTS / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+    path = _FONTS / f"{_FAMILIES[family]}{'-Bold' if bold else ''}.ttf"
     # the other engine is not in every build, and places letters a little differently
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
@@ -57,11 +60,25 @@ def check_text(text: str) -> str:
     return text
 
 
-def text_size(text: str, size: int, *, bold: bool = False) -> tuple[int, int]:
+def as_seen(line: str) -> str:
+    """One line in the order and the shapes in which its letters stand, for those that run from right to left.
+
+    Raises ConfigurationError without the extra that knows.
+    """
+    if right_to_left().isdisjoint(line):
+        return line
+    need("text from right to left", "text")
+    from arabic_reshaper import reshape
+    from bidi import get_display
+
+    return str(get_display(reshape(line)))
+
+
+def text_size(text: str, size: int, *, bold: bool = False, family: str = "sans") -> tuple[int, int]:
     """Width and height in pixels of one line of text, with room for every letter above and below."""
-    face = font(size, bold=bold)
+    face = font(size, bold=bold, family=family)
     ascent, descent = face.getmetrics()
-    return round(face.getlength(text)), ascent + descent
+    return round(face.getlength(as_seen(text))), ascent + descent
 
 
 def shortened(text: str, size: int, width: int) -> str:
@@ -76,7 +93,7 @@ def shortened(text: str, size: int, width: int) -> str:
 def write(image: Image.Image, text: str, corner: tuple[int, int], size: int, colour: Colour) -> None:
     """Draws one line into the picture itself, its top left at the corner."""
     draw = ImageDraw.Draw(image)
-    draw.text(corner, text, font=font(size), fill=colour if image.mode == "RGBA" else colour[:3])
+    draw.text(corner, as_seen(text), font=font(size), fill=colour if image.mode == "RGBA" else colour[:3])
 
 
 def readable_on(colour: Colour) -> Colour:
@@ -97,7 +114,9 @@ def written(image: Image.Image, text: str, style: Lettering) -> Image.Image:
     margin = max(2, round(min(image.size) * 0.04)) if style.margin is None else style.margin
     room = max(8, image.width - 2 * margin), max(8, image.height - 2 * margin)
     room = min(room[0], style.width or room[0]), room[1]
-    size, lines = _set(text, style.height, room, style.bold)
+    if not lacking(style.family).isdisjoint(text):
+        style = replace(style, family="sans")
+    size, lines = _set(text, style.height, room, style)
     spread = max(1, round(size / 14))
     around = 3 * spread  # for the shadow, or the box
     letters = _letters(lines, size, around, style)
@@ -115,24 +134,28 @@ def written(image: Image.Image, text: str, style: Lettering) -> Image.Image:
     return _stamped(image, letters, style.colour[:3], corner, strength)
 
 
-def _set(text: str, size: int, room: tuple[int, int], bold: bool) -> tuple[int, list[str]]:
+def _set(text: str, size: int, room: tuple[int, int], style: Lettering) -> tuple[int, list[str]]:
     """The largest size up to the one asked for at which the text fits, and its lines."""
     while True:
-        lines = [part for line in text.split("\n") for part in _broken(line, size, room[0], bold)]
-        step = text_size("", size, bold=bold)[1]
-        widest = max(text_size(line, size, bold=bold)[0] for line in lines)
+        lines = [part for line in text.split("\n") for part in _broken(line, size, room[0], style)]
+        step = _extent("", size, style)[1]
+        widest = max(_extent(line, size, style)[0] for line in lines)
         too_much = max(widest / room[0], step * len(lines) / room[1])
         if too_much <= 1 or size <= _SMALLEST:
             return size, lines
         size = max(_SMALLEST, min(size - 1, round(size / too_much**0.5)))
 
 
-def _broken(line: str, size: int, width: int, bold: bool) -> list[str]:
+def _extent(line: str, size: int, style: Lettering) -> tuple[int, int]:
+    return text_size(line, size, bold=style.bold, family=style.family)
+
+
+def _broken(line: str, size: int, width: int, style: Lettering) -> list[str]:
     """The line in pieces that fit the width, as far as words allow."""
     pieces = [""]
     for word in line.split(" "):
         longer = f"{pieces[-1]} {word}" if pieces[-1] else word
-        if not pieces[-1] or text_size(longer, size, bold=bold)[0] <= width:
+        if not pieces[-1] or _extent(longer, size, style)[0] <= width:
             pieces[-1] = longer
         else:
             pieces.append(word)
@@ -141,8 +164,8 @@ def _broken(line: str, size: int, width: int, bold: bool) -> list[str]:
 
 def _letters(lines: list[str], size: int, around: int, style: Lettering) -> Image.Image:
     """White letters on black with room around them."""
-    widths = [text_size(line, size, bold=style.bold)[0] for line in lines]
-    step = text_size("", size)[1]
+    widths = [_extent(line, size, style)[0] for line in lines]
+    step = _extent("", size, style)[1]
     layer = Image.new("L", (max(widths) + 2 * around, step * len(lines) + 2 * around))
     draw = ImageDraw.Draw(layer)
     align = style.align or next((side for side in ("left", "right") if side in style.anchor), "centre")
@@ -150,7 +173,8 @@ def _letters(lines: list[str], size: int, around: int, style: Lettering) -> Imag
         slack = max(widths) - width
         left = {"left": 0, "right": slack}.get(align, slack // 2)
         at = around + left, around + row * step
-        draw.text(at, line, font=font(size, bold=style.bold), fill=255)
+        face = font(size, bold=style.bold, family=style.family)
+        draw.text(at, as_seen(line), font=face, fill=255)
     return layer
 
 

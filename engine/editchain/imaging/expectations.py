@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops, ImageStat
 
+from editchain.imaging.measures import measured, written
 from editchain.imaging.probe import HEAD_BYTES, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_COMPARED_SIDE = 256
+_MEASURES = {
+    "similar": ("similarity", "its similarity to the original is"),
+    "sharpness": ("sharpness", "its sharpness is"),
+    "clipping": ("clipping", "the part of it that is all black or white is"),
+    "delta_e": ("delta_e", "its colours differ from the original's by"),
+    "ssim": ("ssim", "its structural similarity to the original is"),
+    "hash_distance": ("hash_distance", "the bits in which its hash differs from the original's are"),
+    "drift": ("drift", "its colours outside the mask differ from the original's by"),
+    "faces": ("faces", "the faces in it are"),
+}
+"""The measure behind an expectation, and how it is said."""
+
 _LIMITS = (
     ("width", "min_width", "max_width"),
     ("height", "min_height", "max_height"),
@@ -30,7 +42,7 @@ def failures(
         *_size(expect, image),
         *_format(expect, data),
         *_blank(expect, image),
-        *_similar(expect, image, original),
+        *_measures(expect, image, original, mask),
         *_outside(expect, image, original, mask),
     ]
 
@@ -63,22 +75,19 @@ def _blank(expect: Mapping[str, Any], image: Image.Image) -> Iterator[str]:
         yield "it is blank: one colour all over"
 
 
-def similarity(one: Image.Image, other: Image.Image) -> float:
-    """How alike two pictures are, from 0 to 1: one less the mean difference of their colours at a small size."""
-    size = (_COMPARED_SIDE, _COMPARED_SIDE)
-    small = [image.convert("RGB").resize(size, Image.Resampling.BOX) for image in (one, other)]
-    return 1 - sum(ImageStat.Stat(ImageChops.difference(*small)).mean) / (3 * 255)
+def _measures(
+    expect: Mapping[str, Any], image: Image.Image, original: Image.Image | None, mask: Image.Image | None
+) -> Iterator[str]:
+    for key, (name, words) in _MEASURES.items():
+        if key in expect:
+            yield from _within(expect[key], name, words, measured(name, image, original, mask))
 
 
-def _similar(expect: Mapping[str, Any], image: Image.Image, original: Image.Image | None) -> Iterator[str]:
-    wanted = expect.get("similar")
-    if wanted is None or original is None:
-        return
-    found = similarity(image, original)
-    if "min" in wanted and found < wanted["min"]:
-        yield f"its similarity to the original is {found:.3f}, less than {wanted['min']}"
-    if "max" in wanted and found > wanted["max"]:
-        yield f"its similarity to the original is {found:.3f}, more than {wanted['max']}"
+def _within(limits: Mapping[str, float], name: str, words: str, found: float) -> Iterator[str]:
+    if "min" in limits and found < limits["min"]:
+        yield f"{words} {written(name, found)}, less than {limits['min']}"
+    if "max" in limits and found > limits["max"]:
+        yield f"{words} {written(name, found)}, more than {limits['max']}"
 
 
 def _outside(

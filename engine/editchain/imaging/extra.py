@@ -1,4 +1,4 @@
-"""The optional extra `editchain[darkroom]`, numpy and OpenCV: whether it is there, without importing it."""
+"""The optional extras, and whether they are there, without importing them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from importlib.util import find_spec
 
 from editchain.errors import ConfigurationError
 
-INSTALL = "pip install 'editchain[darkroom]'"
+MODULES = {"darkroom": ("numpy", "cv2"), "text": ("bidi", "arabic_reshaper")}
+"""What each extra of operations and of the embedded model brings."""
+
+_NAMES = {"darkroom": "numpy and OpenCV", "text": "python-bidi and arabic-reshaper"}
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra."""
+    return f"pip install 'editchain[{extra}]'"
+
+
+INSTALL = install("darkroom")
 
 
 @cache
-def is_installed() -> bool:
-    """Whether numpy and OpenCV can be imported."""
-    return all(find_spec(module) is not None for module in ("numpy", "cv2"))
+def is_installed(extra: str = "darkroom") -> bool:
+    """Whether the modules of an extra can be imported."""
+    return all(find_spec(module) is not None for module in MODULES[extra])
 
 
-def need(what: str) -> None:
+def need(what: str, extra: str = "darkroom") -> None:
     """Raises ConfigurationError, which says how to install the extra, where it is not there."""
-    if not is_installed():
-        raise ConfigurationError(f"{what} needs numpy and OpenCV; install them with: {INSTALL}")
+    if not is_installed(extra):
+        raise ConfigurationError(f"{what} needs {_NAMES[extra]}; install them with: {install(extra)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -96,6 +97,17 @@ def anchored_box(size: Size, piece: Size, anchor: str = "centre") -> Box:
     return left, top, left + piece[0], top + piece[1]
 
 
+def box_around(size: Size, marked: Box, piece: Size, *, can_shrink: bool) -> Box:
+    """A box of a piece's size around a marked one, moved inside; of its shape and as small as it can, where asked."""
+    if can_shrink:
+        scale = max(Fraction(marked[2] - marked[0], piece[0]), Fraction(marked[3] - marked[1], piece[1]))
+        if scale < 1:
+            piece = max(1, rounded(piece[0] * scale)), max(1, rounded(piece[1] * scale))
+    x, y = (marked[0] + marked[2] - piece[0]) // 2, (marked[1] + marked[3] - piece[1]) // 2
+    left, top = min(size[0] - piece[0], max(0, x)), min(size[1] - piece[1], max(0, y))
+    return left, top, left + piece[0], top + piece[1]
+
+
 def largest_of_ratio(size: Size, ratio: Fraction) -> Size:
     """The largest size within `size` whose width to height comes nearest to the ratio."""
     if Fraction(*size) > ratio:
@@ -172,7 +184,47 @@ def straight_on(image: Image.Image, corners: list[list[float]], size: Size) -> I
     return made.convert(image.mode)
 
 
-def _projection(outer: list[tuple[int, int]], flat: list[float]) -> list[float]:
+def onto_corners(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:
+    """A picture with alpha between four corners of a canvas of a size, from the top left clockwise; RGBA."""
+    width, height = image.size
+    outer = [(Fraction(x), Fraction(y)) for x, y in (corners[0], corners[3], corners[2], corners[1])]
+    matrix = _projection(outer, [0, 0, 0, height, width, height, width, 0])
+    smaller = min(1.0, 2 * max(_extent(corners)) / max(image.size))
+    if smaller < 1:  # a picture is looked up at single points: one far larger than its place would flicker
+        fine = max(1, round(width * smaller)), max(1, round(height * smaller))
+        return onto_corners(scaled(image, fine), corners, size)
+    made = image.convert("RGBa").transform(
+        size, Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BICUBIC
+    )
+    return made.convert("RGBA")
+
+
+def clockwise(corners: list[list[float]], size: Size) -> list[list[float]]:
+    """Four corners in pixels, given so or in parts of a size where no number is above 1.
+
+    Raises OperationError for corners outside, crossed, on one line, or in another order.
+    """
+    if max(value for corner in corners for value in corner) <= 1:
+        corners = [[x * size[0], y * size[1]] for x, y in corners]
+    if any(x > size[0] or y > size[1] for x, y in corners):
+        raise OperationError(f"A corner lies outside the picture of {size[0]}×{size[1]}.")
+    turns = []
+    for index in range(4):
+        (ax, ay), (bx, by), (cx, cy) = (corners[(index + step) % 4] for step in range(3))
+        turns.append((bx - ax) * (cy - by) - (by - ay) * (cx - bx))
+    if min(turns) <= 0:
+        raise OperationError(
+            "The corners go around the part clockwise: top left, top right, bottom right, bottom left."
+        )
+    return corners
+
+
+def _extent(corners: list[list[float]]) -> tuple[float, float]:
+    columns, rows = zip(*corners, strict=True)
+    return max(columns) - min(columns), max(rows) - min(rows)
+
+
+def _projection(outer: Sequence[tuple[Fraction | int, Fraction | int]], flat: Sequence[float]) -> list[float]:
     """The eight numbers of the projection that takes the outer corners to those of the picture."""
     rows: list[list[Fraction]] = []
     for (x, y), (u, v) in zip(outer, zip(flat[::2], flat[1::2], strict=True), strict=True):

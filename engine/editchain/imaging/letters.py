@@ -12,14 +12,40 @@ _RANGES = (
     "220f 2211-2213 221a 221e 222b 2248 2260 2264-2265 25a0-25a1 25b2 25b6 25bc 25c0 25cb 25cf "
     "2605-2606 2660 2663 2665-2666 2713 2717 2764 fb01-fb02 "
 )
+_RIGHT_TO_LEFT = (
+    "05be 05d0-05ea 05f3-05f4 060c 061b 061f 0621-063a 0640-064a 0660-066c 0679 067e 0686 0688 0691 0698 "
+    "06a9 06af 06ba 06be 06cc 06f0-06f9"
+)
 
 
 @cache
 def letters() -> frozenset[str]:
     """All of them; a test holds this to the fonts."""
-    ranges = (part.partition("-") for part in _RANGES.split())
+    return _set(_RANGES) | right_to_left()
+
+
+@cache
+def right_to_left() -> frozenset[str]:
+    """Hebrew without points, and Arabic without vowel signs, with letters of Persian and Urdu."""
+    return _set(_RIGHT_TO_LEFT)
+
+
+def lacking(family: str) -> frozenset[str]:
+    """What a family of fonts, sans, serif or mono, has not; text with one of these is drawn in sans."""
+    own = _LACKS.get(family)
+    return frozenset() if own is None else right_to_left().union(own)
+
+
+_LACKS = {
+    "serif": "\u2117\u2120\u20a9\u20aa\u20ab\u2605\u2606\u2713\u2717\u2764",
+    "mono": "\u01fa\u01fb\u1e9e\u2044\u2120",
+}
+
+
+def _set(ranges: str) -> frozenset[str]:
+    parts = (part.partition("-") for part in ranges.split())
     return frozenset(
-        chr(code) for first, _, last in ranges for code in range(int(first, 16), int(last or first, 16) + 1)
+        chr(code) for first, _, last in parts for code in range(int(first, 16), int(last or first, 16) + 1)
     )
 
 
@@ -30,4 +56,4 @@ def missing(text: str) -> str | None:
 
 def missing_message(letter: str) -> str:
     """What to say about a character that cannot be drawn."""
-    return f'the font has no "{letter}": it has Latin, Greek and Cyrillic letters, digits and the usual signs'
+    return f'the font has no "{letter}": it has Latin, Greek, Cyrillic, Hebrew and Arabic letters, digits and the usual signs'

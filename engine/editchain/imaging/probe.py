@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from editchain.classes import dataclass
 from editchain.errors import ImageError
 from editchain.imaging.limits import length_problem, size_problem
+from editchain.imaging.tables import cube_size
 
 HEAD_BYTES = 256 * 1024
 
@@ -29,13 +30,14 @@ MEDIA_TYPES: dict[str, Kind] = {
     "gif": Kind("image/gif", "gif"),
     "bmp": Kind("image/bmp", "bmp"),
     "heic": Kind("image/heic", "heic"),
+    "cube": Kind("application/x-cube", "cube"),
 }
 
 EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp", "avif", "tif", "tiff"})
 """Which files of a folder count as its images, in lower case and without the dot."""
 
-ACCEPTED = frozenset({"png", "jpeg", "webp", "avif", "tiff"})
-"""Formats that come in; others are refused by name."""
+ACCEPTED = frozenset({"png", "jpeg", "webp", "avif", "tiff", "cube"})
+"""Formats that come in; others are refused by name. A .cube file is a look-up table, which is a picture here."""
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 
@@ -130,7 +132,8 @@ def _probe(head: bytes) -> Probe | None:
         return Probe("bmp", width, abs(height))
     if head[4:8] == b"ftyp":
         return _heif(head)
-    return None
+    size = cube_size(head)
+    return Probe("cube", *size) if size else None
 
 
 def _png(head: bytes) -> Probe | None:

@@ -63,7 +63,7 @@ def _agreed(pixels: Bytes) -> Floats:
 
 def _starts(pixels: Bytes) -> list[Bytes]:
     """Four guesses: what differs from the border, the same where it is sharp, what is sharp, the inner part."""
-    contrast, focus = _contrast(pixels), _focus(pixels)
+    contrast, focus = standing_out(pixels), in_focus(pixels)
     rows, columns = pixels.shape[:2]
     inner = np.zeros((rows, columns), np.float32)
     inner[rows // 8 : rows - rows // 8, columns // 8 : columns - columns // 8] = 1
@@ -121,7 +121,7 @@ def _plain_background(pixels: Bytes) -> Floats | None:
     return _largest((~ground).astype(np.float32))
 
 
-def _contrast(pixels: Bytes) -> Floats:
+def standing_out(pixels: Bytes) -> Floats:
     """How far each colour is from the colours along the border, 0 to 1, a little stronger in the middle."""
     lab = np.asarray(cv2.cvtColor(floats(pixels), cv2.COLOR_RGB2LAB))
     rows, columns = lab.shape[:2]
@@ -139,7 +139,7 @@ def _contrast(pixels: Bytes) -> Floats:
     return blurred((nearest * (0.4 + 0.6 * middle)).astype(np.float32), max(rows, columns) / 90)
 
 
-def _focus(pixels: Bytes) -> Floats:
+def in_focus(pixels: Bytes) -> Floats:
     """How sharp each part is, 0 to 1."""
     grey = np.asarray(cv2.cvtColor(floats(pixels), cv2.COLOR_RGB2GRAY))
     edges = np.abs(np.asarray(cv2.Laplacian(grey, cv2.CV_32F))).astype(np.float32)

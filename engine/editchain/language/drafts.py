@@ -133,7 +133,7 @@ class Drafter:
     def no_such_document(self, name: str, kind: str, value: str, place: Place) -> None:
         """Notes that no model or operation has the name that a step gives."""
         table, other = self._table(kind), self._table("operation" if kind == "model" else "model")
-        offer = did_you_mean(value, table)
+        offer = (kind == "operation" and self._known_as(value)) or did_you_mean(value, table)
         if offer is None and value in other:
             other_kind = "operation" if kind == "model" else "model"
             offer = f"It is {_NOUNS[other_kind]}: write {other_kind}: {value}."
@@ -142,6 +142,13 @@ class Drafter:
         offer = offer or f"There is {one_of(table, most=20)}."
         message = f'steps.{name}.{kind}: no {kind} is called "{value}".'
         self.problems.error(place, f"unknown-{kind}", message, offer, width=max(1, len(value)))
+
+    def _known_as(self, value: str) -> str | None:
+        """Offers the operation whose document has this among other words for it."""
+        for name, document in self.catalogue.operations.items():
+            if value in document.document["x-editchain"].get("also", ()):
+                return f'That is what the operation "{name}" does.'
+        return None
 
     # ------------------------------------------------------------------ what a step is
 

@@ -25,6 +25,7 @@ FORMATS = {
     "tif": "tiff",
     "tiff": "tiff",
     "gif": "gif",
+    "cube": "cube",
 }
 """The format that an extension of an output path decides."""
 

@@ -30,6 +30,7 @@ _EXTENSIONS = frozenset(
         "tif",
         "tiff",
         "gif",
+        "cube",
         "yaml",
         "yml",
         "txt",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from editchain.artifacts import ImageSource
 from editchain.diagnostics import Place
-from editchain.imaging.extra import INSTALL, is_installed
+from editchain.imaging.extra import install, is_installed
 from editchain.language.references import BadReference, Reference, find_references, parse
 from editchain.language.scalars import width_of
 from editchain.language.syntax import Map, Seq
@@ -176,7 +176,9 @@ class Ruling:
         """Notes an optional extra that is not installed here and without which the operation cannot run."""
         import jsonschema_rs
 
-        if is_installed() or not jsonschema_rs.is_valid(needs.get("when", True), candidate.fields):
+        if is_installed(needs["extra"]) or not jsonschema_rs.is_valid(
+            needs.get("when", True), candidate.fields
+        ):
             return
         entry = draft.entries[draft.kind]
         resolver.is_sound = False
@@ -184,7 +186,7 @@ class Ruling:
             Place(entry.source, entry.at),
             "missing-extra",
             f"steps.{draft.name}: {draft.target} needs the extra {needs['extra']}, which is not installed here.",
-            f"Install it with: {INSTALL}.",
+            f"Install it with: {install(needs['extra'])}.",
             width=len(str(entry.value)),
         )
 

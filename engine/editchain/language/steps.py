@@ -31,6 +31,9 @@ MAX_SAMPLES = 1000
 
 _CONSTANT = ("missing", "retry", "timeout", "provider", "num_samples")
 _NONE: Final = object()
+_COMPARED = ("similar", "delta_e", "ssim", "hash_distance")
+_COMPARED_OUTSIDE = ("unchanged_outside_mask", "drift")
+"""Expectations that look at the edited picture, and at what a mask keeps of it."""
 
 
 class StepLoader:
@@ -241,6 +244,8 @@ class StepLoader:
         take = fields.pop("take", 1)
         protect = fields.pop("protect", None)
         expect = fields.pop("expect", None)
+        if isinstance(expect, dict):
+            self._check_compared(draft, expect, fields, protect)
         options = fields.pop("provider_options", {})
         if take != 1:
             _check_take(draft, fields, take, names)
@@ -272,6 +277,26 @@ class StepLoader:
             place=Place(draft.source, draft.at),
             is_sound=draft.is_sound and names.is_sound,
         )
+
+    def _check_compared(
+        self, draft: Draft, expect: Mapping[str, Any], fields: Mapping[str, Any], protect: Any
+    ) -> None:
+        """Notes expectations that compare with what the step does not have."""
+        has_mask = "mask" in fields or not (protect is None or isinstance(protect, dict))
+        entry = draft.entries["expect"]
+        for name in expect:
+            lacks = []
+            if name in (*_COMPARED, *_COMPARED_OUTSIDE) and "image" not in fields:
+                lacks.append("image")
+            if name in _COMPARED_OUTSIDE and not has_mask:
+                lacks.append("mask")
+            for field in lacks:
+                at = entry.value.places[name][0] if isinstance(entry.value, Map) else entry.at
+                place = Place(entry.source, at)
+                message = f"steps.{draft.name}.expect.{name}: that compares with the step's {field}, and it has none."
+                self.problems.error(
+                    place, "nothing-to-compare", message, f"Leave {name} out.", width=len(name)
+                )
 
     def after(self, draft: Draft) -> Iterator[Step]:
         """The steps that a draft waits for by `after`, with a problem noted for each name that is none."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from editchain.imaging.codec import without_metadata
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -18,6 +20,10 @@ class Picture:
     quality: int | None = None
     lossless: bool = False
 
+    def __post_init__(self) -> None:
+        """Parts with the metadata of a picture that was not touched: it is not in the stored file either."""
+        object.__setattr__(self, "image", without_metadata(self.image))
+
 
 class Operation(Protocol):
     """A module with `apply`, which takes the fields of its schema by name and touches nothing else.
@@ -26,6 +32,6 @@ class Operation(Protocol):
     It raises OperationError for what only the pictures can tell.
     """
 
-    def apply(self, *args: Any, **fields: Any) -> Picture:
-        """The picture that the fields ask for."""
+    def apply(self, *args: Any, **fields: Any) -> Picture | bytes:
+        """The picture that the fields ask for; as the bytes of its file where more than pixels are in it."""
         ...

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def apply(*, image: Image.Image, radius: float, mask: Image.Image | None) -> Picture:
     """The picture blurred where the mask is black, or all of it."""
     pixels = radius * min(image.size) if radius < 1 else radius
-    mode = (
-        "RGBa" if image.mode == "RGBA" else image.mode
-    )  # weighs alpha in, so that hidden colours stay hidden
+    if not pixels:
+        return Picture(image)
+    # weighs alpha in, so that hidden colours stay hidden
+    mode = "RGBa" if image.mode == "RGBA" else image.mode
     return Picture(kept_where_white(image, blur(image.convert(mode), pixels).convert(image.mode), mask))

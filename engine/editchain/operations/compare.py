@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from editchain.imaging.colours import Colour
 from editchain.imaging.compose import parse_colour
+from editchain.imaging.difference import difference_map
 from editchain.imaging.draw import Lettering, written
 from editchain.imaging.geometry import check_size, fill_of, fitting_size, rounded, scaled
 from editchain.operations.base import Picture
@@ -25,13 +26,16 @@ def apply(
     gap: int,
     background: str,
     labels: list[str] | None,
+    steps: int,
 ) -> Picture:
     """Both pictures in the layout; OperationError where the result is beyond the limits."""
     paper = parse_colour(background)
     mode = "RGBA" if "RGBA" in (image.mode, edited.mode) or paper[3] < 255 else "RGB"
     first, second = image.convert(mode), _fitted(image, edited, layout).convert(mode)
     if layout == "difference":
-        return Picture(_difference(first, second))
+        return Picture(difference_map(first, second))
+    if layout == "strip":
+        return Picture(_strip(first, second, steps, gap, paper))
     if layout == "split":
         return Picture(_split(first, second, rounded(first.width * at), gap, paper, labels))
     first, second = _labelled((first, second), labels)
@@ -86,6 +90,16 @@ def _split(
     return made
 
 
-def _difference(first: Image.Image, second: Image.Image) -> Image.Image:
-    changed = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
-    return changed.point([min(255, value * 3) for value in range(256)] * 3)
+def _strip(first: Image.Image, second: Image.Image, steps: int, gap: int, paper: Colour) -> Image.Image:
+    """The two side by side so many times, the line between them moving from right to left."""
+    size = first.width * steps + gap * (steps - 1), first.height
+    page = Image.new(first.mode, check_size(size), fill_of(first.mode, paper))
+    for step in range(steps):
+        line = rounded(first.width * (1 - step / (steps - 1)))
+        frame = second.copy()
+        frame.paste(first.crop((0, 0, line, first.height)), (0, 0))
+        if 0 < line < first.width:
+            bar = max(1, first.width // 200)
+            frame.paste(fill_of(frame.mode, (255, 255, 255)), (line - bar, 0, line + bar, frame.height))
+        page.paste(frame, (step * (first.width + gap), 0))
+    return page

@@ -1,11 +1,14 @@
-"""Convert: a picture in another file format or colour mode."""
+"""Convert: the same picture in another file format, mode or colour profile."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from editchain.imaging.codec import flatten
+from editchain.imaging.codec import NOTHING, encode, flatten
 from editchain.imaging.compose import on_colour, parse_colour
+from editchain.imaging.metadata import carried
+from editchain.imaging.profiles import from_srgb, profile
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
@@ -20,7 +23,10 @@ def apply(
     lossless: bool,
     mode: str,
     background: str | None,
-) -> Picture:
+    colours: str | None,
+    metadata_of: Image.Image | None,
+    location: bool,
+) -> Picture | bytes:
     """The picture in the format and mode that are asked for; without alpha it is laid on the background."""
     if background is not None:
         image = on_colour(image, parse_colour(background))
@@ -30,7 +36,12 @@ def apply(
         image = grey(image)
     elif mode in ("rgb", "rgba"):
         image = image.convert(mode.upper())
-    return Picture(image, format, quality, lossless)
+    if colours is None and metadata_of is None:
+        return Picture(image, format, quality, lossless)
+    attached = NOTHING if metadata_of is None else carried(metadata_of, location=location)
+    if colours is not None:
+        image, attached = from_srgb(image, colours), replace(attached, profile=profile(colours))
+    return encode(image, format, quality=quality, lossless=lossless, attached=attached)
 
 
 def grey(image: Image.Image) -> Image.Image:

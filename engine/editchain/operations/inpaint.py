@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageChops
+from typing import TYPE_CHECKING
+
+from PIL import ImageChops
 
 from editchain.imaging.compose import in_colours, mask_of
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import pixel_box
+from editchain.imaging.select import box_shape
 from editchain.operations.base import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def apply(*, image: Image.Image, mask: Image.Image | None, box: list[float] | None) -> Picture:
@@ -18,6 +24,5 @@ def apply(*, image: Image.Image, mask: Image.Image | None, box: list[float] | No
     if mask is not None:
         hole = ImageChops.invert(mask_of(mask, image.size))
     else:
-        hole = Image.new("L", image.size)
-        hole.paste(255, pixel_box(box or [], image.size))
+        hole = box_shape(image.size, pixel_box(box or [], image.size))
     return Picture(in_colours(image, lambda made: inpainted(made, hole)))

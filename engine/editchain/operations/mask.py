@@ -10,7 +10,14 @@ from PIL import Image, ImageChops
 from editchain.imaging.compose import mask_of, parse_colour
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import pixel_box
-from editchain.imaging.select import feathered, grown, near_colour
+from editchain.imaging.select import (
+    box_shape,
+    ellipse_shape,
+    feathered,
+    grown,
+    near_colour,
+    polygon_shape,
+)
 from editchain.imaging.tone import luminance
 from editchain.operations.base import Picture
 
@@ -23,6 +30,7 @@ def apply(
     image: Image.Image,
     by: str,
     box: list[float] | None,
+    points: list[list[float]] | None,
     colour: str | None,
     tolerance: float,
     tones: list[float],
@@ -34,11 +42,15 @@ def apply(
 ) -> Picture:
     """A grey picture of the same size.
 
-    Raises OperationError for a box outside the picture, and for a subject, sky or faces that cannot be told.
+    Raises OperationError for a box or points outside the picture, and for a subject, sky or faces that cannot be told.
     """
     area = pixel_box(box, image.size) if box is not None else None
     if by == "box" and area is not None:
-        chosen = _inside(image.size, area)
+        chosen = box_shape(image.size, area)
+    elif by == "ellipse" and area is not None:
+        chosen = ellipse_shape(image.size, area)
+    elif by == "polygon":
+        chosen = polygon_shape(image.size, points or [])
     elif by == "colour" and colour is not None:
         chosen = near_colour(image, parse_colour(colour)[:3], tolerance)
     elif by == "alpha":
@@ -69,12 +81,6 @@ def _joined(masks: list[Image.Image], combine: str) -> Image.Image:
     if combine == "subtract":
         masks = [masks[0], *(ImageChops.invert(mask) for mask in masks[1:])]
     return reduce(ImageChops.lighter if combine == "union" else ImageChops.darker, masks)
-
-
-def _inside(size: Size, box: Box) -> Image.Image:
-    chosen = _none(size)
-    chosen.paste(255, box)
-    return chosen
 
 
 def _none(size: Size) -> Image.Image:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from editchain.imaging.blur import blur
 from editchain.imaging.compose import kept_where_white, mask_of
 from editchain.imaging.geometry import pixel_box, scaled
+from editchain.imaging.select import box_shape
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from editchain.imaging.geometry import Size
+    from PIL import Image
 
 
 def apply(
@@ -27,14 +26,12 @@ def apply(
 
     Raises OperationError for a box that is not wholly inside the picture.
     """
-    kept = mask_of(mask, image.size) if mask is not None else _inside(image.size, box or [])
+    kept = (
+        mask_of(mask, image.size)
+        if mask is not None
+        else box_shape(image.size, pixel_box(box or [], image.size))
+    )
     radius = feather * max(image.size)
     if radius >= 0.5:
         kept = blur(kept, radius)
     return Picture(kept_where_white(image, scaled(edited, image.size), kept))
-
-
-def _inside(size: Size, box: list[float]) -> Image.Image:
-    kept = Image.new("L", size)
-    kept.paste(255, pixel_box(box, size))
-    return kept

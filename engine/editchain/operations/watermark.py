@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from editchain.imaging.colours import Colour
 from editchain.imaging.compose import laid_over, parse_colour, with_opacity
-from editchain.imaging.draw import check_text, font, text_size
+from editchain.imaging.draw import as_seen, check_text, font, text_size
 from editchain.imaging.geometry import fitting_size, rounded, scaled
 from editchain.operations.base import Picture
 
@@ -40,7 +40,7 @@ def _lettered(text: str, height: int, colour: Colour) -> Image.Image:
     mark = Image.new(
         "RGBA", (max(1, text_size(text, height)[0]), text_size(text, height)[1]), (*colour[:3], 0)
     )
-    ImageDraw.Draw(mark).text((0, 0), text, font=font(height), fill=colour)
+    ImageDraw.Draw(mark).text((0, 0), as_seen(text), font=font(height), fill=colour)
     return mark
 
 

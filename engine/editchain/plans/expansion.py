@@ -35,7 +35,7 @@ class BadPlan(Exception):
 
 
 def expand(
-    pipeline: Pipeline, choose: Callable[[Step, Model], Way], protect: OperationDocument
+    pipeline: Pipeline, choose: Callable[[Step, Model | OperationDocument], Way], protect: OperationDocument
 ) -> list[StepPlan]:
     steps: list[StepPlan] = []
     by_step: dict[int, StepPlan] = {}
@@ -57,7 +57,11 @@ def expand(
 
 
 def _expand_step(
-    step: Step, index: int, offset: int, by_step: Mapping[int, StepPlan], choose: Callable[[Step, Model], Way]
+    step: Step,
+    index: int,
+    offset: int,
+    by_step: Mapping[int, StepPlan],
+    choose: Callable[[Step, Model | OperationDocument], Way],
 ) -> StepPlan:
     dimensions = step.dimensions
     count = step.count
@@ -108,8 +112,12 @@ def _trimmed(prompt: Any) -> Any:
     return prompt.replace("\r\n", "\n").strip() if isinstance(prompt, str) else prompt
 
 
-def _way(step: Step, document: Model | OperationDocument, choose: Callable[[Step, Model], Way]) -> Way:
-    return choose(step, document) if isinstance(document, Model) else Way(document, None, True, None)
+def _way(
+    step: Step, document: Model | OperationDocument, choose: Callable[[Step, Model | OperationDocument], Way]
+) -> Way:
+    if isinstance(document, Model) or document.is_asked:
+        return choose(step, document)
+    return Way(document, None, True, None)
 
 
 def _protected(

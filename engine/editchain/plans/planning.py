@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plan(
     pipeline: Pipeline,
     known: Known,
-    choose: Callable[[Step, Model], Way],
+    choose: Callable[[Step, Model | OperationDocument], Way],
     *,
     protect: OperationDocument,
     targets: Callable[[Step], bool] | None = None,

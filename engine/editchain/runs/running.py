@@ -321,9 +321,11 @@ def _caller(
 
 def local_executor(workspace: Workspace, digests: Digests, workers: int) -> LocalExecutor:
     """The executor of this machine, with the operations and providers of this installation."""
-    from editchain import operations, providers
+    from editchain import providers
 
-    return LocalExecutor(workspace.store, digests.digest, operations.load, providers.load, workers=workers)
+    return LocalExecutor(
+        workspace.store, digests.digest, workspace.operation, providers.load, workers=workers
+    )
 
 
 async def _heed(stop: Stop) -> None:

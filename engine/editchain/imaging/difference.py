@@ -1,0 +1,44 @@
+"""A map of where two pictures differ, and how much."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from PIL import Image, ImageChops
+
+from editchain.imaging.tone import luminance
+
+_STOPS = (
+    (0, (22, 10, 60)),
+    (24, (120, 28, 110)),
+    (64, (226, 80, 64)),
+    (128, (252, 178, 60)),
+    (255, (252, 255, 190)),
+)
+"""Colours of differences, from the smallest that shows to the greatest there is, in levels of 255."""
+
+_LEAST = 3
+
+
+def difference_map(one: Image.Image, other: Image.Image) -> Image.Image:
+    """The first picture, dim and grey, and over it the colours of heat where a channel of the second differs.
+
+    Both of one size; RGB. What differs by less than 3 of 255 in every channel counts as the same.
+    """
+    red, green, blue = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    dim = luminance(one).point([value * 2 // 5 for value in range(256)])
+    heat = Image.merge(
+        "RGB", [most.point([_colour(value)[band] for value in range(256)]) for band in range(3)]
+    )
+    shown = most.point([0 if value < _LEAST else min(255, 150 + 4 * value) for value in range(256)])
+    return Image.composite(heat, Image.merge("RGB", [dim] * 3), shown)
+
+
+def _colour(value: int) -> tuple[int, int, int]:
+    for (low, one), (high, other) in pairwise(_STOPS):
+        if value <= high:
+            share = (value - low) / (high - low)
+            red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+            return red, green, blue
+    return _STOPS[-1][1]
