@@ -364,6 +364,7 @@ AT_HOME = (
     "providers/__init__.py",
     "commands/edit.py",
     "commands/init.py",
+    "imaging/extra.py",  # the extra has the same name
 )
 
 
