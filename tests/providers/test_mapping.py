@@ -137,7 +137,7 @@ def test_what_a_route_refuses_or_ignores_is_never_sent(model: Model, route: Rout
 
 @pytest.mark.parametrize(("model", "route"), EVERY)
 def test_a_field_that_is_refused_is_an_error_that_names_it(model: Model, route: Route) -> None:
-    values = {"references": ["b"], "mask": "m", "concepts": [{"model": "x"}], "size": [1024, 1024]}
+    values = {"seed": 7, "references": ["b"], "mask": "m", "concepts": [{"model": "x"}], "size": [1024, 1024]}
     for name, entry in route.fields.items():
         if "refused" in entry:
             value = values.get(name, model.defaults.get(name, 0.5))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vendors import bfl, open_ai, scenario
+from tests.vendors import bfl, gemini, open_ai, scenario
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -40,6 +40,9 @@ class Shop:
 
 SHOPS = [
     Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro"),
+    Shop(
+        "google", lambda: gemini.Gemini().running(), {"GEMINI_API_KEY": gemini.KEY}, "gemini-nano-banana-2.1"
+    ),
     Shop("openai", lambda: open_ai.OpenAI().running(), {"OPENAI_API_KEY": open_ai.KEY}, "gpt-image-2"),
 ]
 SCENARIO = Shop(
@@ -137,5 +140,7 @@ def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: 
         assert {name: (state, charged) for name, state, charged, _ in rows} == dict.fromkeys(
             vendors, ("done", "yes")
         )
-        paid = {name: Decimal(amount) for name, _, _, amount in rows if name in ("openai", "scenario")}
+        paid = {
+            name: Decimal(amount) for name, _, _, amount in rows if name in ("google", "openai", "scenario")
+        }
         assert paid == {name: vendors[name].charged for name in paid}
