@@ -17,6 +17,7 @@ from benchmarks.pictures import tiny_png
 from editchain import providers
 from editchain.executors.base import Made
 from editchain.language import loading
+from editchain.lock import Lock
 from editchain.models import catalogue
 from editchain.plans import planning
 from editchain.plans.tasks import Way
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from editchain.executors.base import Work
     from editchain.models import Model
     from editchain.pipeline import Step
+    from editchain.plans.identity import Elsewhere
     from editchain.plans.tasks import Plan, StepPlan
 
 MODELS = {"flux-kontext": 8, "gpt-image-2": 5, "gemini-2.5-flash": 12}
@@ -42,6 +44,9 @@ LOCAL_SECONDS = 0.4
 class Nothing:
     """Knows nothing: every task has to run, and no claim is refused."""
 
+    lock = Lock()
+    remakes = True
+
     def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """No results."""
         _ = keys
@@ -49,6 +54,11 @@ class Nothing:
 
     find = results
     claim = results
+
+    def elsewhere(self, keys: Sequence[bytes], stored: Mapping[bytes, bytes]) -> Mapping[bytes, Elsewhere]:
+        """Nothing elsewhere."""
+        _ = keys, stored
+        return {}
 
     def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
         """No refusals."""

@@ -23,6 +23,7 @@ TREE = {
     "ImageError": ("OperationError", 1),
     "ProviderError": ("TaskError", 1),
     "Refused": ("EditchainError", 3),
+    "Unsettled": ("EditchainError", 4),
     "StoreError": ("EditchainError", 5),
     "DiskFull": ("StoreError", 5),
 }

@@ -210,6 +210,8 @@ def _added(name: str, old: str, new: str) -> Callable[[Place], None]:
 CHANGES: dict[str, Callable[[Place], object]] = {
     "the pipeline": _added("p/p.yaml", "5}", "6}"),
     "the pipeline, touched": lambda place: place.pipeline.touch(),
+    "the lock": lambda place: (place.root / "p/p.lock.jsonl").unlink(),
+    "the lock, with another line": lambda place: place.file("p/p.lock.jsonl", '{"lock": 1}\n'),
     "a sub-pipeline": _added("p/sub/sub.yaml", "flip, ", "flip, direction: vertical, "),
     "a prompt file": _added("p/words.txt", "warmer", "cooler"),
     "a table": _added("p/rows.csv", "sepia", "vivid"),

@@ -18,15 +18,18 @@ import anyio
 from PIL import Image
 
 from editchain.commands.base import run_command
-from editchain.commands.planned import planned
+from editchain.commands.planned import Given, planned
 from editchain.language.loading import Surroundings, load
 from editchain.language.reading import stat_of
+from editchain.lock import Lock
 from editchain.models import Catalogue, catalogue
+from editchain.plans.identity import Elsewhere
 from editchain.plans.planning import plan
 from editchain.plans.tasks import Plan, StepPlan
 from editchain.plans.tasks import Way as PlannedWay
 from editchain.providers import check_prompt
 from editchain.runs import running
+from editchain.runs.preparing import Choices
 from editchain.workspace import Digests, Workspace
 
 if TYPE_CHECKING:
@@ -74,9 +77,15 @@ class Remembered:
     def __init__(self, results: Mapping[bytes, bytes] | None = None) -> None:
         self.stored = dict(results or {})
         self.refused: dict[bytes, str] = {}
+        self.lock = Lock()
+        self.remakes = True
 
     def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         return {key: self.stored[key] for key in keys if key in self.stored}
+
+    def elsewhere(self, keys: Sequence[bytes], stored: Mapping[bytes, bytes]) -> Mapping[bytes, Elsewhere]:
+        lines = {key: self.lock.by_key[key] for key in keys if key in self.lock.by_key and key not in stored}
+        return {key: Elsewhere(line.digest, is_here=False) for key, line in lines.items()}
 
     def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
         return {key: self.refused[key] for key in keys if key in self.refused}
@@ -188,7 +197,7 @@ class Bench:
     def plan(self, file: Path, **options: Any) -> Plan:
         """The plan as `editchain plan` sees it."""
         with self.workspace() as workspace:
-            return planned(workspace, file, **options).plan
+            return planned(workspace, file, Given(**options)).plan
 
     def left(self, file: Path) -> int:
         """How many tasks a run would carry out."""
@@ -202,7 +211,7 @@ class Bench:
         """Loads, plans and runs, in this process; raises what the run raises."""
         self._runs += 1
         with self.workspace() as workspace:
-            found = planned(workspace, file, options=options, targets=targets, fresh=fresh)
+            found = planned(workspace, file, Given(options), Choices(targets=targets, fresh=fresh))
             ended: list[Ended] = []
             settings = running.Options(str(self.root / out), workers=chosen.pop("workers", 2), **chosen)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 
 from editchain import providers
 from editchain.language import loading
 from editchain.language.inputs import Given
-from editchain.plans import planning
 from editchain.runs import running
-from editchain.workspace import Known, Workspace
+from editchain.runs.preparing import Preparation
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +42,7 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
 def plan(pipeline: Pipeline) -> Plan:
     """What a run would do now, against what the pipeline's workspace has stored; touches nothing."""
     with Workspace(pipeline.workspace) as workspace:
-        known = Known(workspace.look, workspace.digest_inputs(pipeline), lost=workspace.store.lost())
-        return planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
+        return Preparation(workspace, pipeline).plan()
 
 
 def run(
@@ -54,7 +54,7 @@ def run(
     """Runs a pipeline and publishes its outputs below `out` (the workspace's out/ by default).
 
     Failures are in the report; raises StoreError where the disk is in trouble, ConfigurationError where a model
-    cannot be reached from here. Not to be called from a running event loop: use `run_async` there.
+    cannot be reached from here, Refused where something that was paid for is gone. Not to be called from a running event loop: use `run_async` there.
     """
     return anyio.run(lambda: run_async(pipeline, out, watch=watch))
 
@@ -67,14 +67,16 @@ async def run_async(
 ) -> Report:
     """`run` for programs that have an event loop, asyncio's or trio's."""
     with Workspace(pipeline.workspace) as workspace:
-        digests = workspace.digest_inputs(pipeline)
-        known = Known(workspace.look, digests, lost=workspace.store.lost())
-        wanted = planning.plan(pipeline, known, workspace.choose, protect=workspace.protect)
+        preparation = Preparation(workspace, pipeline)
+        await anyio.to_thread.run_sync(preparation.fetch)
+        wanted = await anyio.to_thread.run_sync(preparation.supplied)
         running.refuse_unreachable(wanted)
         options = running.Options(
-            os.fspath(out) if out is not None else str(workspace.root / "out"), command="api"
+            os.fspath(out) if out is not None else str(workspace.root / "out"),
+            command="api",
+            locking=preparation.locking(),
         )
-        return await running.run(workspace, wanted, digests, options, watch=watch)
+        return await running.run(workspace, wanted, preparation.digests, options, watch=watch)
 
 
 def _plain(value: Any) -> Any:

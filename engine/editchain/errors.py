@@ -56,6 +56,12 @@ class Refused(EditchainError):
     exit_code = 3
 
 
+class Unsettled(EditchainError):
+    """Two things are said where only one can hold, and a person has to say which."""
+
+    exit_code = 4
+
+
 class StoreError(EditchainError):
     """The store, the journal or the disk is in trouble."""
 

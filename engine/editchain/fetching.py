@@ -13,12 +13,14 @@ from editchain.errors import ImageError, PipelineError
 from editchain.imaging.probe import HEAD_BYTES, check
 from editchain.journal.entries import KnownFile
 from editchain.pipeline import Gathered, Listing, PathOf, Pick
+from editchain.plans.tasks import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from editchain.http import Rules
     from editchain.pipeline import Pipeline
+    from editchain.plans.tasks import StepPlan
     from editchain.workspace import Digests, Workspace
 
 AT_A_TIME = 8
@@ -46,16 +48,23 @@ def _sources(value: Any) -> Iterator[ImageSource]:
             yield from _sources(one if value.column is None else one[value.column])
 
 
-def fetch_all(workspace: Workspace, pipeline: Pipeline, digests: Digests, rules: Rules) -> None:
-    """Fetches what is not in the store yet; raises PipelineError where an address gives no image, or another than pinned."""
-    wanted = [one for one in addresses(pipeline).values() if not _is_here(workspace, digests, one)]
+def used(one: StepPlan) -> Iterator[ImageSource]:
+    """The addresses that a step's pictures come from."""
+    for part in (part for parts in one.images.values() for part in parts):
+        sources = part.values if isinstance(part, Column) else (part,)
+        yield from (one for one in sources if isinstance(one, ImageSource) and one.kind == "url")
+
+
+def fetch_all(
+    workspace: Workspace, pipeline: Pipeline, digests: Digests, wanted: Iterable[ImageSource]
+) -> None:
+    """Fetches addresses into the store.
+
+    Raises PipelineError where one gives no image, or another than the one that it is pinned or held to.
+    """
+    wanted = list(wanted)
     if wanted:
-        anyio.run(_fetch_all, workspace, pipeline, digests, wanted, rules)
-
-
-def _is_here(workspace: Workspace, digests: Digests, source: ImageSource) -> bool:
-    digest = digests.digest(source)
-    return digest is not None and workspace.store.has(digest)
+        anyio.run(_fetch_all, workspace, pipeline, digests, wanted, workspace.fetch_rules())
 
 
 async def _fetch_all(
@@ -94,9 +103,13 @@ async def _fetch_all(
 def _keep(workspace: Workspace, digests: Digests, source: ImageSource, data: bytes) -> None:
     found = check(data[:HEAD_BYTES], len(data))
     digest = sha256(data).digest()
-    if source.sha256 is not None and digest.hex() != source.sha256.lower():
+    wanted = digests.digest(source)
+    if wanted not in (None, digest):
+        shown = source.location.split("?", 1)[0]
+        if source.sha256 is not None:
+            raise ImageError(f"{shown} gives other bytes than the pinned sha256: {digest.hex()}.")
         raise ImageError(
-            f"{source.location.split('?', 1)[0]} gives other bytes than the pinned sha256: {digest.hex()}."
+            f"{shown} gives other bytes than it gave first; --refresh-inputs takes the new ones."
         )
     _ = workspace.journal  # a new workspace's journal comes before its first object
     workspace.store.put(data, durable=False)

@@ -15,20 +15,24 @@ from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.language.reading import Stat, workspace_of
+from editchain.lock import Lock, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from editchain.artifacts import ImageSource
     from editchain.credentials import Credentials
-    from editchain.http import Client
+    from editchain.http import Client, Rules
     from editchain.journal.entries import KnownFile
     from editchain.journal.journal import Journal
+    from editchain.lock import Held
     from editchain.models import Catalogue, Model, OperationDocument
     from editchain.operations.base import Operation
     from editchain.pipeline import Pipeline, Step
+    from editchain.plans.identity import Elsewhere
     from editchain.plans.tasks import Way
     from editchain.providers.base import Provider
+    from editchain.remote import Remote
     from editchain.routing import Router
     from editchain.store import Store
 
@@ -43,7 +47,6 @@ _TABLES = (
     "run",
     "plugins",
     "prices",
-    "remote",
     "fetch",
     "providers",
     "confirm_above",
@@ -54,7 +57,7 @@ _TABLES = (
 
 
 _KEYS = {
-    "store": ("path",),
+    "store": ("path", "remote"),
     "run": ("workers", "stop_grace_seconds"),
     "run_command": ("programs",),
     "budget": ("max", "currency"),
@@ -75,6 +78,7 @@ class Configuration:
     """
 
     store: str | None = None
+    remote: str | None = None
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     budget: Mapping[str, Any] | None = None
@@ -114,6 +118,7 @@ def read_configuration(root: Path) -> Configuration:
     vendors = {name: _vendor(path, name, value) for name, value in _table(path, data, "providers").items()}
     return Configuration(
         store=_store(path, data),
+        remote=_remote(path, data),
         routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
         limits={name: _limits(path, name, value) for name, value in _table(path, data, "limits").items()},
         budget=_table(path, data, "budget") or None,
@@ -147,6 +152,13 @@ def _store(path: Path, data: Mapping[str, Any]) -> str | None:
         raise ConfigurationError(
             f'{path}: [store] path "{value}" holds the workspace. Name a folder of its own.'
         )
+    return value
+
+
+def _remote(path: Path, data: Mapping[str, Any]) -> str | None:
+    value = _table(path, data, "store").get("remote")
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ConfigurationError(f'{path}: [store] remote is a folder or a URL such as "s3://bucket/prefix".')
     return value
 
 
@@ -309,6 +321,14 @@ class Workspace:
 
         return Store(self.folder)
 
+    @cached_property
+    def remote(self) -> Remote | None:
+        """The store that others share, where `[store] remote` names one. Raises ConfigurationError."""
+        from editchain.remote import remote_of
+
+        address = self.configuration.remote
+        return None if address is None else remote_of(address, self.root)
+
     @property
     def journal(self) -> Journal:
         """The journal, open for writing. Raises StoreError."""
@@ -415,6 +435,17 @@ class Workspace:
             hosts=provider.capabilities.hosts,
         )
 
+    def fetch_rules(self) -> Rules:
+        """What inputs may be fetched from: public hosts, and those that [fetch] plain_hosts names."""
+        from editchain.http import PUBLIC, is_public
+
+        plain = self.configuration.plain_hosts
+        return replace(
+            PUBLIC,
+            plain_hosts=plain,
+            is_allowed=lambda address: is_public(address) or bool(plain & {address, "localhost"}),
+        )
+
     def _base_url(self, name: str, provider: Provider) -> str:
         """A provider's host, or the one that [providers.NAME] base_url names. Raises ConfigurationError."""
         from urllib.parse import urlsplit
@@ -426,13 +457,19 @@ class Workspace:
             )
         return base
 
-    def digest_inputs(self, pipeline: Pipeline) -> Digests:
-        """The digests of all input files; those that changed since they were last read are read."""
+    def digest_inputs(
+        self, pipeline: Pipeline, held: Mapping[str, Held] | None = None, *, refresh: bool = False
+    ) -> Digests:
+        """The digests of all input files; those that changed since they were last read are read.
+
+        `held` are addresses that the lock holds to a digest; `refresh` forgets what addresses gave before.
+        """
         journal = self.look
         from editchain.fetching import addresses
 
-        known = {} if journal is None else journal.files([*pipeline.evidence.images, *addresses(pipeline)])
-        digests = Digests(dict(known), self.now)
+        wanted = [*pipeline.evidence.images, *(() if refresh else addresses(pipeline))]
+        known = {} if journal is None else journal.files(wanted)
+        digests = Digests(dict(known), self.now, None if refresh else held)
         digests.read(pipeline.evidence.images)
         return digests
 
@@ -440,8 +477,11 @@ class Workspace:
 class Digests:
     """How input pictures are known: by the digest of their bytes. Remembers what was read anew, for the journal."""
 
-    def __init__(self, known: dict[str, KnownFile], now: Callable[[], float]) -> None:
+    def __init__(
+        self, known: dict[str, KnownFile], now: Callable[[], float], held: Mapping[str, Held] | None = None
+    ) -> None:
         self._known = known
+        self._held = held or {}
         self._now = now
         self.fresh: list[KnownFile] = []
 
@@ -486,6 +526,10 @@ class Digests:
             seen,
         )
 
+    def file(self, path: str) -> KnownFile | None:
+        """What is known of a file, or of what an address gave."""
+        return self._known.get(path)
+
     def note(self, file: KnownFile) -> None:
         """Takes a file that was fetched, by its address."""
         self._known[file.path] = file
@@ -504,6 +548,8 @@ class Digests:
             return hashlib.sha256(base64.b64decode(source.location.partition(",")[2])).digest()
         if source.kind == "url" and source.sha256 is not None:
             return bytes.fromhex(source.sha256)
+        if source.kind == "url" and (held := self._held.get(named(source.location))) is not None:
+            return held.output.digest
         known = self._known.get(source.location)
         return None if known is None else known.digest
 
@@ -525,7 +571,7 @@ def is_same(known: KnownFile | None, stat: Stat) -> bool:
 
 
 class Known:
-    """What the planner asks of the journal and of the inputs."""
+    """What the planner asks of the journal, of the lock and of the inputs."""
 
     def __init__(
         self,
@@ -534,18 +580,49 @@ class Known:
         *,
         lost: frozenset[bytes] = frozenset(),
         retry_rejected: bool = False,
+        lock: Lock | None = None,
+        has: Callable[[bytes], bool] = lambda _digest: False,
+        remakes: bool = True,
+        gone: Container[bytes] = (),
     ) -> None:
-        """`lost` are digests whose objects are gone from the store."""
+        """`lost` are digests whose objects are gone from the store; `has` tells whether it has one.
+
+        `gone` are keys whose pictures cannot be had from anywhere: what the lock says of them no longer counts.
+        """
+        self.lock = Lock() if lock is None else lock
+        self.remakes = remakes
         self._journal = journal
         self._lost = lost
         self._digests = digests
         self._retry_rejected = retry_rejected
+        self._knows_lost = lock is not None
+        self._has = has
+        self._gone = gone
+        self.found: dict[bytes, Elsewhere] = {}
+        """What was known of keys that the journal has nothing of, or another picture."""
 
     def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digests of stored results."""
         found = {} if self._journal is None else self._journal.has_results(keys)
         if self._lost:
             return {key: digest for key, digest in found.items() if digest not in self._lost}
+        return found
+
+    def elsewhere(self, keys: Sequence[bytes], stored: Mapping[bytes, bytes]) -> Mapping[bytes, Elsewhere]:
+        """The pictures that the lock names of keys where others or none are stored, and those that are lost here."""
+        from editchain.plans.identity import Elsewhere
+
+        found: dict[bytes, Elsewhere] = {}
+        by_key, gone = self.lock.by_key, self._gone
+        for key in keys if by_key else ():
+            line = by_key.get(key)
+            if line is not None and stored.get(key) != line.digest and key not in gone:
+                found[key] = Elsewhere(line.digest, self._has(line.digest))
+        if self._lost and self._knows_lost and self._journal is not None:
+            missing = [key for key in keys if key not in stored and key not in found and key not in gone]
+            known = self._journal.has_results(missing)
+            found.update((key, Elsewhere(digest, is_here=False)) for key, digest in known.items())
+        self.found.update(found)
         return found
 
     def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema_rs
 import pytest
+from tests.commands.shop import Shop, opened
+from tests.vendors.scenario import KEY, SECRET, Scenario
 from tests.workbench import paint
 
 from editchain import schemas
 from editchain.commands.base import run_command
+from editchain.providers import scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 RECIPE = """\
 version: 1
@@ -81,3 +85,23 @@ def ran(folder: Path, call: Callable[..., Said]) -> Path:
     """The workspace after its recipe ran."""
     assert call("run", "look.yaml").code == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Iterator[Scenario]:
+    """Scenario's stand-in, serving."""
+    made = Scenario()
+    with made.running():
+        yield made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, vendor: Scenario, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A workspace in git with a recipe of three calls, as the current folder."""
+    monkeypatch.setenv("SCENARIO_API_KEY", KEY)
+    monkeypatch.setenv("SCENARIO_API_SECRET", SECRET)
+    monkeypatch.setattr(scenario, "capabilities", replace(scenario.capabilities, poll_seconds=0.02))
+    made = opened(tmp_path / "shop", vendor)
+    vendor.bill.clear()
+    monkeypatch.chdir(made.folder)
+    return made

@@ -144,8 +144,12 @@ def check(
     options: Sequence[str] = (),
     inputs_file: str | None = None,
     needs_all: bool = True,
+    folder: str | None = None,
 ) -> Checked:
-    """A pipeline file checked in its workspace, with inputs as the command line has them."""
+    """A pipeline file checked in its workspace, with inputs as the command line has them.
+
+    `folder` is what their paths are relative to: the current one unless another is named.
+    """
     from editchain import providers
     from editchain.language import loading
     from editchain.workspace import is_same
@@ -173,7 +177,7 @@ def check(
         surroundings,
         options=[_option(text) for text in options],
         inputs_file=inputs_file,
-        folder=os.getcwd(),
+        folder=os.getcwd() if folder is None else folder,
         needs_all=needs_all,
     )
 

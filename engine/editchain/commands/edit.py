@@ -231,7 +231,7 @@ def _slug(text: str) -> str:
 
 def _planned(workspace: Workspace, recipe: Recipe, wish: Wish) -> Planned:
     """The plan of the recipe, which is kept beside the store under a name that its content decides."""
-    from editchain.commands.planned import planned
+    from editchain.commands.planned import Given, planned
     from editchain.store import make_folder
 
     text = text_of(recipe)
@@ -247,7 +247,7 @@ def _planned(workspace: Workspace, recipe: Recipe, wish: Wish) -> Planned:
     options = [f"photo={photo}" for photo in wish.photos]
     options += [f"{name}={one}" for name, paths in wish.pictures.items() for one in paths]
     try:
-        return planned(workspace, place, options=options, fetches=True)
+        return planned(workspace, place, Given(options), supplies=True)
     except PipelineError as error:
         # The file is one of ours, so only what is said of it helps, not where in it.
         raise ConfigurationError("\n".join(_plainly(problem) for problem in error.problems)) from None

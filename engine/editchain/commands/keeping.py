@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from editchain import schemas, snapshots
 from editchain.errors import StoreError
 from editchain.language.reading import Stat, stat_of
+from editchain.lock import place_of
 from editchain.store import make_folder
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def keep(
     # Whoever looks into the journal leaves an empty log beside it; one with something in it is a journal that changed.
     log = str(workspace.folder / "journal.db-wal")
     store = [str(workspace.folder / name) for name in ("journal.db", "quarantine")]
+    store.append(str(place_of(pipeline.path)))
     link = [str(git)] if git.is_file() else []  # of a linked worktree, or none
     for path in (*_surroundings(workspace, pipeline), *store, *link, *published):
         try:

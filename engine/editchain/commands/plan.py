@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from editchain.commands.base import as_document
+from editchain.commands import showing
+from editchain.commands.base import as_document, say
 from editchain.commands.keeping import keep
-from editchain.commands.planned import planned
+from editchain.commands.planned import Given, planned
 from editchain.commands.shared import explain_with, input_options
+from editchain.errors import ConfigurationError
 from editchain.runs import reporting
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from editchain.commands.planned import Planned
     from editchain.plans.tasks import Plan, StepPlan
 
 
@@ -30,20 +34,33 @@ if TYPE_CHECKING:
     default="text",
     help="How the plan is written.",
 )
+@click.option(
+    "-o", "--out", metavar="PLAN", type=click.Path(path_type=Path), help="Keep the plan, for `run --plan`."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def command(file: Path, options: tuple[str, ...], inputs_file: str | None, form: str, as_json: bool) -> int:
+def command(
+    file: Path,
+    options: tuple[str, ...],
+    inputs_file: str | None,
+    form: str,
+    out: Path | None,
+    as_json: bool,
+) -> int:
     """Show what a run would do, by step, each with its reason; calls and price are at most.
 
     Exits with 0 where there is nothing to do, with 10 where there is.
     """
     with Workspace.of(file) as workspace:
-        found = planned(workspace, file, options=options, inputs_file=inputs_file)
+        found = planned(workspace, file, Given(options, inputs_file))
         plan = found.plan
         text = _text(plan, explain_with(workspace), "json" if as_json else form)
         click.echo(text)
         notes = "".join(f"{line}\n" for line in _notes(plan))
         click.echo(notes, err=True, nl=False)
         code = 0 if plan.is_settled else 10
+        if out is not None:
+            _keep_plan(found, out, options, inputs_file)
+            return code
         keep(
             workspace,
             plan.pipeline,
@@ -53,6 +70,17 @@ def command(file: Path, options: tuple[str, ...], inputs_file: str | None, form:
             code=code,
         )
     return code
+
+
+def _keep_plan(found: Planned, out: Path, options: tuple[str, ...], inputs_file: str | None) -> None:
+    from editchain.runs import approving
+
+    if out.suffix in (".yaml", ".yml") or out.resolve() == found.plan.pipeline.path.resolve():
+        raise ConfigurationError(
+            f"-o {out}: a plan is no pipeline; call it {out.stem}.plan.json, for instance."
+        )
+    approving.write(approving.kept(found.plan, found.digests, out, options, inputs_file, os.getcwd()))
+    say(f"kept as {showing.path(out)}: editchain run --plan {showing.path(out)}")
 
 
 def _text(plan: Plan, reason: Callable[[StepPlan, int], str], form: str) -> str:
@@ -66,4 +94,6 @@ def _text(plan: Plan, reason: Callable[[StepPlan, int], str], form: str) -> str:
 def _notes(plan: Plan) -> Iterator[str]:
     yield from (f"note: {problem}" for problem in plan.problems)
     yield from (f"notice: {notice}" for notice in plan.notices)
+    if (said := reporting.rebuying_line(plan)) is not None:
+        yield f"note: {said}"
     yield from (f"note: {said}" for said in reporting.price_dates(plan))

@@ -10,27 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from editchain.commands import showing
 from editchain.commands.base import say
 from editchain.commands.keeping import keep
-from editchain.commands.planned import planned
+from editchain.commands.planned import Given, planned
 from editchain.commands.shared import input_options
 from editchain.commands.spending import agree, ceilings_of
-from editchain.diagnostics import did_you_mean, one_of
-from editchain.errors import ConfigurationError
-from editchain.runs import reporting
+from editchain.diagnostics import counted, did_you_mean, one_of
+from editchain.errors import ConfigurationError, Refused
+from editchain.runs import locking, reporting
+from editchain.runs.locking import Locking
+from editchain.runs.preparing import Choices
+from editchain.runs.reporting import Transfer
 from editchain.store import DamagedObject, MissingObject
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from editchain.commands.planned import Planned
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
-    from editchain.runs.running import Report
+    from editchain.runs.approving import KeptPlan
+    from editchain.runs.running import Options, Report
 
 
 @click.command("run", epilog="Example: editchain run pipelines/seasons.yaml -i product='photos/*.jpg' -o out")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @input_options
 @click.option(
     "-o", "--out", metavar="DIR", help="Where outputs are published (the workspace's out/ by default)."
@@ -42,69 +48,144 @@ if TYPE_CHECKING:
     "--fresh", multiple=True, metavar="STEP", help="Make a step's pictures anew, under the same keys."
 )
 @click.option("--budget", metavar="AMOUNT", help="A ceiling for this run, such as 3.00 or '3.00 USD'.")
+@click.option("--plan", "kept", metavar="PLAN", help="Do what a kept plan says, and spend nothing else.")
+@click.option("--locked", is_flag=True, help="Refuse what is not in the lock.")
+@click.option("--offline", is_flag=True, help="Open no connection; refuse what would need one.")
+@click.option(
+    "--rebuy", is_flag=True, help="Buy again what was paid for, is known, and cannot be had from anywhere."
+)
+@click.option("--refresh-inputs", is_flag=True, help="Fetch addresses anew, whatever they gave before.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after a first failure.")
 @click.option("--overwrite", is_flag=True, help="Replace published files that somebody changed.")
 @click.option("--prune", is_flag=True, help="Remove published files that no output names any more.")
 @click.option("--retry-rejected", is_flag=True, help="Ask again what a vendor refused.")
 @click.option("--yes", is_flag=True, help="Do not ask before spending.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line on standard output.")
-def command(file: Path, options: tuple[str, ...], inputs_file: str | None, **chosen: Any) -> int:
+def command(
+    file: Path | None, options: tuple[str, ...], inputs_file: str | None, kept: str | None, **chosen: Any
+) -> int:
     """Run a pipeline: what is stored is not made again, what fails leaves the rest alone, and running again goes on.
 
     Exits with 0 when everything is done, 1 when a task has no picture, 2 when the file is wrong, 3 when it may not run.
     """
+    approved = None if kept is None else _approved(kept, file, options, inputs_file)
+    if approved is not None:
+        file, options, inputs_file = approved.pipeline, approved.options, approved.inputs_file
+    if file is None:
+        raise click.UsageError("Name a pipeline file, or a kept plan with --plan.")
+    given = Given(options, inputs_file, None if approved is None else approved.folder)
+    _refuse_together(chosen)
     with Workspace.of(file) as workspace:
         lost: set[bytes] = set()
         while True:
             try:
-                return _once(workspace, file, options, inputs_file, chosen)
+                return _once(workspace, file, given, approved, chosen)
             except (MissingObject, DamagedObject) as error:
-                if error.digest in lost or error.digest in chosen["paid"]:
+                if error.digest in lost:
                     raise
                 lost.add(error.digest)
-                say(f"editchain: {error}".removesuffix(": run the pipeline again") + ": it is made again")
+                said = f"editchain: {error}".removesuffix(": run the pipeline again")
+                say(f"{said}: it is made again where that costs nothing")
+
+
+def _approved(kept: str, file: Path | None, options: tuple[str, ...], inputs_file: str | None) -> KeptPlan:
+    """The plan that was kept; raises ConfigurationError where something else is asked for beside it."""
+    from editchain.runs.approving import read
+
+    approved = read(Path(kept))
+    if options or inputs_file:
+        raise ConfigurationError("--plan has its inputs from the plan: leave out -i and --inputs.")
+    if file is not None and file.resolve() != approved.pipeline.resolve():
+        raise ConfigurationError(f"{kept} is the plan of {showing.path(approved.pipeline)}, not of {file}.")
+    return approved
 
 
 def _once(
-    workspace: Workspace,
-    file: Path,
-    options: tuple[str, ...],
-    inputs_file: str | None,
-    chosen: dict[str, Any],
+    workspace: Workspace, file: Path, given: Given, approved: KeptPlan | None, chosen: dict[str, Any]
 ) -> int:
-    """Plans and runs; raises MissingObject or DamagedObject where a stored picture turns out to be gone."""
-    found = planned(
-        workspace,
-        file,
-        options=options,
-        inputs_file=inputs_file,
-        retry_rejected=chosen["retry_rejected"],
-        fresh=_fresh(chosen["fresh"]),
-        fetches=True,
-        targets=lambda pipeline: _targets(
-            pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
-        ),
-    )
+    """Plans, brings what is elsewhere, and runs.
+
+    Raises MissingObject or DamagedObject where a stored picture turns out to be gone.
+    """
+    from editchain.runs.running import Options
+
+    found = _planned(workspace, file, given, chosen)
     plan = found.plan
     chosen["messages"] = found.messages
-    chosen["paid"] = _paid(plan)
-    _refuse(workspace, plan, chosen)
+    lock = found.preparation.locking(is_partial=_is_partial(chosen))
+    _refuse(plan, chosen)
+    if approved is None:
+        ceilings = ceilings_of(workspace, plan, chosen["budget"])
+        agree(workspace, plan, ceilings, yes=chosen["yes"])
+    else:
+        approved.hold(plan, found.digests)
+        ceilings = (*ceilings_of(workspace, plan, chosen["budget"]), *approved.ceilings)
     out = chosen["out"] or str(workspace.root / "out")
-    if plan.is_settled and not chosen["as_json"] and _is_published(workspace, plan, out, chosen):
+    if plan.is_settled and not chosen["as_json"] and _is_published(workspace, found, lock, out, chosen):
         return 0
-    report, seconds = _go(workspace, found, out, chosen)
+    settings = Options(
+        out,
+        overwrite=chosen["overwrite"],
+        prune=chosen["prune"],
+        fail_fast=chosen["fail_fast"],
+        rebuys=chosen["rebuy"],
+        locking=lock,
+        ceilings=ceilings,
+    )
+    report, seconds = _go(workspace, found, settings, chosen)
     _tell(report, seconds, as_json=chosen["as_json"])
+    if report.locked.others:
+        said = _otherwise(report.locked.others)
+        if chosen["locked"]:
+            raise Refused(f"--locked: {said}")
+        say(f"notice: {said}")
     return report.exit_code
 
 
-def _paid(plan: Plan) -> frozenset[bytes]:
-    """The stored pictures that somebody was paid for: they are not bought again unasked."""
-    return frozenset(
-        digest for one in plan.steps for at, digest in one.digests.items() if not one.way(at).is_local
+def _planned(workspace: Workspace, file: Path, given: Given, chosen: dict[str, Any]) -> Planned:
+    choices = Choices(
+        fresh=_fresh(chosen["fresh"]),
+        retry_rejected=chosen["retry_rejected"],
+        refreshes=chosen["refresh_inputs"],
+        is_offline=chosen["offline"],
+        is_locked=chosen["locked"],
+        rebuys=chosen["rebuy"],
+    )
+    progress = Transfer("pulled", is_live=sys.stderr.isatty() and not chosen["as_json"])
+    try:
+        return planned(
+            workspace,
+            file,
+            given,
+            choices,
+            targets=lambda pipeline: _targets(
+                pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
+            ),
+            supplies=True,
+            watch=progress.watch,
+        )
+    finally:
+        progress.end()
+
+
+def _is_partial(chosen: dict[str, Any]) -> bool:
+    return any(chosen[name] is not None for name in ("only", "from_", "until"))
+
+
+def _otherwise(others: list[str]) -> str:
+    """What to say of pictures that were made again and are not those of the lock."""
+    named = (
+        one_of(others[:3]) if len(others) <= 3 else f"{', '.join(others[:3])} and {len(others) - 3:,} more"
+    )
+    return (
+        f"{counted(len(others), 'picture')} came out otherwise here than the lock says ({named}): "
+        "libraries of another version may round differently. `editchain store pull` brings those of the lock."
     )
 
 
-def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> tuple[Report, float]:
+def _go(
+    workspace: Workspace, found: Planned, settings: Options, chosen: dict[str, Any]
+) -> tuple[Report, float]:
     import anyio
 
     from editchain.runs import running
@@ -117,13 +198,6 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
         progress.say(f"notice: {notice}")
     run_id = running.new_run_id(workspace.now())
     progress.emit("run", id=run_id, pipeline=plan.pipeline.name, **running.summary(plan))
-    settings = running.Options(
-        out,
-        overwrite=chosen["overwrite"],
-        prune=chosen["prune"],
-        fail_fast=chosen["fail_fast"],
-        ceilings=ceilings_of(workspace, plan, chosen["budget"]),
-    )
     began = time.monotonic()
 
     async def work() -> Report:
@@ -146,12 +220,14 @@ def _go(workspace: Workspace, found: Any, out: str, chosen: dict[str, Any]) -> t
     return report, time.monotonic() - began
 
 
-def _is_published(workspace: Workspace, plan: Plan, out: str, chosen: dict[str, Any]) -> bool:
-    """Whether nothing is left to do, published files included; says so, writes nothing but the answer's snapshot."""
+def _is_published(
+    workspace: Workspace, found: Planned, lock: Locking, out: str, chosen: dict[str, Any]
+) -> bool:
+    """Whether nothing is left to do, published files included; says so, writes nothing but the lock and a snapshot."""
     from editchain.runs.recording import Publisher
     from editchain.runs.running import wanted_copies
 
-    journal = workspace.look
+    plan, journal = found.plan, workspace.look
     if journal is None or chosen["prune"]:
         return False
     publisher = Publisher(
@@ -160,6 +236,7 @@ def _is_published(workspace: Workspace, plan: Plan, out: str, chosen: dict[str, 
     publication, todo = publisher.look(wanted_copies(journal, plan))
     if todo or publication.left_alone:
         return False
+    locking.write(lock, plan, journal, found.digests)
     said = f"{reporting.summary_line(plan)} · outputs unchanged"
     click.echo(said)
     keep(
@@ -236,18 +313,34 @@ def _dependents(pipeline: Pipeline, name: str) -> set[int]:
     return found
 
 
-def _refuse(workspace: Workspace, plan: Plan, chosen: dict[str, Any]) -> None:
-    """Refuses what may not run: no way to a model, too little budget, no consent."""
+def _refuse_together(chosen: dict[str, Any]) -> None:
+    """Raises ConfigurationError for options that contradict each other."""
+    for one, other in (
+        ("locked", "rebuy"),
+        ("locked", "fresh"),
+        ("locked", "refresh_inputs"),
+        ("offline", "refresh_inputs"),
+    ):
+        if chosen[one] and chosen[other]:
+            raise ConfigurationError(f"--{one} and --{other.replace('_', '-')} do not go together.")
+
+
+def _refuse(plan: Plan, chosen: dict[str, Any]) -> None:
+    """Refuses what may not run: calls while offline, no way to a model, a step that is missing."""
     from editchain.runs.running import refuse_unreachable
 
-    refuse_unreachable(plan)
     if chosen["only"] is not None:
         missing = [one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (_has_work(one))]
         if missing:
             raise ConfigurationError(
                 f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."
             )
-    agree(workspace, plan, ceilings_of(workspace, plan, chosen["budget"]), yes=chosen["yes"])
+    if chosen["offline"] and plan.calls:
+        calls = [
+            one.name for one in plan.steps if not all(way.is_local for way in one.ways) and _has_work(one)
+        ]
+        raise Refused(f"--offline: {counted(plan.calls, 'call')} would be needed, for {one_of(calls)}.")
+    refuse_unreachable(plan)
 
 
 def _has_work(one: StepPlan) -> bool:

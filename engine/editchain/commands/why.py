@@ -14,7 +14,7 @@ import click
 
 from editchain.commands import showing
 from editchain.commands.base import write_json
-from editchain.commands.planned import planned
+from editchain.commands.planned import Given, planned
 from editchain.commands.shared import input_options
 from editchain.commands.tracing import Tracer
 from editchain.diagnostics import did_you_mean, one_of, visible
@@ -48,7 +48,7 @@ def command(file: Path, step: str, options: tuple[str, ...], inputs_file: str | 
     STEP is a step of the pipeline; with [KEY] it is one of its tasks: styled[noir], or styled[look=noir].
     """
     with Workspace.of(file) as workspace:
-        plan = planned(workspace, file, options=options, inputs_file=inputs_file).plan
+        plan = planned(workspace, file, Given(options, inputs_file)).plan
         one, ordinals = _tasks(plan, step)
         missing = [at for at in ordinals if at not in one.digests]
         at = missing[0] if missing else ordinals[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from editchain.artifacts import ImageSource
 from editchain.models import Model, OperationDocument
@@ -12,22 +12,43 @@ from editchain.pipeline import UNKNOWN
 from editchain.plans.tasks import (
     AFTER,
     CACHED,
+    KNOWN,
     REJECTED,
     RUN,
     Column,
     Edge,
     StepPlan,
+    with_version,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from editchain.lock import Lock
+
+
+class Elsewhere(NamedTuple):
+    """A picture that is known by its digest and is not what the store has under the key; `is_here` where its bytes are."""
+
+    digest: bytes
+    is_here: bool
+
 
 class Known(Protocol):
     """What is known already, asked for many at once."""
 
+    lock: Lock
+    """What the pipeline resolved to before."""
+
+    remakes: bool
+    """Whether what costs nothing is made again where it is not here, rather than fetched from where it is."""
+
     def results(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digest of the stored picture for each key that has one."""
+        ...
+
+    def elsewhere(self, keys: Sequence[bytes], stored: Mapping[bytes, bytes]) -> Mapping[bytes, Elsewhere]:
+        """The pictures that are known of keys by the lock, or that are lost, where they are not those that are `stored`."""
         ...
 
     def refusals(self, keys: Sequence[bytes]) -> Mapping[bytes, str]:
@@ -48,8 +69,9 @@ def identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], bo
         results = known.results(keys) if keys else {}
         missing = [key for key in keys if key not in results]
         refusals = known.refusals(missing) if missing else {}
+        elsewhere = known.elsewhere(keys, results)
         for one in asked:
-            _look_up(one, results, refusals)
+            _look_up(one, results, refusals, elsewhere, remakes=known.remakes)
         asked.clear()
 
     for one in steps:
@@ -58,6 +80,7 @@ def identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], bo
         one.is_fresh = fresh(one)
         one.segments = list(_segments(one, known))
         one.keys = _keys(one)
+        _take_versions(one, known.lock)
         asked.append(one)
     ask()
 
@@ -68,7 +91,38 @@ def _is_deterministic(one: StepPlan) -> bool:
     return all(not isinstance(way.document, Model) or way.document.deterministic for way in one.ways)
 
 
-def _look_up(one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[bytes, str]) -> None:
+def _take_versions(one: StepPlan, lock: Lock) -> None:
+    """Keys under the versions that the lock has them under: a new release of a document makes nothing anew by itself."""
+    versions = [lock.versions.get(way.document.name, frozenset()) for way in one.ways]
+    if not any(found - {version_of(way.document)} for found, way in zip(versions, one.ways, strict=True)):
+        return
+    for ordinal, key in enumerate(one.keys):
+        if key is None or key in lock.by_key:
+            continue
+        text = one.identity(ordinal) or ""
+        at = 0 if one.way_at is None else one.way_at[ordinal]
+        for version in sorted(versions[at]):
+            older = sha256(with_version(text, version).encode()).digest()
+            if older in lock.by_key:
+                one.keys[ordinal], one.versions[ordinal] = older, version
+                break
+
+
+def _is_free(one: StepPlan, ordinal: int) -> bool:
+    """Whether a task gives the same picture for nothing as often as it is asked."""
+    way = one.way(ordinal)
+    return way.is_local and (not isinstance(way.document, Model) or way.document.deterministic)
+
+
+def _look_up(
+    one: StepPlan,
+    results: Mapping[bytes, bytes],
+    refusals: Mapping[bytes, str],
+    elsewhere: Mapping[bytes, Elsewhere],
+    *,
+    remakes: bool,
+) -> None:
+    """What is stored of a step's tasks, and what is known of them. What costs nothing is made again, not fetched."""
     is_fresh = one.is_fresh
     states = bytearray(one.count)
     exists = one.exists
@@ -77,6 +131,11 @@ def _look_up(one: StepPlan, results: Mapping[bytes, bytes], refusals: Mapping[by
             continue
         if key is None:
             states[ordinal] = AFTER
+            continue
+        found = None if is_fresh else elsewhere.get(key)
+        if found and (found.is_here or one.is_check or not (remakes and _is_free(one, ordinal))):
+            states[ordinal] = CACHED if found.is_here else KNOWN
+            one.digests[ordinal] = found.digest
         elif key in results and not is_fresh:
             states[ordinal] = CACHED
             one.digests[ordinal] = results[key]
@@ -137,9 +196,13 @@ def _head(one: StepPlan) -> Any:
 
 
 def _document_line(document: Model | OperationDocument) -> str:
-    if isinstance(document, Model):
-        return f"editchain 1\nmodel={document.name} {document.version}\n"
-    return f"editchain 1\noperation={document.name} {document.behaviour}\n"
+    kind = "model" if isinstance(document, Model) else "operation"
+    return f"editchain 1\n{kind}={document.name} {version_of(document)}\n"
+
+
+def version_of(document: Model | OperationDocument) -> str:
+    """The version of a model, or of what an operation does, as it stands in keys."""
+    return document.version if isinstance(document, Model) else str(document.behaviour)
 
 
 def _value_line(name: str, one: StepPlan) -> Iterator[Any]:

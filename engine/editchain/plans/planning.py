@@ -9,7 +9,7 @@ from editchain.plans.dimensions import strides, walk
 from editchain.plans.expansion import expand
 from editchain.plans.identity import identify
 from editchain.plans.sharing import call_size, coordinate_of
-from editchain.plans.tasks import AFTER, CACHED, RUN, STATES, UNNEEDED, Money, Plan, StepPlan, Way
+from editchain.plans.tasks import AFTER, CACHED, KNOWN, RUN, STATES, UNNEEDED, Money, Plan, StepPlan, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,8 @@ def plan(
     by_step = {id(one.step): one for one in steps}
     _mark(steps, by_step, pipeline.outputs, targets)
     counts = _counts(steps)
-    calls, money = _price(steps)
+    calls, money = _price(steps, (RUN, AFTER))
+    calls_again, rebuying = _price(steps, (KNOWN,))
     problems = tuple(
         dict.fromkeys(way.problem for one in steps if _has_work(one) for way in one.ways if way.problem)
     )
@@ -52,6 +53,8 @@ def plan(
         money,
         problems,
         tuple(_notices(pipeline, steps)),
+        calls_again,
+        rebuying,
     )
 
 
@@ -117,19 +120,18 @@ def _has_work(one: StepPlan) -> bool:
     return RUN in one.states or AFTER in one.states
 
 
-def _price(steps: list[StepPlan]) -> tuple[int, Money]:
-    """Calls at the most, and what they cost: keys that equal another's are bought once, and samples share calls."""
-    least: dict[str, Decimal] = {}
-    most: dict[str, Decimal] = {}
-    calls = unknown = 0
+def purchases(steps: Sequence[StepPlan], states: tuple[int, ...]) -> Iterator[tuple[StepPlan, int, bool]]:
+    """The pictures to buy for tasks in these states, with whether a call begins with it: samples share calls.
+
+    Calls are at the most, and keys that equal another's are bought once.
+    """
     seen: set[bytes] = set()
     for one in steps:
         if all(way.is_local for way in one.ways):
             continue
         shared: dict[int, int] = {}
         for ordinal in one.ordinals():
-            way = one.way(ordinal)
-            if way.is_local or one.states[ordinal] not in (RUN, AFTER):
+            if one.way(ordinal).is_local or one.states[ordinal] not in states:
                 continue
             key = one.keys[ordinal]
             if key is not None and key in seen:
@@ -137,19 +139,28 @@ def _price(steps: list[StepPlan]) -> tuple[int, Money]:
             if key is not None:
                 seen.add(key)
             size = call_size(one, ordinal)
+            begins = True
             if size > 1:
                 coordinate = coordinate_of(one, ordinal).start
                 so_far = shared[coordinate] = shared.get(coordinate, 0) + 1
                 begins = so_far % size == 1
-            else:
-                begins = True
-            calls += begins
-            if way.price is None:
-                unknown += begins
-                continue
-            currency = way.price.currency
-            least[currency] = least.get(currency, Decimal(0)) + way.price.least
-            most[currency] = most.get(currency, Decimal(0)) + way.dearest(currency)
+            yield one, ordinal, begins
+
+
+def _price(steps: Sequence[StepPlan], states: tuple[int, ...]) -> tuple[int, Money]:
+    """How many calls there are at the most for tasks in these states, and what they cost."""
+    least: dict[str, Decimal] = {}
+    most: dict[str, Decimal] = {}
+    calls = unknown = 0
+    for one, ordinal, begins in purchases(steps, states):
+        calls += begins
+        way = one.way(ordinal)
+        if way.price is None:
+            unknown += begins
+            continue
+        currency = way.price.currency
+        least[currency] = least.get(currency, Decimal(0)) + way.price.least
+        most[currency] = most.get(currency, Decimal(0)) + way.dearest(currency)
     return calls, Money(least, most, unknown)
 
 

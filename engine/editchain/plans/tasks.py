@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from editchain.models import Model, OperationDocument, Price, Route
     from editchain.pipeline import Dimension, Pipeline, Step
 
-State = Literal["absent", "cached", "run", "after", "rejected", "unneeded"]
+State = Literal["absent", "cached", "run", "after", "rejected", "unneeded", "known"]
 
-ABSENT, CACHED, RUN, AFTER, REJECTED, UNNEEDED = range(6)
-STATES: tuple[State, ...] = ("absent", "cached", "run", "after", "rejected", "unneeded")
+ABSENT, CACHED, RUN, AFTER, REJECTED, UNNEEDED, KNOWN = range(7)
+STATES: tuple[State, ...] = ("absent", "cached", "run", "after", "rejected", "unneeded", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Column:
 class StepPlan:
     """The tasks of one step. Sequences go by ordinal; `keys` holds None where a key is open or there is no task.
 
-    `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture.
+    `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture; `versions` has the
+    version of the document in the key of those tasks that the lock has under another than today's.
     """
 
     step: Step
@@ -115,6 +116,7 @@ class StepPlan:
     is_fresh: bool = False
     options: Any = None
     lost: set[int] = field(default_factory=set)
+    versions: dict[int, str] = field(default_factory=dict)
     keys: list[bytes | None] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
@@ -167,7 +169,14 @@ class StepPlan:
                 if part is None:
                     return None
                 parts.append(part)
-        return "".join(parts)
+        text = "".join(parts)
+        return text if ordinal not in self.versions else with_version(text, self.versions[ordinal])
+
+
+def with_version(identity: str, version: str) -> str:
+    """An identity as it is under another version of its model or operation."""
+    first, document, rest = identity.split("\n", 2)
+    return f"{first}\n{document.rpartition(' ')[0]} {version}\n{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +190,11 @@ class Money:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Every task of a pipeline with its key and state. `steps` are in an order in which needs come first."""
+    """Every task of a pipeline with its key and state. `steps` are in an order in which needs come first.
+
+    `rebuying` is what it would cost to buy the pictures again that are known and not here, and `calls_again` how many
+    calls that are.
+    """
 
     pipeline: Pipeline
     steps: tuple[StepPlan, ...]
@@ -191,11 +204,13 @@ class Plan:
     money: Money
     problems: tuple[str, ...]
     notices: tuple[str, ...]
+    calls_again: int = 0
+    rebuying: Money = field(default_factory=lambda: Money({}, {}, 0))
 
     @property
     def is_settled(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.counts["run"] or self.counts["after"] or self.counts["rejected"])
+        return not any(self.counts[state] for state in ("run", "after", "rejected", "known"))
 
     def by_step(self) -> Mapping[int, StepPlan]:
         """The plan of each step whose pictures others use (after `protect`), by the identity of the step."""

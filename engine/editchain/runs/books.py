@@ -107,12 +107,17 @@ class Books:
         versions: str = "{}",
         ceilings: tuple[Ceiling, ...] = (),
         tell: Callable[[Notice], None] = lambda _notice: None,
+        rebuys: bool = False,
     ) -> None:
-        """`versions` is a JSON object of the libraries that are recorded beside pictures."""
+        """`versions` is a JSON object of the libraries that are recorded beside pictures.
+
+        `rebuys` lets a picture be bought again that was paid for and is gone.
+        """
         self.store = store
         self.journal = journal
         self.committer = committer
         self.now = now
+        self.rebuys = rebuys
         self._run = run
         self._versions = versions
         self._ceilings = ceilings
@@ -161,7 +166,7 @@ class Books:
                 call,
                 [one.key for one in detail.samples],
                 asked,
-                is_fresh,
+                is_fresh or self.rebuys,
                 [one.request_key for one in detail.samples],
                 identities,
             )

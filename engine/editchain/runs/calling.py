@@ -137,13 +137,13 @@ class Caller:
         if stored is not None and self._books.store.has(stored.digest):
             return self._books.adopt(one.sample, stored, one.work.plan.identity(one.work.ordinal))
         paid = next((call for call in calls if call.state == "done" and _brought(call, key)), None)
-        if stored is None and paid is None:
+        if (stored is None and paid is None) or self._books.rebuys:
             return None
         number = stored.call if stored is not None else paid.id if paid else None
         return NoPicture(
             "waiting",
             f"its picture was paid for (call {number}) and is gone from the store; "
-            "it is not bought again by itself: --fresh STEP buys it anew",
+            "it is not bought again by itself: --rebuy buys it anew",
         )
 
     # ------------------------------------------------------------------ buying

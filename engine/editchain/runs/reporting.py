@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 from editchain.diagnostics import counted, one_of, visible
 from editchain.plans.dimensions import shape
-from editchain.plans.tasks import AFTER, REJECTED, RUN, STATES
+from editchain.plans.tasks import AFTER, KNOWN, REJECTED, RUN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from editchain.plans.tasks import Money, Plan, StepPlan
     from editchain.runs.outcomes import Ended, Notice
     from editchain.runs.running import Report
+    from editchain.transferring import Transferred
 
 REFRESH_SECONDS = 0.1
 
@@ -41,6 +43,8 @@ def summary_line(plan: Plan) -> str:
     counts = plan.counts
     to_do = counts["run"] + counts["after"]
     parts = [counted(plan.total, "task"), f"{counts['cached']:,} cached"]
+    if counts["known"]:
+        parts.append(f"{counts['known']:,} known")
     if local := _to_do_here(plan):
         parts.append(f"{local:,} to run here" if plan.calls else f"{local:,} to run")
     if counts["rejected"]:
@@ -69,7 +73,7 @@ def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[s
     """What will happen, by step, each with its reason in a phrase; what is stored is not spoken of."""
     width = max((len(one.name) for one in plan.steps), default=0)
     for one in plan.steps:
-        counts = {state: one.states.count(state) for state in (RUN, AFTER, REJECTED)}
+        counts = {state: one.states.count(state) for state in (RUN, AFTER, REJECTED, KNOWN)}
         if not any(counts.values()):
             continue
         to_do = counts[RUN] + counts[AFTER]
@@ -81,9 +85,21 @@ def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[s
                 parts.append(f"({shape(one.dimensions)})")
             parts.append(where)
             parts.append("· " + "; ".join(dict.fromkeys(_reasons(one, reason))))
+        if counts[KNOWN]:
+            parts.append(f"· {counts[KNOWN]:,} known: their pictures are not here")
         if counts[REJECTED]:
             parts.append(f"· {counts[REJECTED]:,} rejected before: --retry-rejected asks again")
         yield f"  {one.name:<{width}}  {' '.join(parts)}"
+
+
+def rebuying_line(plan: Plan) -> str | None:
+    """What it would cost to buy again what is known and not here; None where nothing is."""
+    if not plan.counts["known"]:
+        return None
+    what = f"{counted(plan.counts['known'], 'picture')} known and not here: a run looks for {'it' if plan.counts['known'] == 1 else 'them'} in the remote store"
+    if not plan.calls_again:
+        return what
+    return f"{what}; buying again what that does not have would be {counted(plan.calls_again, 'call')} at the most, {price(plan.rebuying, plan.calls_again)}"
 
 
 def _where(one: StepPlan) -> str:
@@ -145,19 +161,29 @@ def plan_json(plan: Plan, reason: Callable[[StepPlan, int], str]) -> dict[str, A
         "summary": {
             "tasks": plan.total,
             "cached": plan.counts["cached"],
+            "known": plan.counts["known"],
             "to_run": plan.counts["run"] + plan.counts["after"],
             "rejected": plan.counts["rejected"],
             "calls": plan.calls,
             "unpriced_calls": money.unknown,
-            "price": [
-                {"currency": currency, "least": str(money.least[currency]), "most": str(most)}
-                for currency, most in money.most.items()
-            ],
+            "price": _amounts(money),
+            "rebuying": {
+                "calls": plan.calls_again,
+                "unpriced_calls": plan.rebuying.unknown,
+                "price": _amounts(plan.rebuying),
+            },
         },
         "problems": list(plan.problems),
         "notices": list(plan.notices),
         "tasks": tasks,
     }
+
+
+def _amounts(money: Money) -> list[dict[str, str]]:
+    return [
+        {"currency": currency, "least": str(money.least[currency]), "most": str(most)}
+        for currency, most in money.most.items()
+    ]
 
 
 def plan_markdown(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[str]:
@@ -179,6 +205,32 @@ def plan_markdown(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterato
         yield "|---|---|---|---|"
         for row in rows:
             yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+
+
+class Transfer:
+    """Says how a transfer goes, in one live line on a terminal."""
+
+    def __init__(self, verb: str, total: int | None = None, *, is_live: bool) -> None:
+        self._verb = verb
+        self._total = total
+        self._is_live = is_live
+        self._shown = 0.0
+
+    def watch(self, moved: Transferred) -> None:
+        """Takes what has been transferred so far."""
+        now = time.monotonic()
+        if self._is_live and now - self._shown >= REFRESH_SECONDS:
+            self._shown = now
+            of = f" of {self._total:,}" if self._total is not None else ""
+            megabytes = moved.moved_bytes / 1e6
+            sys.stderr.write(f"\r\x1b[2K{moved.done:,}{of} objects · {megabytes:,.1f} MB {self._verb}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Takes the live line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")
+            self._shown = 0.0
 
 
 class Progress:

@@ -22,7 +22,8 @@ from editchain.executors.local import LocalExecutor
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.models import Model
-from editchain.runs import outlining
+from editchain.runs import locking, outlining
+from editchain.runs.locking import Locked
 from editchain.runs.outcomes import Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
 from editchain.runs.recording import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from editchain.journal.ledger import Ceiling
     from editchain.plans.tasks import Plan
     from editchain.runs.calling import Caller
+    from editchain.runs.locking import Locking
     from editchain.runs.outcomes import Ended
     from editchain.workspace import Digests, Workspace
 
@@ -55,7 +57,10 @@ LEAST_ROOM_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes: where outputs go, and what a person chose on the command line."""
+    """How a run goes: where outputs go, and what a person chose on the command line.
+
+    `locking` is what to write the lock by; None leaves it alone. `rebuys` lets what was paid for and is gone be bought again.
+    """
 
     out: str
     command: str = "run"
@@ -63,6 +68,8 @@ class Options:
     prune: bool = False
     fail_fast: bool = False
     workers: int | None = None
+    rebuys: bool = False
+    locking: Locking | None = None
     ceilings: tuple[Ceiling, ...] = ()
 
 
@@ -75,6 +82,7 @@ class Report:
     publication: Publication
     exit_code: int
     cached: int = 0
+    locked: Locked = field(default_factory=Locked)
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -219,6 +227,9 @@ async def run(
             await caller.close()
     outcome.notices = notices
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
+    locked = Locked()
+    if options.locking is not None:
+        locked = await anyio.to_thread.run_sync(locking.write, options.locking, plan, journal, digests)
     exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
@@ -237,7 +248,7 @@ async def run(
         journal.put_run_keys(run_id, _keys(plan))
         _keep_outline(workspace, plan, run_id, options, digests)
     await committer.durable()
-    return Report(run_id, outcome, publication, exit_code, cached)
+    return Report(run_id, outcome, publication, exit_code, cached, locked)
 
 
 async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop) -> Run:
@@ -305,6 +316,7 @@ def _caller(
     books = Books(
         workspace.store, workspace.journal, committer, run=run_id, now=workspace.now,
         versions=json.dumps(library_versions(), sort_keys=True), ceilings=options.ceilings, tell=tell,
+        rebuys=options.rebuys,
     )  # fmt: skip
     repeater = Repeater(stop)
     configuration = workspace.configuration
@@ -399,6 +411,7 @@ def summary(plan: Plan) -> dict[str, Any]:
     return {
         "tasks": plan.total,
         "cached": plan.counts["cached"],
+        "known": plan.counts["known"],
         "to_run": plan.counts["run"] + plan.counts["after"],
         "calls": plan.calls,
         "rejected": plan.counts["rejected"],

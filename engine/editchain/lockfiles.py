@@ -1,0 +1,60 @@
+"""Lock files: read from disk and from git, written whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from editchain.errors import ConfigurationError, Unsettled
+from editchain.lock import Lock, parse, text_of
+from editchain.platform import disk_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(place: Path, *, merging: bool = False) -> Lock:
+    """The lock in a file, an empty one where there is none.
+
+    Raises ConfigurationError where the file is no lock, and Unsettled where a person has to settle a merge first
+    (unless `merging`).
+    """
+    try:
+        text = place.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Lock()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{place} is no lock: it is not UTF-8.") from error
+    except OSError as error:
+        raise disk_error(error, str(place)) from error
+    lock = parse(text, os.path.relpath(place), merging=merging)
+    if lock.conflicts and not merging:
+        first = lock.conflicts[0]
+        raise Unsettled(
+            f"{os.path.relpath(place)} has {len(first.choices)} pictures for {first.what}"
+            f"{f' and {len(lock.conflicts) - 1:,} more' if len(lock.conflicts) > 1 else ''}: "
+            "`editchain lock merge` shows them, and a person says which count."
+        )
+    return lock
+
+
+def write(place: Path, lock: Lock) -> bool:
+    """Writes a lock under a temporary name, then renames it; an unchanged file is left untouched. Says whether it wrote.
+
+    Raises StoreError.
+    """
+    data = text_of(lock).encode()
+    temporary = f"{place}.{os.getpid()}.tmp"
+    try:
+        if place.is_file() and place.read_bytes() == data:
+            return False
+        if not place.is_file() and not lock.lines and not lock.inputs:
+            return False
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, place)
+    except OSError as error:
+        raise disk_error(error, str(place)) from error
+    return True

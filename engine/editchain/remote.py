@@ -1,0 +1,178 @@
+"""The remote store: results by digest in a folder or a bucket that several people share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from editchain.errors import ConfigurationError, EditchainError
+from editchain.platform import DISK, disk_error, flush_folder, write_all
+
+if TYPE_CHECKING:
+    from editchain.platform import Disk
+
+
+class RemoteError(EditchainError):
+    """The remote store did not do what was asked; nothing here was changed, and asking again is free."""
+
+    exit_code = 5
+
+
+class Remote(Protocol):
+    """Objects by digest in a place that others read too. Any thread may call any method; all raise RemoteError."""
+
+    def size(self, digest: bytes) -> int | None:
+        """Bytes of an object; None where there is none."""
+        ...
+
+    def get(self, digest: bytes) -> bytes | None:
+        """An object's bytes as they came, to be checked by whoever asked; None where there is none."""
+        ...
+
+    def put(self, digest: bytes, data: bytes) -> None:
+        """Stores an object whole, checked on arrival."""
+        ...
+
+
+def remote_of(address: str, root: Path) -> Remote:
+    """The remote at an address: a URL that obstore knows, or a folder, relative to the workspace.
+
+    Raises ConfigurationError where the address is none, or the extra is missing.
+    """
+    scheme, colon, rest = address.partition("://")
+    if not colon:
+        return Folder(str(root / Path(address).expanduser()))
+    if scheme == "file":
+        return Folder(rest)
+    return Bucket(address)
+
+
+def _path(digest: bytes) -> str:
+    name = digest.hex()
+    return f"objects/{name[:2]}/{name[2:]}"
+
+
+class Folder:
+    """A folder, on this machine or mounted from another."""
+
+    def __init__(self, folder: str, disk: Disk = DISK) -> None:
+        self._folder = folder
+        self._disk = disk
+
+    def __str__(self) -> str:
+        return self._folder
+
+    def size(self, digest: bytes) -> int | None:
+        """Bytes of an object; None where there is none."""
+        try:
+            return os.stat(f"{self._folder}/{_path(digest)}").st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._trouble(error) from error
+
+    def get(self, digest: bytes) -> bytes | None:
+        """An object's bytes; None where there is none."""
+        try:
+            with open(f"{self._folder}/{_path(digest)}", "rb", buffering=0) as file:
+                return file.readall()
+        except FileNotFoundError:
+            if not os.path.isdir(self._folder):
+                raise RemoteError(f"There is no folder {self._folder}: is its disk mounted?") from None
+            return None
+        except OSError as error:
+            raise self._trouble(error) from error
+
+    def put(self, digest: bytes, data: bytes) -> None:
+        """Writes an object under a temporary name, reads it back, and renames it."""
+        path = f"{self._folder}/{_path(digest)}"
+        folder = os.path.dirname(path)
+        temporary = f"{folder}/.{secrets.token_hex(8)}.tmp"
+        try:
+            os.makedirs(folder, exist_ok=True)
+            self._write(temporary, data)
+            with open(temporary, "rb") as file:
+                if sha256(file.read()).digest() != digest:
+                    raise RemoteError(f"{self._folder} gives other bytes than it was given: check that disk.")
+            self._disk.replace(temporary, path)
+            flush_folder(folder)
+        except OSError as error:
+            raise self._trouble(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    def _write(self, path: str, data: bytes) -> None:
+        descriptor = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            write_all(self._disk, descriptor, data)
+            self._disk.flush(descriptor)
+        finally:
+            self._disk.close(descriptor)
+
+    def _trouble(self, error: OSError) -> RemoteError:
+        return RemoteError(str(disk_error(error, str(error.filename or self._folder))))
+
+
+class Bucket:
+    """A bucket of S3, or another store that obstore reaches by its URL; credentials are found by its usual means."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            import obstore
+            import obstore.store
+        except ImportError:
+            raise ConfigurationError(
+                f'{url} needs an extra: pip install "editchain[remote]". A folder needs none.'
+            ) from None
+        self._obstore = obstore
+        self._url = url
+        try:
+            # S3 then checks the bytes that arrive against their SHA-256.
+            said: dict[str, Any] = {"aws_checksum_algorithm": "SHA256"} if url.startswith("s3") else {}
+            self._store: Any = obstore.store.from_url(url, **said)
+        except (ValueError, TypeError, obstore.exceptions.BaseError) as error:
+            raise ConfigurationError(f"{url} is no remote store: {_first_line(error)}") from error
+
+    def __str__(self) -> str:
+        return self._url
+
+    def size(self, digest: bytes) -> int | None:
+        """Bytes of an object; None where there is none."""
+        try:
+            return int(self._obstore.head(self._store, _path(digest))["size"])
+        except FileNotFoundError:
+            return None
+        except self._obstore.exceptions.BaseError as error:
+            raise self._trouble(error) from error
+
+    def get(self, digest: bytes) -> bytes | None:
+        """An object's bytes; None where there is none."""
+        try:
+            return bytes(self._obstore.get(self._store, _path(digest)).bytes())
+        except FileNotFoundError:
+            return None
+        except self._obstore.exceptions.BaseError as error:
+            raise self._trouble(error) from error
+
+    def put(self, digest: bytes, data: bytes) -> None:
+        """Uploads an object, and asks whether it arrived whole."""
+        try:
+            self._obstore.put(self._store, _path(digest), data)
+        except (FileNotFoundError, self._obstore.exceptions.BaseError) as error:
+            raise self._trouble(error) from error
+        if self.size(digest) != len(data):
+            raise RemoteError(f"{self._url} did not keep the whole of {digest.hex()}: push again.")
+
+    def _trouble(self, error: Exception) -> RemoteError:
+        return RemoteError(f"{self._url}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    """What a library says of its trouble, without the particulars that follow."""
+    text = str(error).split("\n\nDebug source", 1)[0].strip()
+    return f"{text.removesuffix('.')}."

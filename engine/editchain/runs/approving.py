@@ -1,0 +1,237 @@
+"""Approving: a plan kept as a file, and a later run held to the calls, prices and pictures in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from editchain.classes import dataclass
+from editchain.errors import ConfigurationError, Refused
+from editchain.fetching import addresses
+from editchain.journal.ledger import Ceiling
+from editchain.lock import named
+from editchain.plans.planning import purchases
+from editchain.plans.tasks import AFTER, RUN
+from editchain.platform import disk_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from editchain.plans.tasks import Plan
+    from editchain.workspace import Digests
+
+FORMAT = 1
+MOST_NAMED = 10
+
+
+class Purchase(NamedTuple):
+    """A picture that a plan buys: for which task, under which key (None while it is open), of whom, at which price."""
+
+    task: str
+    key: str | None
+    model: str
+    provider: str
+    least: str | None
+    most: str | None
+    currency: str | None
+
+    @property
+    def price(self) -> str:
+        """The price for people."""
+        if self.most is None:
+            return "an unknown price"
+        return f"{self.most if self.least == self.most else f'{self.least}–{self.most}'} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPlan:
+    """What was approved. `folder` is what the paths among `options` are relative to; `texts` and `pictures` go by path,
+    from where the plan lies, and hold SHA-256 (hex; None for what had not been fetched).
+    """
+
+    place: Path
+    pipeline: Path
+    folder: str
+    options: tuple[str, ...]
+    inputs_file: str | None
+    texts: Mapping[str, str]
+    pictures: Mapping[str, str | None]
+    purchases: tuple[Purchase, ...]
+
+    @property
+    def ceilings(self) -> tuple[Ceiling, ...]:
+        """The most that may be spent, by currency; none where a call has no known price."""
+        sums: dict[str, Decimal] = {}
+        for one in self.purchases:
+            if one.most is None or one.currency is None:
+                return ()
+            sums[one.currency] = sums.get(one.currency, Decimal(0)) + Decimal(one.most)
+        return tuple(Ceiling(most, currency) for currency, most in sums.items())
+
+    def hold(self, plan: Plan, digests: Digests) -> None:
+        """Raises Refused, naming what changed, where a plan of now is not within what was approved."""
+        changes = list(
+            _changes(self, kept(plan, digests, self.place, self.options, self.inputs_file, self.folder))
+        )
+        if not changes:
+            return
+        lines = [f"  {change}" for change in changes[:MOST_NAMED]]
+        if len(changes) > MOST_NAMED:
+            lines.append(f"  and {len(changes) - MOST_NAMED:,} more")
+        raise Refused(
+            "\n".join(
+                [
+                    f"{self.place} no longer holds:",
+                    *lines,
+                    "Nothing was sent. Plan again, and have that approved.",
+                ]
+            )
+        )
+
+
+def kept(
+    plan: Plan, digests: Digests, place: Path, options: Sequence[str], inputs_file: str | None, folder: str
+) -> KeptPlan:
+    """A plan as it is kept at a place."""
+    pipeline = plan.pipeline
+    base = place.absolute().parent
+
+    def shown(path: str) -> str:
+        return os.path.relpath(path, base)
+
+    pictures: dict[str, str | None] = {}
+    for path in pipeline.evidence.images:
+        file = digests.file(path)
+        pictures[shown(path)] = None if file is None else file.digest.hex()
+    for address, source in addresses(pipeline).items():
+        digest = digests.digest(source)
+        pictures[named(address)] = None if digest is None else digest.hex()
+    return KeptPlan(
+        place,
+        pipeline.path,
+        folder,
+        tuple(options),
+        inputs_file,
+        {shown(path): _digest(path) for path in pipeline.evidence.texts},
+        pictures,
+        tuple(_purchases(plan)),
+    )
+
+
+def _digest(path: str) -> str:
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _purchases(plan: Plan) -> Iterator[Purchase]:
+    for one, ordinal, _ in purchases(plan.steps, (RUN, AFTER)):
+        way, key = one.way(ordinal), one.keys[ordinal]
+        price = way.price
+        routes = [other.route.provider for other in (way, *way.others) if other.route is not None]
+        yield Purchase(
+            one.task_name(ordinal),
+            None if key is None else key.hex(),
+            way.document.name,
+            " or ".join(dict.fromkeys(routes)),
+            None if price is None else str(price.least),
+            None if price is None else str(way.dearest(price.currency)),
+            None if price is None else price.currency,
+        )
+
+
+def _changes(approved: KeptPlan, now: KeptPlan) -> Iterator[str]:
+    for path, digest in approved.texts.items():
+        if now.texts.get(path) != digest:
+            yield f"{path} {'changed' if path in now.texts else 'is no longer read'}"
+    for path, given in approved.pictures.items():
+        if given is not None and now.pictures.get(path) != given:
+            yield f"{path} {'is another picture' if path in now.pictures else 'is no longer used'}"
+    wanted = {one.task: one for one in approved.purchases}
+    for one in now.purchases:
+        yield from _differences(wanted.get(one.task), one)
+
+
+def _differences(approved: Purchase | None, now: Purchase) -> Iterator[str]:
+    """What a call of now has that was not approved; a key that was open then may be known by now."""
+    if approved is None:
+        yield f"{now.task} would call {now.model} at {now.provider}, which was not approved"
+        return
+    if approved.key is not None and approved.key != now.key:
+        yield f"{now.task} asks {now.model} for something else"
+    if (approved.model, approved.provider) != (now.model, now.provider):
+        yield f"{now.task} would go to {now.model} at {now.provider}, not to {approved.model} at {approved.provider}"
+    elif approved.price != now.price:
+        yield f"{now.task} would cost {now.price}, not {approved.price}"
+
+
+# ---------------------------------------------------------------------- the file
+
+
+def write(plan: KeptPlan) -> None:
+    """Writes a kept plan under a temporary name, then renames it. Raises StoreError."""
+    base = plan.place.absolute().parent
+    document = {
+        "plan": FORMAT,
+        "by": "editchain",
+        "pipeline": os.path.relpath(plan.pipeline, base),
+        "folder": os.path.relpath(plan.folder, base),
+        "options": list(plan.options),
+        "inputs_file": plan.inputs_file,
+        "texts": dict(plan.texts),
+        "pictures": dict(plan.pictures),
+        "purchases": [one._asdict() for one in plan.purchases],
+    }
+    temporary = f"{plan.place}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, plan.place)
+    except OSError as error:
+        raise disk_error(error, str(plan.place)) from error
+
+
+def read(place: Path) -> KeptPlan:
+    """The plan that was kept in a file; raises ConfigurationError where it is none."""
+    try:
+        said = json.loads(place.read_text(encoding="utf-8", errors="surrogateescape"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no plan {place}. `editchain plan FILE -o {place}` keeps one."
+        ) from None
+    except OSError as error:
+        raise disk_error(error, str(place)) from error
+    except ValueError:
+        said = None
+    try:
+        return _plan(place, said)
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        raise ConfigurationError(
+            f"{place} is no plan that `editchain plan -o` of this version kept. Plan again."
+        ) from None
+
+
+def _plan(place: Path, said: Any) -> KeptPlan:
+    if said["plan"] != FORMAT:
+        raise ValueError(said["plan"])
+    base = place.absolute().parent
+    found = tuple(Purchase(**one) for one in said["purchases"])
+    for one in found:
+        _ = Decimal(one.most or 0)
+    return KeptPlan(
+        place,
+        Path(os.path.normpath(base / said["pipeline"])),
+        os.path.normpath(base / said["folder"]),
+        tuple(map(str, said["options"])),
+        said["inputs_file"],
+        dict(said["texts"]),
+        dict(said["pictures"]),
+        found,
+    )
