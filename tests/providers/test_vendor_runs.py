@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vendors import bfl, gemini, open_ai, scenario
+from tests.vendors import bfl, fal, gemini, open_ai, scenario
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -40,6 +40,7 @@ class Shop:
 
 SHOPS = [
     Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro"),
+    Shop("fal", lambda: fal.Fal().running(), {"FAL_KEY": fal.KEY}, "flux-2-turbo"),
     Shop(
         "google", lambda: gemini.Gemini().running(), {"GEMINI_API_KEY": gemini.KEY}, "gemini-nano-banana-2.1"
     ),

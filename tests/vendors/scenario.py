@@ -191,6 +191,22 @@ MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
             _input("lorasScale", "number_array", min=0, max=2),
         ],
     ),
+    "model_qwen-image-edit-2509": (
+        Decimal(3),
+        [
+            _pictures(None, True),
+            _prompt(2048),
+            _number("numOutputs", 1, 4, 1),
+            _number("numInferenceSteps", 1, 100, 28),
+            *(_number(name, 128, 2048, step=16) for name in ("width", "height")),
+            _number("guidance", 1, 10, 4),
+            _input("goFast", "boolean", default=False),
+            _SEED,
+            _input("modelId", "model"),
+            _input("loras", "model_array", maxLength=6),
+            _input("lorasScale", "number_array", min=0, max=2),
+        ],
+    ),
     "model_runway-gen4-image-editing": (
         Decimal(9),
         [

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PROVIDERS: dict[str, str] = {
     "bfl": "editchain.providers.bfl",
     "darkroom": "editchain.providers.darkroom",
+    "fal": "editchain.providers.fal",
     "google": "editchain.providers.google",
     "openai": "editchain.providers.openai",
     "scenario": "editchain.providers.scenario",
