@@ -25,6 +25,7 @@ from editchain.providers.base import (
     Finished,
     Request,
     Session,
+    Standing,
     Unknown,
     Uploaded,
 )
@@ -39,7 +40,7 @@ from editchain.runs.vendors import Vendors
 from editchain.workspace import Known, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from editchain.pipeline import Step
@@ -67,6 +68,8 @@ class Vendor:
     downloads: list[Any] = field(default_factory=list)
     finds: list[Any] = field(default_factory=list)
     capabilities: Capabilities = field(default_factory=Capabilities)
+    standings: list[Any] = field(default_factory=list)
+    cancels: bool = False
     is_local: bool = False
     bill: list[Request] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
@@ -108,7 +111,12 @@ class Vendor:
         return _said(self.finds, Unknown("cannot tell"))
 
     async def cancel(self, session: Session, vendor_id: str) -> bool:
-        return False
+        self.heard.append(f"cancel {vendor_id}")
+        return self.cancels
+
+    async def check(self, client: Client) -> Standing:
+        self.heard.append("check")
+        return _said(self.standings, Standing())
 
 
 def _said(script: list[Any], otherwise: Any) -> Any:
@@ -128,6 +136,8 @@ class Shop:
     price: bool = True
     fresh: tuple[str, ...] = ()
     resends: bool = False
+    first: str = "scenario"
+    ended: Callable[[], None] = lambda: None
     others: dict[str, Vendor] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
@@ -139,7 +149,8 @@ class Shop:
     def choose(self, step: Step, model: Model) -> Way:
         price = next((one for one in model.prices if one.route == "scenario"), None) if self.price else None
         by_name = {route.provider: route for route in reversed(model.routes)}
-        first, *others = [Way(model, by_name[name], False, price) for name in self.vendors]
+        names = sorted(self.vendors, key=lambda name: name != self.first)
+        first, *others = [Way(model, by_name[name], False, price) for name in names]
         return replace(first, others=tuple(others))
 
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
@@ -178,6 +189,7 @@ class Shop:
             )  # fmt: skip
             scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, paces=paces)
             outcome = await scheduler.go()
+            self.ended()
             await caller.close()
             await committer.durable()
             return outcome

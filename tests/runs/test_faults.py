@@ -1,0 +1,491 @@
+"""What goes wrong around a call, one fault at a time: the bill stays true, and what was paid for is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
+from tests.workbench import NOW, paint, written
+
+from editchain.errors import DiskFull, ProviderError, StoreError
+from editchain.http import FetchError, NotSent, ReplyLost
+from editchain.journal.committing import Committer
+from editchain.providers.base import (
+    Accepted,
+    Capabilities,
+    Failed,
+    Finished,
+    Refused,
+    Request,
+    Running,
+    Standing,
+    Unknown,
+)
+from editchain.runs.pacing import RETRIES
+from editchain.store import Store
+from editchain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANY = "steps:\n" + "".join(
+    f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}, seed: 1}}\n" for n in range(6)
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A workspace with one call and one operation after it."""
+    paint(tmp_path / "a.png")
+    (tmp_path / "editchain.toml").touch()
+    written(tmp_path, RECIPE)
+    return Shop(tmp_path, Vendor())
+
+
+def told(shop: Shop, kind: str) -> list[str]:
+    """What was told of a kind."""
+    return [one.message for one in shop.notices if one.kind == kind]
+
+
+# ---------------------------------------------------------------------- what is safe to send again
+
+
+def test_a_safe_retry_is_in_the_events_and_in_the_record(shop: Shop) -> None:
+    shop.vendor.submits = [NotSent("no way there."), Refused("busy", "too many", retry_after_seconds=7)]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(told(shop, "retry")) == 2
+    assert "no way there." in told(shop, "retry")[0]
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        calls = workspace.journal.calls("run")
+    assert sorted((call.attempt, call.state, call.charged) for call in calls) == [
+        (1, "failed", "no"),
+        (2, "failed", "no"),
+        (3, "done", "yes"),
+    ]
+    assert any("too many" in call.detail for call in calls)
+    assert len({call.token for call in calls}) == 1  # a vendor that knows it again would charge it once
+
+
+def test_the_same_token_goes_with_every_try_and_another_with_every_call(shop: Shop) -> None:
+    tokens: list[str | None] = []
+
+    async def noting(session: Any, request: Request) -> Any:
+        tokens.append(request.token)
+        return Refused("busy", "wait", retry_after_seconds=1) if len(tokens) == 1 else Finished((picture(),))
+
+    shop.vendor.submit = noting  # type: ignore[method-assign]  # notes what it is sent
+    shop.run()
+    written(shop.folder, RECIPE.replace("Night", "Noon"))
+    shop.run()
+    assert tokens[0] == tokens[1] != tokens[2]
+    assert all(tokens)
+
+
+def test_a_step_that_wants_no_retry_gets_none(shop: Shop) -> None:
+    written(shop.folder, RECIPE.replace("seed: 7", "seed: 7, retry: {attempts: 1}"))
+    shop.vendor.submits = [Refused("busy", "too many", retry_after_seconds=7)]
+    assert outcomes(shop.run()) == {"failed": 1, "skipped": 1}
+    assert shop.vendor.heard == ["submit"]
+
+
+def test_a_vendor_that_wants_hours_is_left_to_the_next_run(shop: Shop) -> None:
+    shop.vendor.submits = [Refused("busy", "come back later", retry_after_seconds=7200)]
+    run = shop.run()
+    assert outcomes(run) == {"failed": 1, "skipped": 1}
+    assert "come back later" in run.troubles[0].message
+    assert outcomes(shop.run()) == {"done": 2}
+
+
+def test_a_vendor_that_stays_busy_is_given_up_after_a_while_and_not_before_the_others_are(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.submits = [Refused("busy", "no room", retry_after_seconds=20)] * 500
+    assert outcomes(shop.run(concurrency=6)) == {"failed": 6}
+    assert shop.vendor.bill == []
+    assert len(shop.vendor.heard) < 60  # ten minutes of one call each 20 s, and not of six
+
+
+def test_an_outage_is_not_multiplied(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.submits = [NotSent("down")] * 500
+    assert outcomes(shop.run(concurrency=6)) == {"failed": 6}
+    assert len(shop.vendor.heard) == 6 + RETRIES
+
+
+def test_a_slow_down_is_shared_by_all_calls_to_the_account(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    out = most = 0
+    widest: list[int] = []
+
+    async def limited(session: Any, request: Request) -> Any:
+        nonlocal out, most
+        shop.vendor.heard.append("submit")
+        out += 1
+        most = max(most, out)
+        try:
+            await trio.sleep(1)
+            if out > 2 and not shop.vendor.bill:
+                return Refused("busy", "two at a time", retry_after_seconds=5, parallel=2)
+            widest.append(out)
+            shop.vendor.bill.append(request)
+            return Finished((picture(len(shop.vendor.bill)),))
+        finally:
+            out -= 1
+
+    shop.vendor.submit = limited  # type: ignore[method-assign]  # takes two at a time
+    assert outcomes(shop.run(concurrency=6)) == {"done": 6}
+    assert most == 6
+    assert max(widest) <= 2
+    assert len(told(shop, "slowdown")) == 1
+
+
+def test_an_account_is_asked_before_the_first_call_and_once(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.capabilities = Capabilities(checks=True)
+    shop.run()
+    assert shop.vendor.heard.count("check") == 1
+    assert shop.vendor.heard[0] == "check"
+    assert len(shop.vendor.bill) == 6
+
+
+def test_an_account_that_would_refuse_is_sent_nothing(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(checks=True)
+    shop.vendor.standings = [Standing(refusal="no credit is left")]
+    run = shop.run()
+    assert outcomes(run) == {"stopped": 1, "skipped": 1}
+    assert "no credit is left" in run.troubles[0].message
+    assert shop.vendor.heard == ["check"]
+
+
+def test_that_an_account_cannot_be_asked_holds_up_nothing(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(checks=True)
+    shop.vendor.standings = [FetchError("503")]
+    assert outcomes(shop.run()) == {"done": 2}
+
+
+# ---------------------------------------------------------------------- the next of a list
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [NotSent("down")] * 20,
+        [Refused("credits", "none left", stops_all=True)],
+        [Refused("plan", "not in the plan")],
+        [Refused("busy", "no room", retry_after_seconds=30)] * 20,
+        [Refused("busy", "no room", retry_after_seconds=7200)],
+    ],
+    ids=["never sent", "credits", "plan", "busy for long", "busy for hours"],
+)
+def test_the_next_provider_is_asked_where_the_first_surely_did_not_charge(
+    shop: Shop, answers: list[Any]
+) -> None:
+    shop.others["fal"] = Vendor()
+    shop.vendor.submits = answers
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.bill == []
+    assert len(shop.others["fal"].bill) == 1
+    assert len(told(shop, "fallback")) == 1
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (result,) = [one for one in workspace.journal.all_results() if one.kind == "model"]
+    assert result.route == "fal"
+    assert shop.counts() == {"cached": 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (ReplyLost("cut off"), "waiting"),
+        (Unknown("500"), "waiting"),
+        (Refused("rejected", "moderation"), "rejected"),
+        (Refused("refused", "422"), "rejected"),
+        (Failed("moderated", "charged", is_charged=True), "rejected"),
+    ],
+    ids=["lost", "unknown", "moderation", "validation", "failed and charged"],
+)
+def test_the_next_provider_is_not_asked_otherwise(shop: Shop, answer: Any, outcome: str) -> None:
+    shop.others["fal"] = Vendor()
+    shop.vendor.submits = [answer]
+    assert outcomes(shop.run()) == {outcome: 1, "skipped": 1}
+    assert shop.others["fal"].heard == []
+
+
+def test_a_job_is_collected_where_it_is_whoever_comes_first_in_the_list_now(shop: Shop) -> None:
+    shop.vendor.downloads = [b"<html>"] * 50
+    assert outcomes(shop.run())["open"] == 1
+    first = shop.vendor
+    shop.vendor, shop.others = Vendor(), {"fal": Vendor()}
+    written(shop.folder, RECIPE)
+    shop.first = "fal"
+    shop.vendor = first
+    first.downloads = []
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(first.bill) == 1
+    assert shop.others["fal"].bill == []
+
+
+# ---------------------------------------------------------------------- lost replies
+
+
+def test_a_workspace_may_have_unknown_calls_sent_again_in_writing(shop: Shop) -> None:
+    shop.resends = True
+    shop.vendor.submits = [ReplyLost("cut off")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.calls() == [("abandoned", "unknown"), ("done", "yes")]
+    assert len(shop.vendor.bill) == 2
+
+
+def test_even_then_it_is_sent_again_once_in_a_run(shop: Shop) -> None:
+    shop.resends = True
+    shop.vendor.submits = [ReplyLost("cut off")] * 9
+    assert outcomes(shop.run()) == {"waiting": 1, "skipped": 1}
+    assert len(shop.vendor.bill) == 2
+
+
+def test_an_unknown_call_from_before_is_sent_again_where_the_workspace_says_so_now(shop: Shop) -> None:
+    shop.vendor.submits = [ReplyLost("cut off")]
+    assert outcomes(shop.run())["waiting"] == 1
+    shop.resends = True
+    assert outcomes(shop.run()) == {"done": 2}
+
+
+def test_a_vendor_that_knows_a_request_again_is_sent_it_again_with_its_token(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(replays=True)
+    by_token: dict[str | None, str] = {}
+
+    async def replaying(session: Any, request: Request) -> Any:
+        shop.vendor.heard.append("submit")
+        if request.token not in by_token:
+            by_token[request.token] = f"job-{len(by_token) + 1}"
+            raise ReplyLost("cut off")
+        return Accepted(by_token[request.token])
+
+    shop.vendor.submit = replaying  # type: ignore[method-assign]  # charges a token once
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(by_token) == 1
+    assert shop.calls() == [("done", "yes")]
+
+
+def test_a_refusal_of_a_replay_says_nothing_of_the_first_request(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(replays=True)
+    shop.vendor.submits = [ReplyLost("cut off"), Refused("busy", "wait", retry_after_seconds=5)]
+    assert outcomes(shop.run()) == {"waiting": 1, "skipped": 1}
+    assert shop.calls() == [("unknown", "unknown")]
+
+
+def test_an_answer_that_breaks_the_reading_of_it_is_unknown(shop: Shop) -> None:
+    async def breaking(session: Any, request: Request) -> Any:
+        return {}["job"]
+
+    shop.vendor.submit = breaking  # type: ignore[method-assign]  # a defect of ours, after the request left
+    run = shop.run()
+    assert outcomes(run) == {"waiting": 1, "skipped": 1}
+    assert "KeyError" in run.troubles[0].message
+
+
+# ---------------------------------------------------------------------- jobs and downloads
+
+
+def test_trouble_with_polls_never_sends_again(shop: Shop) -> None:
+    shop.vendor.polls = [NotSent("down"), ReplyLost("cut"), FetchError("503")] * 12
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard.count("submit") == 1
+
+
+def test_a_poll_that_is_in_vain_leaves_the_job_to_the_next_run(shop: Shop) -> None:
+    shop.vendor.polls = [ProviderError("401")]
+    assert outcomes(shop.run()) == {"open": 1, "skipped": 1}
+    assert shop.calls() == [("accepted", "yes")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard.count("submit") == 1
+
+
+def test_a_job_that_says_nothing_new_for_ever_is_open_after_its_time(shop: Shop) -> None:
+    shop.vendor.polls = [Running(60.0)] * 100
+    assert outcomes(shop.run()) == {"open": 1, "skipped": 1}
+
+
+def test_an_expired_address_is_read_afresh_from_the_job(shop: Shop) -> None:
+    shop.vendor.polls = [Finished(downloads=("old-1",)), Finished(downloads=("new-1",))]
+
+    async def fetching(session: Any, address: str) -> bytes:
+        shop.vendor.heard.append(f"download {address}")
+        if address == "old-1":
+            raise FetchError("403")
+        return picture()
+
+    shop.vendor.download = fetching  # type: ignore[method-assign]  # the old address is worth nothing
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.vendor.heard.count("submit") == 1
+    assert shop.vendor.heard[-1] == "download new-1"
+
+
+def test_a_picture_that_the_vendor_no_longer_has_was_charged_and_is_lost(shop: Shop) -> None:
+    shop.vendor.downloads = [ProviderError("it is deleted.")]
+    run = shop.run()
+    assert outcomes(run) == {"rejected": 1, "skipped": 1}
+    assert "charged" in run.troubles[0].message
+    assert shop.calls() == [("failed", "yes")]
+    shop.run()
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_download_goes_before_the_next_submit(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.run(concurrency=1)
+    beats = [beat.split()[0] for beat in shop.vendor.heard]
+    assert beats == ["submit", "poll", "download"] * 6
+
+
+def test_one_job_for_two_calls_is_noticed(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.submits = [Accepted("job-1"), Accepted("job-1")]
+    run = shop.run(concurrency=1)
+    assert outcomes(run) == {"done": 5, "rejected": 1}
+    assert "job-1" in run.troubles[0].message
+    assert ("failed", "unknown") in shop.calls()
+
+
+def test_one_picture_for_two_requests_is_noticed(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.submits = [Finished((picture(1),)), Finished((picture(1),))]
+    assert outcomes(shop.run(concurrency=1)) == {"done": 6}
+    assert len(told(shop, "doubt")) == 1
+
+
+def test_two_tasks_of_one_run_that_come_to_one_request_buy_it_once(shop: Shop) -> None:
+    """Their keys differ: one takes a picture from a step, the other the same bytes from a file."""
+    with Workspace(shop.folder, now=lambda: NOW):
+        pass
+    flipped = shop.folder / "b.png"
+    written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
+    shop.run()
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (result,) = workspace.journal.all_results()
+        flipped.write_bytes(workspace.store.read(result.digest))
+    written(
+        shop.folder,
+        "steps:\n"
+        "  flip: {operation: flip, image: a.png, direction: horizontal}\n"
+        "  one: {model: flux-kontext, image: $flip, prompt: x, seed: 1}\n"
+        "  two: {model: flux-kontext, image: b.png, prompt: x, seed: 1}\n",
+    )
+    assert outcomes(shop.run(concurrency=2)) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+    assert shop.counts() == {"cached": 3}
+
+
+# ---------------------------------------------------------------------- the disk
+
+
+class Full:
+    """A disk that is full for so many writes."""
+
+    def __init__(
+        self, times: int, monkeypatch: pytest.MonkeyPatch, error: type[StoreError] = DiskFull
+    ) -> None:
+        self.left = times
+        self._error = error
+        self._put = Store.put
+        full = self
+
+        def put(store: Store, data: bytes, *, durable: bool) -> bytes:
+            full.check(durable)
+            return full._put(store, data, durable=durable)
+
+        monkeypatch.setattr(Store, "put", put)
+
+    def check(self, is_paid: bool) -> None:
+        if is_paid and self.left:
+            self.left -= 1
+            raise self._error("the disk is full")
+
+
+@pytest.mark.parametrize("answer", [Finished((picture(),)), Accepted("job-1")], ids=["reply", "job"])
+def test_paid_bytes_are_held_while_the_disk_is_full(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    full = Full(20, monkeypatch)
+    shop.vendor.submits = [answer]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert full.left == 0
+    assert len(shop.vendor.bill) == 1
+    assert "held in memory" in told(shop, "room")[0]
+    assert shop.calls() == [("done", "yes")]
+
+
+def test_nothing_new_is_sent_while_paid_bytes_are_held(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(shop.folder, MANY)
+    full = Full(20, monkeypatch)
+    sent_while_full: list[int] = []
+
+    async def noting(session: Any, request: Request) -> Any:
+        sent_while_full.append(full.left)
+        return Finished((picture(len(sent_while_full)),))
+
+    shop.vendor.submit = noting  # type: ignore[method-assign]  # notes whether the disk is full
+    assert outcomes(shop.run(concurrency=1)) == {"done": 6}
+    assert sent_while_full == [20, 0, 0, 0, 0, 0]
+
+
+def test_a_picture_that_is_nowhere_else_is_held_whatever_is_wrong_with_the_disk(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Full(5, monkeypatch, StoreError)
+    shop.vendor.submits = [Finished((picture(),))]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_a_job_is_left_at_its_vendor_where_the_disk_is_broken(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Full(1, monkeypatch, StoreError)
+    with pytest.raises(StoreError):
+        shop.run()
+    assert shop.calls() == [("accepted", "yes")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_trouble_with_the_disk_lets_other_calls_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault of one call must not take the reply from another that is out."""
+    written(shop.folder, MANY)
+    begin = Committer.begin_call
+    begun = 0
+
+    async def failing(self: Committer, start: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            raise StoreError("The disk is broken.")
+        return await begin(self, start)
+
+    async def slow(session: Any, request: Request) -> Any:
+        shop.vendor.bill.append(request)
+        await trio.sleep(30)
+        return Finished((picture(len(shop.vendor.bill)),))
+
+    monkeypatch.setattr(Committer, "begin_call", failing)
+    shop.vendor.submit = slow  # type: ignore[method-assign]  # is out when the disk breaks
+    with pytest.raises(StoreError, match="broken"):
+        shop.run(concurrency=3)
+    assert shop.calls() == [("done", "yes")] * len(shop.vendor.bill)
+    assert len(shop.vendor.bill) == 2
+
+
+def test_a_full_journal_is_waited_for_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable, failures = Committer.durable, 6
+
+    async def filling(self: Committer) -> None:
+        nonlocal failures
+        if shop.vendor.bill and failures:
+            failures -= 1
+            raise DiskFull("the disk is full")
+        await durable(self)
+
+    monkeypatch.setattr(Committer, "durable", filling)
+    assert outcomes(shop.run()) == {"done": 2}
+    assert failures == 0
+    assert shop.calls() == [("done", "yes")]
