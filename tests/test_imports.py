@@ -98,6 +98,7 @@ ORDER = (
     "runs.collecting",
     "runs.buying",
     "runs.calling",
+    "runs.settling",
     "runs.recording",
     "runs.outlining",
     "runs.reporting",

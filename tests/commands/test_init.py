@@ -57,7 +57,15 @@ def test_every_setting_in_the_comments_is_one(made: Path, tmp_path: Path) -> Non
     )
     (tmp_path / "editchain.toml").write_text(settings)
     found = read_configuration(tmp_path)
-    assert set(tomllib.loads(settings)) == {"confirm_above", "store", "routes", "providers", "limits", "run"}
+    assert set(tomllib.loads(settings)) == {
+        "confirm_above",
+        "on_unknown",
+        "store",
+        "routes",
+        "providers",
+        "limits",
+        "run",
+    }
     assert (found.workers, found.store, found.limits["bfl"]["concurrency"]) == (4, "~/.editchain", 4)
 
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "status": "What is going on, or how a run went.",
     "runs": "What ran, the newest first.",
     "cancel": "Ask a run to stop tidily.",
+    "resolve": "Calls of which nobody knows whether they were charged.",
     "store": "The results: ls, verify, gc, repair.",
     "models": "The models: rules, limits, routes, prices, life.",
     "providers": "The vendors: credentials, limits, models; --check asks them.",

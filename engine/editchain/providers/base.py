@@ -147,10 +147,12 @@ class Capabilities:
     that are `optional`, are sent to the host of `base_url` and to `hosts`, of which one that begins with a dot stands
     for all below it. `finds_lost` says that a job whose reply was lost can be looked for, `replays` that the same request
     with the same `token` gives the job that is there and charges nothing more, `checks` that the account can be asked for
-    nothing. `submit_seconds` bounds one submit, `job_seconds` our waiting for a job; neither ends the job.
+    nothing. `submit_seconds` bounds one submit, `job_seconds` our waiting for a job; neither ends the job. `console` is
+    where a person sees what the account was charged.
     """
 
     base_url: str = ""
+    console: str = ""
     credentials: tuple[tuple[str, ...], ...] = ()
     optional: tuple[tuple[str, ...], ...] = ()
     hosts: tuple[str, ...] = ()

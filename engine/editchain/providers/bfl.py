@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://api.bfl.ai",
+    console="https://dashboard.bfl.ai",
     credentials=(("BFL_API_KEY",),),
     hosts=(".bfl.ai",),  # tasks are polled at regional hosts
     checks=True,

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://api.openai.com/v1",
+    console="https://platform.openai.com/usage",
     credentials=(("OPENAI_API_KEY",),),
     optional=(("OPENAI_ORG_ID", "OPENAI_ORGANIZATION"), ("OPENAI_PROJECT_ID", "OPENAI_PROJECT")),
     checks=True,

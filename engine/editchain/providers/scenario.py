@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://api.cloud.scenario.com/v1",
+    console="https://app.scenario.com",
     credentials=(
         ("SCENARIO_API_KEY", "SCENARIO_SDK_API_KEY"),
         ("SCENARIO_API_SECRET", "SCENARIO_SDK_API_SECRET"),

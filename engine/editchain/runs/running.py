@@ -103,7 +103,7 @@ class JournalResults:
         self._committer = committer
         self._run = run
         self._now = now
-        self._versions = json.dumps(library_versions(), sort_keys=True)
+        self._versions = library_versions_json()
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digests of stored results."""
@@ -154,6 +154,11 @@ class JournalResults:
 def library_versions() -> dict[str, str]:
     """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
     return {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+
+
+def library_versions_json() -> str:
+    """The same as it stands in the journal."""
+    return json.dumps(library_versions(), sort_keys=True)
 
 
 def refuse_unreachable(plan: Plan) -> None:
@@ -315,8 +320,7 @@ def _caller(
 
     books = Books(
         workspace.store, workspace.journal, committer, run=run_id, now=workspace.now,
-        versions=json.dumps(library_versions(), sort_keys=True), ceilings=options.ceilings, tell=tell,
-        rebuys=options.rebuys,
+        versions=library_versions_json(), ceilings=options.ceilings, tell=tell, rebuys=options.rebuys,
     )  # fmt: skip
     repeater = Repeater(stop)
     configuration = workspace.configuration
