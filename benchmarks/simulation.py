@@ -97,6 +97,7 @@ class Sleeper:
 
     def __init__(self, lengths: Lengths) -> None:
         self.workers = WORKERS
+        self.hands_on = False
         self._lengths = lengths
 
     async def execute(self, batch: Sequence[Work]) -> Sequence[Made]:

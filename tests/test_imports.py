@@ -60,6 +60,7 @@ ORDER = (
     "plans.expansion",
     "plans.identity",
     "plans.planning",
+    "plans.fusing",
     "plans.reasons",
     # what is kept
     "platform",
@@ -110,6 +111,7 @@ ORDER = (
     "runs.preparing",
     "runs.approving",
     "runs.running",
+    "runs.remaking",
     "snapshots",
     "viewing",
     # ways in
@@ -142,6 +144,7 @@ PURE = (
     "language.references",
     "plans.dimensions",
     "plans.planning",
+    "plans.fusing",
     "language.publishing",
     "language.binding",
     "language.steps",

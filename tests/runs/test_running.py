@@ -148,7 +148,7 @@ def test_a_step_that_is_not_there_cannot_be_named(bench: Bench) -> None:
 
 
 def test_fresh_makes_a_step_anew_also_in_the_middle(both: Bench) -> None:
-    file = both.write(CHAIN.replace("one: $one, two: $two, ", ""))
+    file = both.write(CHAIN.replace("two: $two, ", ""))
     both.run(file)
     assert both.run(file).counts == {}
     ran = both.run(file, fresh=lambda one: one.step.name == "two")
@@ -188,6 +188,7 @@ def test_a_picture_that_may_not_be_read_fails_its_task(bench: Bench) -> None:
 
     class Hiding:
         workers = 1
+        hands_on = False
 
         def __init__(self, inner: object) -> None:
             self.inner = inner
@@ -271,7 +272,7 @@ def test_expectations_fail_their_task_and_keep_the_picture(both: Bench) -> None:
 @pytest.mark.parametrize("how", ["damaged", "missing"])
 @pytest.mark.parametrize("which", ["one", "three"])
 def test_a_picture_that_is_gone_from_the_store_is_made_again(bench: Bench, how: str, which: str) -> None:
-    bench.write(CHAIN.replace("one: $one, two: $two, ", ""))
+    bench.write(CHAIN.replace("two: $two, ", ""))
     assert bench.command("run", "p.yaml")[0] == 0
     before = bench.published()
     plan = bench.plan(bench.root / "p.yaml")
@@ -284,7 +285,7 @@ def test_a_picture_that_is_gone_from_the_store_is_made_again(bench: Bench, how: 
         with open(victim, "r+b") as file:
             file.write(b"rot")
     if which == "one":  # something that needs it has to be made
-        bench.write(CHAIN.replace("one: $one, two: $two, ", "").replace("width: 4", "width: 5"))
+        bench.write(CHAIN.replace("two: $two, ", "").replace("width: 4", "width: 5"))
     else:
         (bench.root / "out/three.png").unlink()
     code, _, messages = bench.command("run", "p.yaml")
@@ -343,6 +344,7 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_it_goes_on_once_there_is_roo
 def test_trouble_with_the_disk_comes_out_of_a_run_as_itself(both: Bench) -> None:
     class Full:
         workers = 1
+        hands_on = False
 
         async def execute(self, batch: Sequence[Work]) -> Sequence[Made | Failure]:
             raise StoreError("there is no room")
@@ -364,6 +366,7 @@ def test_a_tidy_stop_keeps_what_was_made(both: Bench) -> None:
 
     class Stopping:
         workers = 1
+        hands_on = False
 
         async def execute(self, batch: Sequence[Work]) -> Sequence[Made | Failure]:
             stop.ask("SIGTERM")

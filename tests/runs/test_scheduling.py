@@ -52,6 +52,7 @@ class Lab:
     seconds: Callable[[Work], float] = lambda _work: 1.0
     fails: Callable[[Work], bool] = lambda _work: False
     workers: int = 2
+    hands_on: bool = False
     beats: list[Beat] = field(default_factory=list)
     stored: dict[bytes, bytes] = field(default_factory=dict)
     held: set[bytes] = field(default_factory=set)

@@ -15,6 +15,7 @@ from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.platform import disk_error
 from editchain.runs import outlining
+from editchain.runs.remaking import make_again
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def page_of(workspace: Workspace, run: str) -> tuple[Page, dict[str, str]]:
     if look is None:
         raise AssertionError  # a run was found in it
     outline = outlining.read(workspace.folder, record.id)
+    keys = look.run_keys(record.id) or ()
+    if outline is not None and len(keys) <= MANY:
+        make_again(workspace, keys)
     page = gather(
         look, workspace.store, record, outline, state_of(record, owners_of(look)), str(workspace.root)
     )

@@ -224,11 +224,12 @@ def _is_published(
     workspace: Workspace, found: Planned, lock: Locking, out: str, chosen: dict[str, Any]
 ) -> bool:
     """Whether nothing is left to do, published files included; says so, writes nothing but the lock and a snapshot."""
+    from editchain.plans.fusing import fuse
     from editchain.runs.recording import Publisher
     from editchain.runs.running import wanted_copies
 
     plan, journal = found.plan, workspace.look
-    if journal is None or chosen["prune"]:
+    if journal is None or chosen["prune"] or fuse(plan).again:
         return False
     publisher = Publisher(
         workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"]

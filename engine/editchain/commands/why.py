@@ -132,6 +132,11 @@ Answer = tuple[dict[str, Any], list[str]]
 def _stored(look: Journal | None, one: StepPlan, at: int) -> Answer:
     key = one.keys[at]
     result = None if look is None or key is None else look.results([key]).get(key)
+    if one.is_in_passing(at):
+        lines = [
+            f"{one.task_name(at)} was made on the way to another step; its bytes are made again when asked for."
+        ]
+        return {"state": "stored", "result": None, "changes": []}, lines
     lines = [f"{one.task_name(at)} is stored."]
     if result is not None:
         size = f"{result.width} × {result.height} pixels, " if result.width else ""

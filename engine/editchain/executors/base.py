@@ -14,18 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One task to carry out: its step's plan, its ordinal there, and its key."""
+    """One task to carry out: its step's plan, its ordinal there, and its key.
+
+    The picture of one that is not `is_kept` is for a later one of the same batch alone: it is not stored.
+    """
 
     plan: StepPlan
     ordinal: int
     key: bytes
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """The picture of a task, in the store. `seed` is the one that was used; `seconds` is how long it took.
 
-    A bought one says under which request key, by which call, and by whose route.
+    One that was not kept has no digest, type and size. A bought one says under which request key, by which call, and by
+    whose route.
     """
 
     digest: bytes
@@ -50,9 +55,13 @@ class Failure:
 
 
 class Executor(Protocol):
-    """Carries out batches of local tasks. `workers` is how many batches it takes at a time."""
+    """Carries out batches of local tasks. `workers` is how many batches it takes at a time.
+
+    `hands_on` says that it keeps the picture of a task that is not kept for the later ones of its batch.
+    """
 
     workers: int
+    hands_on: bool
 
     async def execute(self, batch: Sequence[Work]) -> Sequence[Made | Failure]:
         """One outcome for each task, in order. Raises StoreError where the disk is in trouble."""

@@ -20,7 +20,7 @@ from editchain.executors.base import Failure, Made
 from editchain.imaging import codec, expectations
 from editchain.imaging.probe import MEDIA_TYPES, probe
 from editchain.models import Model
-from editchain.plans.tasks import Column, Edge
+from editchain.plans.tasks import IN_PASSING, Column, Edge
 from editchain.providers.base import Blob, Finished, Refused, Request
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from editchain.plans.tasks import StepPlan
     from editchain.providers.base import Provider
     from editchain.store import Store
+
+Handed = dict[tuple[int, int], "Image.Image"]
+"""Pictures on their way to a later task of a batch, by the places of their steps and their ordinals."""
 
 MAX_SEED = 2**31 - 1
 PICTURE_BUDGET_BYTES = 384 * 1024 * 1024
@@ -77,6 +80,8 @@ class Decoded:
 class LocalExecutor:
     """Carries out operations and local models; keeps what it decoded for the tasks that come next."""
 
+    hands_on = True
+
     def __init__(
         self,
         store: Store,
@@ -103,13 +108,17 @@ class LocalExecutor:
 
     def execute_here(self, batch: Sequence[Work]) -> list[Made | Failure]:
         """Runs a batch in this thread."""
-        return [self._one(work) for work in batch]
+        handed: Handed = {}
+        return [self._one(work, handed) for work in batch]
 
-    def _one(self, work: Work) -> Made | Failure:
+    def _one(self, work: Work, handed: Handed) -> Made | Failure:
         began = time.perf_counter()
         try:
-            picture, seed = self._make(work)
-            return self._keep(picture, seed, began)
+            picture, seed = self._make(work, handed)
+            if work.is_kept:
+                return self._keep(picture, seed, began)
+            image = handed[work.plan.index, work.ordinal] = _as_stored(picture)
+            return Made(IN_PASSING, "", 0, image.width, image.height, seed, time.perf_counter() - began)
         except StoreError:
             raise
         except TaskError as error:
@@ -133,24 +142,25 @@ class LocalExecutor:
             data = codec.encode(image, picture.format, quality=picture.quality, lossless=picture.lossless)
             media_type, width, height = MEDIA_TYPES[picture.format].media_type, image.width, image.height
             digest = self._store.put(data, durable=False)
-            if picture.format == "png":
+            if _is_exact(picture):
                 self._decoded.put(digest, image)
         return Made(digest, media_type, len(data), width, height, seed, time.perf_counter() - began)
 
     # ------------------------------------------------------------------ making
 
-    def _make(self, work: Work) -> tuple[Picture | bytes, int | None]:
+    def _make(self, work: Work, handed: Handed) -> tuple[Picture | bytes, int | None]:
         plan, ordinal = work.plan, work.ordinal
         document = plan.way(ordinal).document
         if isinstance(document, Model):
-            return self._edit(plan, ordinal, work.key, document)
+            return self._edit(plan, ordinal, work.key, document, handed)
         if plan.is_check:
             return self._hold_against(plan, ordinal), None
         fields = dict.fromkeys(document.document["properties"]) | dict(document.defaults)
         fields.update((name, plan.value(name, ordinal)) for name in plan.values)
         for name in plan.images:
             pictures = [
-                self._blob(part, ordinal_of).decode() for part, ordinal_of in self._parts(plan, name, ordinal)
+                self._blob(part, ordinal_of, handed).decode()
+                for part, ordinal_of in self._parts(plan, name, ordinal)
             ]
             fields[name] = pictures if name in document.image_list_fields else pictures[0]
         return self._operation(document.name).apply(**fields), None
@@ -173,12 +183,12 @@ class LocalExecutor:
         return data
 
     def _edit(
-        self, plan: StepPlan, ordinal: int, key: bytes, document: Model
+        self, plan: StepPlan, ordinal: int, key: bytes, document: Model, handed: Handed
     ) -> tuple[Picture | bytes, int | None]:
         route = plan.way(ordinal).route
         if route is None:
             raise TaskError(f"{document.name} has no route here.")
-        request = self.request(plan, ordinal, key, document)
+        request = self.request(plan, ordinal, key, document, handed=handed)
         if document.seeded and request.seed is None:
             request = replace(request, seed=self._chance())  # here we are the vendor
         answer = _drive(self._provider(route.provider).submit(None, request))
@@ -193,7 +203,13 @@ class LocalExecutor:
         return self.request(work.plan, work.ordinal, work.key, document, route)
 
     def request(
-        self, plan: StepPlan, ordinal: int, key: bytes, document: Model, route: Route | None = None
+        self,
+        plan: StepPlan,
+        ordinal: int,
+        key: bytes,
+        document: Model,
+        route: Route | None = None,
+        handed: Handed | None = None,
     ) -> Request:
         """What a task asks of a model: fields with defaults, pictures, and a seed derived from the key where none is said."""
         said = {name: value for name in plan.values if (value := plan.value(name, ordinal)) is not None}
@@ -203,7 +219,7 @@ class LocalExecutor:
         if document.seeded and seed is None:
             seed = derived_seed(key)
         images = {
-            name: tuple(self._blob(part, at) for part, at in self._parts(plan, name, ordinal))
+            name: tuple(self._blob(part, at, handed) for part, at in self._parts(plan, name, ordinal))
             for name in plan.images
         }
         route = route or plan.way(ordinal).route
@@ -229,9 +245,14 @@ class LocalExecutor:
                 parts.append((source, 0))
         return parts
 
-    def _blob(self, part: Any, ordinal: int) -> Blob:
+    def _blob(self, part: Any, ordinal: int, handed: Handed | None = None) -> Blob:
         if not isinstance(part, ImageSource):
-            digest = part.digests[ordinal]
+            image = handed.pop((part.index, ordinal), None) if handed else None
+            if image is not None:
+                return Blob(IN_PASSING, lambda: codec.encode(image, "png"), lambda: image)
+            digest = part.digests.get(ordinal, IN_PASSING)
+            if digest == IN_PASSING:
+                raise TaskError(f"{part.task_name(ordinal)} has no picture.")
             return self._named(digest, lambda: self._store.read(digest))
         known = self._digests(part)
         if known is None:
@@ -258,6 +279,22 @@ class LocalExecutor:
 def derived_seed(key: bytes) -> int:
     """The seed of a task that says none, from its key."""
     return int.from_bytes(key[:4], "big") & MAX_SEED
+
+
+def _is_exact(picture: Picture) -> bool:
+    """Whether reading the picture back from its file gives these very pixels."""
+    return picture.format == "png" and picture.image.mode in ("L", "RGB", "RGBA")
+
+
+def _as_stored(picture: Picture | bytes) -> Image.Image:
+    """The picture as who reads it from the store would get it."""
+    if isinstance(picture, bytes):
+        return codec.decode(picture)
+    if _is_exact(picture):
+        return picture.image
+    return codec.decode(
+        codec.encode(picture.image, picture.format, quality=picture.quality, lossless=picture.lossless)
+    )
 
 
 def _drive(beat: Coroutine[Any, Any, Any]) -> Any:

@@ -11,7 +11,10 @@ OPEN_STATES: tuple[CallState, ...] = ("intent", "accepted", "ready", "unknown")
 
 
 class Result(NamedTuple):
-    """A picture in the store: what made it, and the digest of its bytes. Times are unix seconds."""
+    """A picture in the store: what made it, and the digest of its bytes. Times are unix seconds.
+
+    One that was made in passing, and can be made again from its key, has no digest, type and size.
+    """
 
     key: bytes
     digest: bytes

@@ -138,6 +138,11 @@ class Journal:
         with self._asking() as connection:
             return reading.has_results(connection, keys)
 
+    def passed(self, keys: Iterable[bytes]) -> dict[bytes, Result]:
+        """Key to what is known of its picture, of those that were made in passing and not stored."""
+        with self._asking() as connection:
+            return reading.passed(connection, keys)
+
     def results_by_request(self, request_keys: Iterable[bytes]) -> dict[bytes, Result]:
         """Request key to its newest result."""
         with self._asking() as connection:
@@ -280,7 +285,7 @@ class Journal:
         return self.writer.pending
 
     def add_result(self, result: Result, identity: str | None = None) -> None:
-        """A picture that is in the store; `identity` is the document its key is the hash of, for `why`."""
+        """A picture that is in the store, or was made in passing (without digest); `identity` is the document its key is the hash of, for `why`."""
         writer = self.writer
         with writer.adding:
             group = writer.group

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Half of what the oldest SQLite allows in one statement.
 BATCH = 500
 
+# Not only made in passing: with bytes in the store.
+_STORED = "length(digest) > 0"
+
 _Key = TypeVar("_Key", bytes, str)
 
 
@@ -49,17 +52,26 @@ def results(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes
     """Key to result, of those that are there."""
     found: dict[bytes, Result] = {}
     for batch in _batches(keys):
-        sql = f"SELECT {columns(Result)} FROM results WHERE key IN ({marks(len(batch))})"
+        sql = f"SELECT {columns(Result)} FROM results WHERE key IN ({marks(len(batch))}) AND {_STORED}"
         found.update((row[0], Result._make(row)) for row in connection.execute(sql, batch))
     return found
 
 
 def has_results(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Key to digest, of those that are there."""
+    """Key to digest, of those that are there; the digest of a picture that was made in passing is empty."""
     found: dict[bytes, bytes] = {}
     for batch in _batches(keys):
         sql = f"SELECT key, digest FROM results WHERE key IN ({marks(len(batch))})"
         found.update(connection.execute(sql, batch))
+    return found
+
+
+def passed(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, Result]:
+    """Key to what is known of its picture, of those that were made in passing and not stored."""
+    found: dict[bytes, Result] = {}
+    for batch in _batches(keys):
+        sql = f"SELECT {columns(Result)} FROM results WHERE key IN ({marks(len(batch))}) AND NOT {_STORED}"
+        found.update((row[0], Result._make(row)) for row in connection.execute(sql, batch))
     return found
 
 
@@ -86,7 +98,8 @@ def nearest(connection: sqlite3.Connection, name: str, limit: int) -> list[Resul
 
 def all_results(connection: sqlite3.Connection) -> Iterator[Result]:
     """Every result, in the order of keys."""
-    yield from map(Result._make, connection.execute(f"SELECT {columns(Result)} FROM results ORDER BY key"))
+    sql = f"SELECT {columns(Result)} FROM results WHERE {_STORED} ORDER BY key"
+    yield from map(Result._make, connection.execute(sql))
 
 
 def identities(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, str]:
@@ -293,7 +306,7 @@ def reachable(connection: sqlite3.Connection, runs_: int, moment: float) -> Reac
             digests.add(digest)
         else:
             unreached.append(key)
-    return Reached(frozenset(digests | shown), unreached, kept_runs, kept_all)
+    return Reached(frozenset((digests | shown) - {b""}), unreached, kept_runs, kept_all)
 
 
 def _last_runs(connection: sqlite3.Connection, count: int) -> list[str]:

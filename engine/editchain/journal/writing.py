@@ -69,6 +69,7 @@ def _insert(table: str, noun: type[tuple[object, ...]]) -> str:
 
 
 _RESULT = _insert("results", Result)
+_PASSED = _RESULT.replace("INSERT OR REPLACE", "INSERT OR IGNORE")
 _CALL = _insert("calls", Call)
 _CALL_TASK = _insert("call_tasks", CallTask)
 _REFUSAL = _insert("refusals", Refusal)
@@ -282,8 +283,11 @@ class Writer:
     def _write_group(self, group: Group, lines: list[str]) -> None:
         many = self._connection.executemany
         if group.results:
-            insert(self._connection, group.results)
-            lines.append(records.result_lines(group.results))
+            stored = [result for result in group.results if result.digest]
+            insert(self._connection, stored)
+            lines.append(records.result_lines(stored))
+            # A picture that was made in passing says nothing of one that is stored, and records need not tell of it.
+            many(_PASSED, [tuple(result) for result in group.results if not result.digest])
             if self._claimed:
                 group.released |= self._claimed.intersection(
                     key for result in group.results for key in (result.key, result.request_key) if key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import or_
 from typing import TYPE_CHECKING
 
 from editchain.plans.dimensions import strides, walk
@@ -65,19 +66,22 @@ def _mark(
     targets: Callable[[Step], bool] | None,
 ) -> None:
     """What is not stored and not needed by anything that is left to do need not be made."""
-    wanted = [bytearray(one.count) for one in steps]
     index = {id(one): at for at, one in enumerate(steps)}
-    if targets is None:
-        for output in outputs:
-            for producer, ordinal in published_tasks(output, by_step):
-                wanted[index[id(producer)]][ordinal] = 1
-    else:
+    published = [bytearray(one.count) for one in steps]
+    for output in outputs:
+        for producer, ordinal in published_tasks(output, by_step):
+            published[index[id(producer)]][ordinal] = 1
+    wanted = published
+    if targets is not None:
+        wanted = [bytearray(one.count) for one in steps]
         for at, one in enumerate(steps):
             if targets(one.step):
                 wanted[at] = bytearray(b"\1") * one.count
     for at, one in enumerate(steps):
         if one.is_fresh:
             wanted[at] = bytearray(b"\1") * one.count
+    for one, named, shown in zip(steps, wanted, published, strict=True):
+        one.kept = bytes(map(or_, named, shown))
     for at in range(len(steps) - 1, -1, -1):
         one, flags = steps[at], wanted[at]
         has_work = False
@@ -88,8 +92,8 @@ def _mark(
                 if state != CACHED:
                     states[ordinal] = UNNEEDED
                 continue
-            if state in (RUN, AFTER):
-                has_work = True
+            if state in (RUN, AFTER) or one.is_in_passing(ordinal):
+                has_work |= state != CACHED
                 for producer, need in one.needs(ordinal):
                     wanted[index[id(producer)]][need] = 1
         if has_work:

@@ -26,6 +26,10 @@ ABSENT, CACHED, RUN, AFTER, REJECTED, UNNEEDED, KNOWN = range(7)
 STATES: tuple[State, ...] = ("absent", "cached", "run", "after", "rejected", "unneeded", "known")
 
 
+IN_PASSING = b""
+"""In the place of a digest: the picture was made on the way to another and not stored; its key is enough to make it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a step's tasks are carried out: by an operation, or by a route to a model; `is_local` costs nothing.
@@ -95,7 +99,8 @@ class StepPlan:
     """The tasks of one step. Sequences go by ordinal; `keys` holds None where a key is open or there is no task.
 
     `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture; `versions` has the
-    version of the document in the key of those tasks that the lock has under another than today's.
+    version of the document in the key of those tasks that the lock has under another than today's. `kept` marks those
+    whose bytes somebody asks for: what is published, and the steps that were named.
     """
 
     step: Step
@@ -117,6 +122,7 @@ class StepPlan:
     options: Any = None
     lost: set[int] = field(default_factory=set)
     versions: dict[int, str] = field(default_factory=dict)
+    kept: bytes | bytearray = b""
     keys: list[bytes | None] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
@@ -147,6 +153,14 @@ class StepPlan:
         for edge in self.edges:
             for need in edge.ordinals(ordinal):
                 yield edge.producer, need
+
+    def is_to_do(self, ordinal: int) -> bool:
+        """Whether a task is left to do."""
+        return self.states[ordinal] in (RUN, AFTER)
+
+    def is_in_passing(self, ordinal: int) -> bool:
+        """Whether a task was done, and its bytes would have to be made again."""
+        return self.states[ordinal] == CACHED and self.digests.get(ordinal) == IN_PASSING
 
     def value(self, name: str, ordinal: int) -> Any:
         """A field's value for one task (pictures apart)."""

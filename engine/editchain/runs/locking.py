@@ -16,7 +16,7 @@ from editchain.lock import Held, Line, Lock, Output, named
 from editchain.models import Model
 from editchain.plans.identity import version_of
 from editchain.plans.reasons import differences, phrase
-from editchain.plans.tasks import UNNEEDED
+from editchain.plans.tasks import IN_PASSING, UNNEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ def _lines(locking: Locking, plan: Plan, journal: Journal, locked: Locked) -> It
             if line is None or (line.digest != digest and is_anew):
                 fresh.append((one, ordinal, key, digest))
                 continue
-            if line.digest != digest:
+            if line.digest != digest and digest != IN_PASSING:
                 locked.others.append(one.task_name(ordinal))
             yield line._replace(task=one.task_name(ordinal))
     results = journal.results([key for _, _, key, _ in fresh])
@@ -189,10 +189,13 @@ def unlocked(plan: Plan, lock: Lock, journal: Journal | None) -> list[Unlocked]:
     """The tasks of a plan that its lock does not have, or has with another picture than the one that would be used."""
     found: list[Unlocked] = []
     outside: set[tuple[int, int]] = set()
+    implied = _implied(plan, lock)
     tasks: dict[str, Line] | None = None
     for one in plan.steps:
         for ordinal in one.ordinals():
             if one.states[ordinal] == UNNEEDED or _is_in(lock, one, ordinal):
+                continue
+            if (one.index, ordinal) in implied:
                 continue
             outside.add((one.index, ordinal))
             follows = any((other.index, at) in outside for other, at in one.needs(ordinal))
@@ -207,7 +210,19 @@ def unlocked(plan: Plan, lock: Lock, journal: Journal | None) -> list[Unlocked]:
 def _is_in(lock: Lock, one: StepPlan, ordinal: int) -> bool:
     key = one.keys[ordinal]
     line = None if key is None else lock.by_key.get(key)
-    return line is not None and one.digests.get(ordinal) in (None, line.digest)
+    return line is not None and one.digests.get(ordinal) in (None, IN_PASSING, line.digest)
+
+
+def _implied(plan: Plan, lock: Lock) -> set[tuple[int, int]]:
+    """What costs nothing and is taken by tasks that the lock has: their keys hold it, in the lock or not."""
+    implied: set[tuple[int, int]] = set()
+    for one in reversed(plan.steps):
+        for ordinal in one.ordinals():
+            if (one.index, ordinal) in implied or _is_in(lock, one, ordinal):
+                implied.update(
+                    (other.index, at) for other, at in one.needs(ordinal) if not is_paid(other, at)
+                )
+    return implied
 
 
 def _difference(one: StepPlan, ordinal: int, line: Line | None, journal: Journal | None) -> str:

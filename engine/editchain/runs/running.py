@@ -108,7 +108,7 @@ class JournalResults:
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The digests of stored results."""
         found = self._journal.has_results(keys)
-        return {key: digest for key, digest in found.items() if digest not in self._lost}
+        return {key: digest for key, digest in found.items() if digest and digest not in self._lost}
 
     def claim(self, keys: Sequence[bytes]) -> Mapping[bytes, Owner]:
         """Takes keys for this process."""

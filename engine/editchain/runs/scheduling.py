@@ -9,6 +9,7 @@ import anyio
 
 from editchain.errors import StoreError
 from editchain.executors.base import Failure, Made, Work
+from editchain.plans.fusing import fuse
 from editchain.plans.identity import key_of
 from editchain.plans.sharing import call_size, coordinate_of
 from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
@@ -93,6 +94,8 @@ class Scheduler:
         self._followers: dict[int, list[int]] = {}
         self._failed: dict[int, Ended] = {}
         self._loose = _loose(plan)
+        self._fusion = fuse(plan, executor.hands_on)
+        self._ends = {task: end for end, chain in self._fusion.chains.items() for task in chain}
         self._look_at = 0.0
         self._barriers: dict[int, int] = {}
         self._parked: list[int] = []
@@ -119,33 +122,47 @@ class Scheduler:
             one.offset + ordinal
             for one in plan.steps
             for ordinal in one.ordinals()
-            if one.states[ordinal] in (RUN, AFTER)
+            if one.is_to_do(ordinal) and one.offset + ordinal not in self._ends
         ]
+        tasks.extend(sorted(self._fusion.again))
         tasks.extend(self._barriers.values())
         feeds = self._feeds if any(self._distances) else None
         return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks, feeds)
 
     def _needs(self) -> Iterable[tuple[int, int]]:
+        """What the tasks on the board wait for: the last of a chain for what any of it needs."""
+        ends = self._ends
+        again = {self._place(task)[0].index for task in self._fusion.again}
         for one in self.plan.steps:
             if not _has_work(one):
                 continue
-            busy = [edge for edge in one.edges if _has_work(edge.producer)]
+            busy = [edge for edge in one.edges if edge.producer.index in again or _has_work(edge.producer)]
             after = [self._barriers[id(other)] for other in one.after]
             for ordinal in one.ordinals():
                 if one.states[ordinal] not in (RUN, AFTER):
                     continue
                 task = one.offset + ordinal
+                task = ends.get(task, task)
                 for edge in busy:
-                    producer = edge.producer
                     for need in edge.ordinals(ordinal):
-                        if producer.states[need] in (RUN, AFTER):
-                            yield producer.offset + need, task
+                        if self._is_on_board(edge.producer, need):
+                            yield edge.producer.offset + need, task
                 for barrier in after:
                     yield barrier, task
+        for task in (*self._fusion.again, *ends):
+            one, ordinal = self._place(task)
+            if not one.is_to_do(ordinal):
+                for producer, need in one.needs(ordinal):
+                    if self._is_on_board(producer, need):
+                        yield producer.offset + need, ends.get(task, task)
         for barrier, other in self._barrier_steps.items():
             for ordinal in other.ordinals():
                 if other.states[ordinal] in (RUN, AFTER):
                     yield other.offset + ordinal, barrier
+
+    def _is_on_board(self, one: StepPlan, ordinal: int) -> bool:
+        task = one.offset + ordinal
+        return task not in self._ends and (one.is_to_do(ordinal) or task in self._fusion.again)
 
     def _place(self, task: int) -> tuple[StepPlan, int]:
         one = self.plan.steps[bisect_right(self._offsets, task) - 1]
@@ -259,7 +276,7 @@ class Scheduler:
     def _start_local(self, group: anyio.abc.TaskGroup, free: int) -> bool:
         ready = self._board.ready(LOCAL)
         share = -(-ready // free)
-        works, _ = self._admit(self._board.take(LOCAL, max(1, min(self._batch, share)), self._hungry(LOCAL)))
+        works = self._admit(self._board.take(LOCAL, max(1, min(self._batch, share)), self._hungry(LOCAL)))
         if works:
             self._in_flight[LOCAL] = self._in_flight.get(LOCAL, 0) + 1
             group.start_soon(self._work, works)
@@ -268,7 +285,7 @@ class Scheduler:
     def _start_call(self, group: anyio.abc.TaskGroup, lane: str) -> bool:
         """Starts a call for the most urgent task, and for the samples of its coordinate that it may bring."""
         tasks = self._board.take(lane, 1, self._hungry(lane))
-        works, _ = self._admit(tasks)
+        works = self._admit(tasks)
         if not works:
             return True
         size = call_size(works[0].plan, works[0].ordinal)
@@ -276,7 +293,7 @@ class Scheduler:
             if len(works) == size:
                 break
             if self._board.take_this(task):
-                works += self._admit([task])[0]
+                works += self._admit([task])
         self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
         self._pace(lane).begin(anyio.current_time())
         group.start_soon(self._send, lane, works)
@@ -289,34 +306,53 @@ class Scheduler:
 
     # ------------------------------------------------------------------ admitting
 
-    def _admit(self, tasks: list[int]) -> tuple[list[Work], int]:
+    def _admit(self, tasks: list[int]) -> list[Work]:
         """Of tasks that were taken, the ones to work on now; the others are settled, follow a twin, or are parked."""
-        works: list[Work] = []
         asked: list[tuple[int, StepPlan, int, bytes]] = []
         for task in tasks:
             if task >= self._count:
                 self._settle(task)
                 continue
             one, ordinal = self._place(task)
-            blocked = self._blocked(one, ordinal)
-            if blocked is not None:
-                self._end(task, one, ordinal, "skipped", blocked)
+            chain = [self._place(member) for member in self._fusion.chains.get(task, ())]
+            if not self._may_start(task, chain):
                 continue
-            key = one.keys[ordinal]
-            if key is None or (one.index in self._loose and any(other.lost for other in self.plan.steps)):
-                key = key_of(one, ordinal)
-                if key is None:
-                    self._end(task, one, ordinal, "skipped", "a picture that it needs is missing")
-                    continue
-                one.keys[ordinal] = key
+            for member, at in chain:
+                self._find_key(member, at)
+            key = self._find_key(one, ordinal)
+            if key is None:
+                self._end(task, one, ordinal, "skipped", "a picture that it needs is missing")
+                continue
             leader = self._leaders.get(key)
             if leader is not None and leader != task:
                 self._follow(task, one, ordinal, leader)
                 continue
             self._leaders[key] = task
             asked.append((task, one, ordinal, key))
-        if not asked:
-            return works, 0
+        return self._claimed(asked) if asked else []
+
+    def _may_start(self, task: int, chain: list[tuple[StepPlan, int]]) -> bool:
+        """Whether a task has what it and its chain need; ends them all where one has not."""
+        for one, ordinal in (*chain, self._place(task)):
+            blocked = self._blocked(one, ordinal)
+            if blocked is not None:
+                self._end(one.offset + ordinal, one, ordinal, "skipped", blocked)
+                if one.offset + ordinal != task:
+                    self._end(task, *self._place(task), "skipped", f"{one.task_name(ordinal)} has no picture")
+                return False
+        return True
+
+    def _find_key(self, one: StepPlan, ordinal: int) -> bytes | None:
+        """The key of a task, which what was made meanwhile may have opened or changed."""
+        key = one.keys[ordinal]
+        if key is None or (one.index in self._loose and any(other.lost for other in self.plan.steps)):
+            key = key_of(one, ordinal)
+            one.keys[ordinal] = key or one.keys[ordinal]
+        return key
+
+    def _claimed(self, asked: list[tuple[int, StepPlan, int, bytes]]) -> list[Work]:
+        """Takes tasks for this process; each comes after the ones of its chain."""
+        works: list[Work] = []
         held = self._results.claim([key for *_, key in asked])
         # Only now: whoever had the claim before may have finished since the plan was made.
         found = self._results.find([key for _, one, _, key in asked if key not in held and not one.is_fresh])
@@ -329,8 +365,10 @@ class Scheduler:
             elif key in held:
                 self._parked.append(task)
             else:
+                for member, at in map(self._place, self._fusion.chains.get(task, ())):
+                    works.append(Work(member, at, self._find_key(member, at) or b"", is_kept=False))
                 works.append(Work(one, ordinal, key))
-        return works, len(asked)
+        return works
 
     def _follow(self, task: int, one: StepPlan, ordinal: int, leader: int) -> None:
         """Equal keys are one piece of work: a task takes over what another with its key made, or waits for it."""
@@ -353,7 +391,11 @@ class Scheduler:
             there = 0
             needs = edge.ordinals(ordinal)
             for need in needs:
-                if need in producer.digests or producer.states[need] == CACHED:
+                if (
+                    need in producer.digests
+                    or producer.states[need] == CACHED
+                    or self._is_coming(producer, need)
+                ):
                     there += 1
                 elif not (drops and edge.is_list):
                     return f"{producer.task_name(need)} has no picture"
@@ -363,6 +405,11 @@ class Scheduler:
             if other.lost:
                 return f"not all of {other.name} succeeded"
         return None
+
+    def _is_coming(self, one: StepPlan, ordinal: int) -> bool:
+        """Whether a picture will be handed on in memory."""
+        task = one.offset + ordinal
+        return task in self._ends and task not in self._failed
 
     def _look_again(self) -> None:
         """Tasks that another process works on: its result is taken; if it died, the claim passes on."""
@@ -428,13 +475,23 @@ class Scheduler:
         one, ordinal = work.plan, work.ordinal
         task = one.offset + ordinal
         if isinstance(outcome, Made):
+            if not work.is_kept and one.states[ordinal] == CACHED:
+                return  # it was known, and made again on the way
             if outcome.call is None:  # a bought one was recorded with the end of its call
                 self._results.add(work, outcome)
             one.digests[ordinal] = outcome.digest
             self._end(task, one, ordinal, "done", seconds=outcome.seconds)
             return
-        self._results.release([work.key])
-        if isinstance(outcome, Ended):
+        if work.is_kept:
+            self._results.release([work.key])
+        elif one.states[ordinal] == CACHED:
+            # Known, and it cannot be made again.
+            one.states[ordinal] = RUN
+            del one.digests[ordinal]
+        blocked = self._blocked(one, ordinal)
+        if blocked is not None:
+            self._end(task, one, ordinal, "skipped", blocked)
+        elif isinstance(outcome, Ended):
             self._end(task, one, ordinal, outcome.outcome, outcome.message)
         else:
             self._end(
@@ -468,8 +525,15 @@ class Scheduler:
                 seconds,
                 (one, ordinal),
             )
-            self.run.add(ended)
-            self._watch(ended)
+            if (
+                outcome not in ("done", "cached") or task not in self._fusion.again
+            ):  # those count as cached already
+                self.run.add(ended)
+                self._watch(ended)
+            for member in self._fusion.chains.get(task, ()):
+                other, at = self._place(member)
+                if other.is_to_do(at) and member not in self._failed:
+                    stack.append((member, other, at, outcome, message, 0.0))
             if outcome in ("done", "cached"):
                 one.states[ordinal] = CACHED
             else:
@@ -486,7 +550,8 @@ class Scheduler:
                         stack.append((twin, other, at, "cached", "", 0.0))
                     else:
                         stack.append((twin, other, at, outcome, message, 0.0))
-            self._settle(task)
+            if task not in self._ends:
+                self._settle(task)
 
     def _settle(self, task: int) -> None:
         """Frees what waited for a task; a barrier that is freed frees its own at once."""

@@ -47,6 +47,7 @@ class _Gatherer:
         keys = {key[:PREFIX_BYTES]: key for key in look.run_keys(record.id) or ()}
         self._keys = keys
         self._results = look.results(keys.values())
+        self._passed = look.passed(keys.values())
         self._identities = look.identities(keys.values())
         self._troubles = {one.task: one for one in look.run_tasks(record.id)}
         self._calls = look.calls(record.id)
@@ -110,11 +111,12 @@ class _Gatherer:
                 None, None, None, None, trouble.reason if trouble else None,
             ) if trouble or self._record.ended_at is None else None  # fmt: skip
         self._names[key] = name
-        result = self._results.get(key)
+        stored = self._results.get(key)
+        result = stored or self._passed.get(key)
         fields = reasons.fields(self._identities.get(key, ""))
         takes = {field: tuple(self._taken(value)) for field, value in _pictures(fields).items()}
         prompt = fields.pop("prompt", None)
-        digest = None if result is None else self._result(result)
+        digest = None if stored is None else self._result(stored)
         return TaskView(
             name,
             keys,

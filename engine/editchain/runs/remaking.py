@@ -1,0 +1,161 @@
+"""Remaking: the bytes of pictures that were made in passing, made again from what the journal knows of their keys."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from editchain.artifacts import ImageSource
+from editchain.executors.base import Made, Work
+from editchain.executors.local import LocalExecutor
+from editchain.models import Model
+from editchain.plans import reasons
+from editchain.plans.tasks import Edge, StepPlan, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from editchain.journal.entries import Result
+    from editchain.models import OperationDocument
+    from editchain.workspace import Workspace
+
+
+def make_again(workspace: Workspace, keys: Iterable[bytes]) -> int:
+    """Stores the pictures of those keys that were made in passing; gives how many now are there.
+
+    One that cannot be made any more stays as it is: what it was made from is gone, or this version makes it otherwise.
+    Raises StoreError.
+    """
+    look = workspace.look
+    passed = {} if look is None else look.passed(keys)
+    if not passed:
+        return 0
+    return _Remaker(workspace).make(passed.values())
+
+
+class _Lost(Exception):
+    """A picture cannot be made again."""
+
+
+class _Remaker:
+    def __init__(self, workspace: Workspace) -> None:
+        from editchain import operations, providers
+
+        self._workspace = workspace
+        self._journal = workspace.journal
+        self._tasks: dict[bytes, StepPlan] = {}
+        self._files: dict[bytes, str] | None = None
+        self._known: dict[str, bytes] = {}
+        self._executor = LocalExecutor(
+            workspace.store,
+            lambda source: self._known.get(source.location),
+            operations.load,
+            providers.load,
+            workers=1,
+        )
+
+    def make(self, passed: Iterable[Result]) -> int:
+        made = 0
+        for row in passed:
+            try:
+                works = list(self._works(row.key))
+            except _Lost:
+                continue
+            outcome = self._executor.execute_here(works)[-1]
+            if isinstance(outcome, Made):
+                self._journal.add_result(
+                    row._replace(
+                        digest=outcome.digest,
+                        media_type=outcome.media_type,
+                        size=outcome.size,
+                        made_at=time.time(),
+                    )
+                )
+                self._tasks[row.key].digests[0] = outcome.digest
+                made += 1
+        self._journal.commit()
+        return made
+
+    def _works(self, wanted: bytes) -> Iterator[Work]:
+        """What has to be made for a key, what is needed first; pictures that are stored end the way back."""
+        order: list[bytes] = []
+        left = [wanted]
+        while left:
+            key = left.pop()
+            if key in order:
+                raise _Lost  # taken twice on the way: not a chain that was made in passing
+            order.append(key)
+            task = self._task(key)
+            left.extend(edge.producer.keys[0] or b"" for edge in task.edges if not edge.producer.digests)
+        for key in reversed(order):
+            yield Work(self._tasks[key], 0, key, is_kept=key == wanted)
+
+    def _task(self, key: bytes) -> StepPlan:
+        """A key as a task of its own, with what the document behind the key says."""
+        if key in self._tasks and self._tasks[key].ways:
+            return self._tasks[key]
+        text = self._journal.identities([key]).get(key)
+        if text is None:
+            raise _Lost
+        fields = reasons.fields(text)
+        document = self._document(fields)
+        task = self._named(key)
+        route = document.routes[0] if isinstance(document, Model) else None
+        task.ways = (Way(document, route, True, None),)
+        for name, said in fields.items():
+            if name in document.image_fields or name in document.image_list_fields:
+                task.images[name] = tuple(self._picture(one, task) for one in said.split(","))
+            elif name not in ("model", "operation"):
+                task.values[name] = json.loads(said)
+        return task
+
+    def _document(self, fields: dict[str, str]) -> Model | OperationDocument:
+        catalogue = self._workspace.catalogue
+        model, operation = fields.get("model", "").split(), fields.get("operation", "").split()
+        if model and model[0] in catalogue.models:
+            found = catalogue.models[model[0]]
+            if found.version == model[1] and found.deterministic:
+                return found
+        elif operation and operation[0] in catalogue.operations:
+            document = catalogue.operations[operation[0]]
+            if str(document.behaviour) == operation[1]:
+                return document
+        raise _Lost
+
+    def _named(self, key: bytes) -> StepPlan:
+        """The task of a key, as one that others take a picture from."""
+        if key not in self._tasks:
+            index = len(self._tasks)
+            task: Any = StepPlan(
+                step=None,  # type: ignore[arg-type]  # it stands in no pipeline
+                name=key.hex()[:16], index=index, offset=index, dimensions=(), count=1, ways=(), way_at=None,
+                exists=None, values={}, images={}, edges=[], after=(), keys=[key],
+            )  # fmt: skip
+            stored = self._journal.has_results([key]).get(key)
+            if stored:
+                task.digests[0] = stored
+            self._tasks[key] = task
+        return self._tasks[key]
+
+    def _picture(self, identity: str, task: StepPlan) -> Edge | ImageSource:
+        kind, _, value = identity.partition(":")
+        if kind == "task":
+            edge = Edge(self._named(bytes.fromhex(value)), range(1), (0,), is_list=False)
+            task.edges.append(edge)
+            return edge
+        if kind != "sha256":
+            raise _Lost
+        digest = bytes.fromhex(value)
+        if self._workspace.store.has(digest):
+            stored = self._named(digest)
+            stored.digests[0] = digest
+            return Edge(stored, range(1), (0,), is_list=False)
+        if self._files is None:
+            below = self._journal.files_below("")
+            self._files = {file.digest: path for path, file in below.items()}
+        path = self._files.get(digest)
+        if path is None:
+            raise _Lost
+        self._known[path] = digest
+        return ImageSource("file", path, path)
