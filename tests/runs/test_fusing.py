@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -194,3 +195,17 @@ def test_chains_are_told_apart(bench: Bench) -> None:
     assert fuse(plan).chains == {3: (0, 1, 2)}
     assert fuse(plan, hands_on=False).chains == {}
     assert fuse(bench.plan(bench.write(PUBLISHED))).chains == {}
+
+
+def test_a_lock_holds_a_run_to_the_last_of_a_chain(bench: Bench) -> None:
+    bench.run(bench.write(CHAIN))
+    assert bench.command("run", "p.yaml")[0] == 0  # writes the lock
+    lines = (bench.root / "p.lock.jsonl").read_text().splitlines()
+    assert [line.count('"task"') for line in lines].count(1) == 1
+    assert bench.command("run", "p.yaml", "--locked")[0] == 0
+    # A machine that has nothing of it makes the chain again, and may.
+    shutil.rmtree(bench.root / ".editchain")
+    code, _, messages = bench.command("run", "p.yaml", "--locked")
+    assert code == 0, messages
+    bench.write(CHAIN.replace("width: 6", "width: 5"))
+    assert bench.command("run", "p.yaml", "--locked")[0] == 3
