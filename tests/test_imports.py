@@ -112,6 +112,7 @@ ORDER = (
     "runs.approving",
     "runs.running",
     "runs.remaking",
+    "rehearsing",
     "snapshots",
     "viewing",
     # ways in

@@ -24,7 +24,8 @@ class Route:
     many pictures one call can give; where it is `free`, nobody takes money for them. `endpoint` is None where
     the provider has one way in; `send` goes with every call; `limits` are those of an "image", a "mask" and
     the whole "request", where they are known. `options` are the names that a step's provider_options may have where
-    the vendor refuses any other, else None.
+    the vendor refuses any other, else None. `output` is what the model gives back where nothing is said: its "pixels" and
+    "format".
     """
 
     provider: str
@@ -36,6 +37,7 @@ class Route:
     send: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     options: Sequence[str] | None = None
+    output: Mapping[str, Any] = field(default_factory=dict)
     notes: str | None = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
@@ -258,7 +258,7 @@ class Workspace:
         """The workspace that a pipeline file, or the folder, belongs to."""
         return cls(workspace_of(pipeline if pipeline.is_dir() else pipeline.absolute().parent))
 
-    def __enter__(self) -> Workspace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -60,6 +60,11 @@ if TYPE_CHECKING:
 @click.option("--prune", is_flag=True, help="Remove published files that no output names any more.")
 @click.option("--retry-rejected", is_flag=True, help="Ask again what a vendor refused.")
 @click.option("--yes", is_flag=True, help="Do not ask before spending.")
+@click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Go the whole way without vendors and money; publishes to out-rehearsal/.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One event a line on standard output.")
 def command(
     file: Path | None, options: tuple[str, ...], inputs_file: str | None, kept: str | None, **chosen: Any
@@ -74,7 +79,9 @@ def command(
     if file is None:
         raise click.UsageError("Name a pipeline file, or a kept plan with --plan.")
     given = Given(options, inputs_file, None if approved is None else approved.folder)
-    _refuse_together(chosen)
+    _refuse_together({**chosen, "kept": kept})
+    if chosen["rehearse"]:
+        return _rehearsed(file, given, chosen)
     with Workspace.of(file) as workspace:
         lost: set[bytes] = set()
         while True:
@@ -98,6 +105,17 @@ def _approved(kept: str, file: Path | None, options: tuple[str, ...], inputs_fil
     if file is not None and file.resolve() != approved.pipeline.resolve():
         raise ConfigurationError(f"{kept} is the plan of {showing.path(approved.pipeline)}, not of {file}.")
     return approved
+
+
+def _rehearsed(file: Path, given: Given, chosen: dict[str, Any]) -> int:
+    from editchain.commands.rehearsing import rehearse
+
+    def targets(pipeline: Pipeline) -> Callable[[Step], bool] | None:
+        return _targets(pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"])
+
+    report, seconds = rehearse(file, given, chosen, targets, _fresh(chosen["fresh"]))
+    _tell(report, seconds, as_json=chosen["as_json"])
+    return report.exit_code
 
 
 def _once(
@@ -317,13 +335,15 @@ def _dependents(pipeline: Pipeline, name: str) -> set[int]:
 def _refuse_together(chosen: dict[str, Any]) -> None:
     """Raises ConfigurationError for options that contradict each other."""
     for one, other in (
+        *(("rehearse", name) for name in ("kept", "locked", "offline", "rebuy", "retry_rejected")),
         ("locked", "rebuy"),
         ("locked", "fresh"),
         ("locked", "refresh_inputs"),
         ("offline", "refresh_inputs"),
     ):
         if chosen[one] and chosen[other]:
-            raise ConfigurationError(f"--{one} and --{other.replace('_', '-')} do not go together.")
+            said = {"kept": "plan"}.get(other, other.replace("_", "-"))
+            raise ConfigurationError(f"--{one} and --{said} do not go together.")
 
 
 def _refuse(plan: Plan, chosen: dict[str, Any]) -> None:

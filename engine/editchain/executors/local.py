@@ -25,15 +25,24 @@ from editchain.providers.base import Blob, Finished, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from typing import Protocol
 
     from PIL import Image
 
     from editchain.executors.base import Work
     from editchain.models import Route
     from editchain.operations.base import Operation, Picture
-    from editchain.plans.tasks import StepPlan
-    from editchain.providers.base import Provider
+    from editchain.plans.tasks import StepPlan, Way
+    from editchain.providers.base import Provider, Session, Submitted
     from editchain.store import Store
+
+    class Maker(Protocol):
+        """What makes pictures here: a local provider, or what stands in for another."""
+
+        async def submit(self, session: Session | None, request: Request) -> Submitted:
+            """The pictures of a request."""
+            ...
+
 
 Handed = dict[tuple[int, int], "Image.Image"]
 """Pictures on their way to a later task of a batch, by the places of their steps and their ordinals."""
@@ -91,10 +100,12 @@ class LocalExecutor:
         *,
         workers: int,
         chance: Callable[[], int] = lambda: secrets.randbelow(MAX_SEED + 1),
+        stand_in: Callable[[Way], Maker | None] = lambda _way: None,
     ) -> None:
-        """`chance` gives the seed of a task whose step says `seed: random`."""
+        """`chance` gives the seed of a task whose step says `seed: random`; `stand_in` makes pictures for a provider."""
         self.workers = workers
         self._chance = chance
+        self._stand_in = stand_in
         self._store = store
         self._digests = digests
         self._operation = operation
@@ -191,7 +202,8 @@ class LocalExecutor:
         request = self.request(plan, ordinal, key, document, handed=handed)
         if document.seeded and request.seed is None:
             request = replace(request, seed=self._chance())  # here we are the vendor
-        answer = _drive(self._provider(route.provider).submit(None, request))
+        maker = self._stand_in(plan.way(ordinal)) or self._provider(route.provider)
+        answer = _drive(maker.submit(None, request))
         if isinstance(answer, Finished) and answer.pictures:
             return answer.pictures[0], answer.seed
         raise TaskError(answer.message if isinstance(answer, Refused) else "The model gave no picture.")

@@ -1,0 +1,105 @@
+"""run --rehearse: what a run would do and cost, then the whole way without vendors and money."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from editchain.commands.base import say
+from editchain.commands.planned import planned
+from editchain.fetching import addresses
+from editchain.plans.planning import plan
+from editchain.rehearsing import OUT, RehearsalWorkspace
+from editchain.runs import reporting
+from editchain.runs.preparing import Choices
+from editchain.workspace import Known, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from editchain.commands.planned import Given
+    from editchain.pipeline import Pipeline, Step
+    from editchain.plans.tasks import Plan, StepPlan
+    from editchain.runs.running import Report
+    from editchain.workspace import Digests
+
+
+def rehearse(
+    file: Path,
+    given: Given,
+    chosen: dict[str, Any],
+    targets: Callable[[Pipeline], Callable[[Step], bool] | None],
+    fresh: Callable[[StepPlan], bool] | None,
+) -> tuple[Report, float]:
+    """Says what a run would do and cost, then rehearses it; gives what came of it, and in how many seconds."""
+    with Workspace.of(file) as real, RehearsalWorkspace(real) as stage:
+        would = planned(real, file, given, Choices(fresh=fresh), targets=targets, supplies=True)
+        pipeline = would.plan.pipeline
+        for problem in would.plan.problems:
+            say(f"note: {problem}")
+        _lend(real, stage, pipeline, would.digests)
+        known = Known(stage.look, would.digests, lost=stage.store.lost())
+        rehearsed = plan(
+            pipeline, known, stage.choose, protect=stage.protect, targets=targets(pipeline), fresh=fresh
+        )
+        return _run(stage, would.plan, rehearsed, would.digests, chosen)
+
+
+def _lend(real: Workspace, stage: Workspace, pipeline: Pipeline, digests: Digests) -> None:
+    """Brings pictures that were fetched from addresses over from the store that has them."""
+    for source in addresses(pipeline).values():
+        digest = digests.digest(source)
+        if digest is not None and real.store.has(digest) and not stage.store.has(digest):
+            stage.store.put(real.store.read(digest), durable=False)
+
+
+def _run(
+    stage: RehearsalWorkspace, would: Plan, rehearsed: Plan, digests: Digests, chosen: dict[str, Any]
+) -> tuple[Report, float]:
+    import anyio
+
+    from editchain.runs import running
+
+    events = sys.stdout if chosen["as_json"] else None
+    progress = reporting.Progress(
+        sys.stderr, events, rehearsed, is_live=sys.stderr.isatty() and events is None
+    )
+    progress.say(f"a run would be: {reporting.summary_line(would)}")
+    progress.say(f"rehearsal: {reporting.summary_line(rehearsed)}")
+    for notice in would.notices:
+        progress.say(f"notice: {notice}")
+    run_id = running.new_run_id(stage.now())
+    progress.emit("run", id=run_id, pipeline=rehearsed.pipeline.name, **running.summary(would))
+    out = chosen["out"] or str(stage.root / OUT)
+    settings = running.Options(
+        out,
+        command="rehearse",
+        overwrite=chosen["overwrite"],
+        prune=chosen["prune"],
+        fail_fast=chosen["fail_fast"],
+    )
+    workers = stage.configuration.workers or os.cpu_count() or 2
+    began = time.monotonic()
+
+    async def work() -> Report:
+        executor = stage.executor(digests, workers)
+        return await running.run(
+            stage, rehearsed, digests, settings, watch=progress.watch, run_id=run_id, executor=executor
+        )
+
+    try:
+        report = anyio.run(work)
+    finally:
+        progress.end()
+    progress.emit(
+        "end",
+        id=run_id,
+        exit_code=report.exit_code,
+        counts=report.run.counts,
+        published=report.publication.written,
+        left_alone=[path for path, _ in report.publication.left_alone],
+    )
+    return report, time.monotonic() - began
