@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.executors.local import LocalExecutor
+    from editchain.models import OperationDocument
     from editchain.pipeline import Step
     from editchain.plans.tasks import Way
     from editchain.workspace import Digests
@@ -41,7 +42,7 @@ class RehearsalWorkspace(Workspace):
         """Where store and journal of rehearsals are."""
         return self.root / ".editchain" / FOLDER
 
-    def choose(self, step: Step, model: Model) -> Way:
+    def choose(self, step: Step, model: Model | OperationDocument) -> Way:
         """The way that a run would take, or would take with a credential, as one that is walked here for nothing."""
         way = self._real.choose(step, model)
         if way.is_local:
@@ -52,11 +53,10 @@ class RehearsalWorkspace(Workspace):
 
     def executor(self, digests: Digests, workers: int) -> LocalExecutor:
         """What carries out tasks: operations and the embedded model for real, other models by rehearsal."""
-        from editchain import operations
         from editchain.executors.local import LocalExecutor
 
         return LocalExecutor(
-            self.store, digests.digest, operations.load, load, workers=workers, stand_in=_stand_in
+            self.store, digests.digest, self.operation, load, workers=workers, stand_in=_stand_in
         )
 
 
