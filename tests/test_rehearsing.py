@@ -55,7 +55,7 @@ def test_it_goes_the_whole_way_without_a_credential_and_says_the_price(stage: Be
     file = stage.write(RECIPE)
     code, out, messages = stage.command("run", str(file), "--rehearse")
     assert (code, out.partition(" · ")[0]) == (0, "13 done")
-    assert "a run would be: 13 tasks · 0 cached · 8 to run here · 5 calls · " in messages
+    assert "a run would be: 13 tasks · 0 cached · 8 to run here · 3 calls · " in messages
     assert " USD" in messages
     assert "note: night: flux-kontext needs a credential" in messages
     assert sorted(stage.published("out-rehearsal")) == [

@@ -36,8 +36,10 @@ def rehearse(
 ) -> tuple[Report, float]:
     """Says what a run would do and cost, then rehearses it; gives what came of it, and in how many seconds."""
     with Workspace.of(file) as real, RehearsalWorkspace(real) as stage:
-        would = planned(real, file, given, Choices(fresh=fresh), targets=targets, supplies=True)
+        would = planned(real, file, given, Choices(fresh=fresh), targets=targets)
         pipeline = would.plan.pipeline
+        if addresses(pipeline):
+            would.preparation.fetch()
         for problem in would.plan.problems:
             say(f"note: {problem}")
         _lend(real, stage, pipeline, would.digests)
