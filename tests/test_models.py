@@ -409,10 +409,11 @@ def _known(warning: dict[str, Any], name: str) -> list[str]:
 
 
 def _limits(rule: dict[str, Any], known: list[str]) -> str:
+    if rule.get("minItems") == 2:
+        choice = f"one of {len(rule['enum'])}, " if "enum" in rule else ""
+        return f"[width, height], {choice}{rule['items']['minimum']}–{rule['items']['maximum']}"
     if known or "enum" in rule:
         return " ".join(known or rule["enum"])
-    if rule.get("minItems") == 2:
-        return f"[width, height], {rule['items']['minimum']}–{rule['items']['maximum']}"
     if "maxItems" in rule:
         return f"up to {rule['maxItems']}"
     if "maxLength" in rule:

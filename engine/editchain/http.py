@@ -309,14 +309,29 @@ class Client:
         self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = 120.0
     ) -> int:
         """Sends bytes to an address that the vendor gave, without credentials; gives the status."""
+        return await self._send_bare("PUT", url, seconds, content=content, headers=dict(headers or {}))
+
+    async def post(
+        self, url: str, *, form: Mapping[str, str], files: Any = None, seconds: float = 120.0
+    ) -> int:
+        """Sends a form, its files last, to an address that the vendor gave, without credentials; gives the status."""
+        return await self._send_bare("POST", url, seconds, data=dict(form), files=files)
+
+    async def _send_bare(self, method: str, url: str, seconds: float, **what: Any) -> int:
+        """Raises FetchError where the address is none to send to, NotSent where nothing came of it."""
         import httpx
 
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (
+            parts.scheme == "http" and parts.hostname in self._rules.plain_hosts
+        ):
+            raise FetchError(f"{_shown(url)} is not an https: address.")
         async with httpx.AsyncClient(
             trust_env=False, follow_redirects=False, verify=self._rules.tls or _trusted()
         ) as bare:
             try:
                 with anyio.fail_after(seconds):
-                    return (await bare.put(url, content=content, headers=dict(headers or {}))).status_code
+                    return (await bare.request(method, url, **what)).status_code
             except (httpx.HTTPError, TimeoutError) as error:
                 raise NotSent(f"{_shown(url)} cannot be sent to: {error or type(error).__name__}.") from error
 

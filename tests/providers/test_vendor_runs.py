@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vendors import bfl, fal, gemini, open_ai, scenario
+from tests.vendors import bfl, fal, gemini, open_ai, runway, scenario
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -45,6 +45,12 @@ SHOPS = [
         "google", lambda: gemini.Gemini().running(), {"GEMINI_API_KEY": gemini.KEY}, "gemini-nano-banana-2.1"
     ),
     Shop("openai", lambda: open_ai.OpenAI().running(), {"OPENAI_API_KEY": open_ai.KEY}, "gpt-image-2"),
+    Shop(
+        "runway",
+        lambda: runway.Runway(endings=[runway.Ending(("SUCCEEDED",))]).running(),
+        {"RUNWAYML_API_SECRET": runway.KEY},
+        "runway-gen4-image-turbo",
+    ),
 ]
 SCENARIO = Shop(
     "scenario",

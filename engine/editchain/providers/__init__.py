@@ -19,6 +19,7 @@ PROVIDERS: dict[str, str] = {
     "fal": "editchain.providers.fal",
     "google": "editchain.providers.google",
     "openai": "editchain.providers.openai",
+    "runway": "editchain.providers.runway",
     "scenario": "editchain.providers.scenario",
 }
 
