@@ -65,6 +65,7 @@ ORDER = (
     # what is kept
     "platform",
     "lockfiles",
+    "branches",
     "journal.entries",
     "journal.records",
     "journal.ledger",

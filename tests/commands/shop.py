@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ steps:
     prompt: Make it $time
     seed: 7
   small: {operation: resize, image: $night, width: 8}
+  # so that two branches may change both steps
   again: {model: flux-kontext, image: "${night[dusk]}", prompt: Add a lamp, seed: 3}
 outputs:
   small: {from: $small, path: "{time}.png"}
@@ -71,6 +73,13 @@ class Shop:
     @property
     def lock(self) -> Lock:
         return read(self.place)
+
+    def forget_uploads(self) -> None:
+        """Photos are uploaded again, under other names: this vendor then gives other pictures for the same request."""
+        connection = sqlite3.connect(self.folder / ".editchain/journal.db")
+        with connection:
+            connection.execute("DELETE FROM handles")
+        connection.close()
 
     @property
     def calls(self) -> int:

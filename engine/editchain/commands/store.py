@@ -13,6 +13,7 @@ import click
 from editchain.commands import showing
 from editchain.commands.base import say, write_json
 from editchain.commands.shared import nearest_workspace
+from editchain.commands.transfers import pull, push
 from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
@@ -31,7 +32,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 
 @click.group("store", epilog="Example: editchain store gc --keep-runs 3")
 def command() -> None:
-    """Look after the results of this workspace: count them, check them, make room, rebuild the journal."""
+    """Look after the results of this workspace: count them, check them, make room, share them, rebuild the journal."""
+
+
+command.add_command(push)
+command.add_command(pull)
 
 
 @contextmanager
@@ -172,29 +177,66 @@ def verify(as_json: bool) -> int:
     help="Runs of each pipeline to keep.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; what was paid for stays.")
+@click.option("--paid", is_flag=True, help="With --yes: what was paid for goes too.")
 @_json
-def gc(keep_runs: int, dry_run: bool, yes: bool, as_json: bool) -> int:
+def gc(keep_runs: int, dry_run: bool, yes: bool, paid: bool, as_json: bool) -> int:
     """Remove results that nothing needs any more; says how much that is, and asks first.
 
-    Kept is what the last runs of every pipeline used, what is published, what a call waits for, and what is
-    younger than a day.
+    Kept is what the last runs of every pipeline used, what the locks of every branch name, what is published, what a call
+    waits for, and what is younger than a day. What was paid for goes only where a person says so.
     """
     from editchain.journal.maintenance import collect
 
     with _store() as workspace:
         journal, store, now = workspace.journal, workspace.store, workspace.now()
-        found = collect(store, journal, runs=keep_runs, now=now, rehearse=True)
+        named = _named_by_locks(workspace)
+
+        def collection(*, with_paid: bool, rehearse: bool) -> Collection:
+            return collect(
+                store,
+                journal,
+                runs=keep_runs,
+                now=now,
+                named=named,
+                with_paid=with_paid,
+                rehearse=rehearse,
+            )
+
+        found = collection(with_paid=True, rehearse=True)
+        with_paid = paid or dry_run
+        if found.paid and not with_paid:
+            with_paid = not yes and _asks_for_paid(found)
+            found = collection(with_paid=with_paid, rehearse=True)
         goes = not dry_run and found.objects + found.results > 0
         if goes and not yes:
             _ask(found)
         if goes:
-            found = collect(store, journal, runs=keep_runs, now=now)
+            found = collection(with_paid=with_paid, rehearse=False)
     if as_json:
         write_json({"removed": goes, **asdict(found)})
     else:
         click.echo(_collected(found, goes=goes))
     return 0
+
+
+def _named_by_locks(workspace: Workspace) -> frozenset[bytes]:
+    """What the locks name of every workspace that shares this store: those of the pipelines that ran, and this one."""
+    from editchain import branches
+    from editchain.language.reading import workspace_of
+
+    folders = {Path(pipeline).parent for pipeline in workspace.journal.pipelines()}
+    roots = {workspace.root, *(workspace_of(folder) for folder in folders if folder.is_dir())}
+    return branches.digests(lock for root in sorted(roots) for lock in branches.locks(root))
+
+
+def _asks_for_paid(found: Collection) -> bool:
+    """Whether a person says that what was paid for may go; it stays where nobody can be asked."""
+    if not sys.stdin.isatty():
+        return False
+    return click.confirm(
+        f"{showing.many(found.paid, 'picture')} among them were paid for. Remove those too?", err=True
+    )
 
 
 def _ask(found: Collection) -> None:
@@ -209,7 +251,8 @@ def _collected(found: Collection, *, goes: bool) -> str:
         return (
             f"Nothing to remove: all {showing.many(found.kept_objects, 'object')} may still be needed.{kept}"
         )
-    what = f"{showing.many(found.results, 'result')}, {showing.many(found.objects, 'object')}, {showing.size(found.object_bytes)}"
+    paid = f" ({found.paid:,} of them paid for)" if found.paid else ""
+    what = f"{showing.many(found.results, 'result')}{paid}, {showing.many(found.objects, 'object')}, {showing.size(found.object_bytes)}"
     return (
         f"{'Removed' if goes else 'To remove'}: {what}. Kept: {showing.many(found.kept_objects, 'object')}."
     )

@@ -223,6 +223,11 @@ class Journal:
         with self._asking() as connection:
             return reading.runs(connection, limit)
 
+    def pipelines(self) -> list[str]:
+        """The files of all pipelines that ran."""
+        with self._asking() as connection:
+            return reading.pipelines(connection)
+
     def run(self, id_: str) -> RunRecord | None:
         """The run of this id."""
         with self._asking() as connection:
@@ -402,9 +407,9 @@ class Journal:
         """
         self.writer.commit()
 
-    def drop_unreachable(self, *, runs: int, moment: float, rehearse: bool) -> Marked:
+    def drop_unreachable(self, keeping: reading.Keeping, *, rehearse: bool) -> Marked:
         """Forgets the results that nothing reaches; see `maintenance.collect`. Raises StoreError."""
-        return self.writer.drop_unreachable(runs, moment, rehearse=rehearse)
+        return self.writer.drop_unreachable(keeping, rehearse=rehearse)
 
     # Claims
 

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
+from editchain.journal.reading import Keeping
 from editchain.store import DamagedObject, MissingObject
 
 if TYPE_CHECKING:
@@ -50,9 +51,13 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was removed, or would be. `kept_all`: all results were kept, as a run did not say what it used."""
+    """What was removed, or would be. `kept_all`: all results were kept, as a run did not say what it used.
+
+    `paid` of the results were paid for.
+    """
 
     results: int
+    paid: int
     objects: int
     object_bytes: int
     kept_objects: int
@@ -106,16 +111,18 @@ def collect(
     runs: int,
     now: float,
     grace_seconds: float = GRACE_SECONDS,
+    named: frozenset[bytes] = frozenset(),
+    with_paid: bool = True,
     rehearse: bool = False,
 ) -> Collection:
     """Removes results and objects that nothing reaches, and gives how many; `rehearse` only counts them.
 
     Kept is what the last `runs` runs of a pipeline used, what is published, claimed or awaited by an open
-    call, and what is younger than the grace. Calls and runs stay: they are the ledger. A run that was planned
+    call, what is `named` elsewhere, what is younger than the grace and, unless `with_paid`, what was paid for. Calls and runs stay: they are the ledger. A run that was planned
     before and has not yet said what it uses (`put_run_keys`) may find something gone. Raises StoreError.
     """
     moment = now - grace_seconds
-    marked = journal.drop_unreachable(runs=runs, moment=moment, rehearse=rehearse)
+    marked = journal.drop_unreachable(Keeping(runs, moment, named, not with_paid), rehearse=rehearse)
     kept = objects = object_bytes = 0
     for digest in store.digests():
         size = None
@@ -126,7 +133,7 @@ def collect(
         else:
             objects += 1
             object_bytes += size
-    return Collection(marked.dropped, objects, object_bytes, kept, marked.kept_all)
+    return Collection(marked.dropped, marked.paid, objects, object_bytes, kept, marked.kept_all)
 
 
 def _older_size(store: Store, digest: bytes, moment: float) -> int | None:

@@ -276,37 +276,59 @@ def nameless(id_: str) -> Owner:
 
 
 class Reached(NamedTuple):
-    """What the kept runs, published files, claims and open calls reach, and what nothing does."""
+    """What the kept runs, published files, claims and open calls reach, and what nothing does: of it `paid` were paid for."""
 
     digests: frozenset[bytes]
     unreached: list[bytes]
+    paid: int
     runs: list[str]
     kept_all: bool
 
 
-def reachable(connection: sqlite3.Connection, runs_: int, moment: float) -> Reached:
-    """Marks from the last `runs_` runs of each pipeline, and what is younger than `moment` (unix seconds)."""
-    kept_runs = _last_runs(connection, runs_)
+class Keeping(NamedTuple):
+    """What a collection keeps: the last `runs` of each pipeline, what is younger than `moment` (unix seconds), digests
+    that are named elsewhere, and, with `paid`, whatever was paid for.
+    """
+
+    runs: int
+    moment: float
+    named: frozenset[bytes] = frozenset()
+    paid: bool = False
+
+
+def reachable(connection: sqlite3.Connection, keeping: Keeping) -> Reached:
+    """Marks what is kept."""
+    kept_runs = _last_runs(connection, keeping.runs)
     sets = [run_keys(connection, id_) for id_ in kept_runs]
     keys = {key for keys in sets for key in keys or ()}
     keys.update(row[0] for row in connection.execute("SELECT key FROM claims"))
     for open_call in open_calls(connection):
         keys.add(open_call.request_key)
         keys.update(task.key for task in call_tasks(connection, [open_call.id]).get(open_call.id, ()))
-    shown = {row[0] for row in connection.execute("SELECT result FROM published")}
+    shown = keeping.named.union(row[0] for row in connection.execute("SELECT result FROM published"))
+    # Inputs that were fetched are held to their bytes.
+    shown = shown.union(row[0] for row in connection.execute("SELECT digest FROM files WHERE inode = 0"))
     # A run that does not say what it used may have used anything.
     kept_all = None in sets
     alive = set(kept_runs)
     digests: set[bytes] = set()
     unreached: list[bytes] = []
+    paid = 0
     rows = connection.execute("SELECT key, request_key, digest, run, made_at FROM results")
     for key, request_key, digest, run_, made_at in rows:
-        wanted = key in keys or request_key in keys or digest in shown or run_ in alive or made_at >= moment
-        if kept_all or wanted:
+        is_used = key in keys or request_key in keys or digest in shown or run_ in alive
+        is_paid = request_key is not None
+        if kept_all or is_used or made_at >= keeping.moment or (is_paid and keeping.paid):
             digests.add(digest)
         else:
+            paid += is_paid
             unreached.append(key)
-    return Reached(frozenset((digests | shown) - {b""}), unreached, kept_runs, kept_all)
+    return Reached(shown.union(digests) - {b""}, unreached, paid, kept_runs, kept_all)
+
+
+def pipelines(connection: sqlite3.Connection) -> list[str]:
+    """The files of all pipelines that ran."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT pipeline FROM runs ORDER BY pipeline")]
 
 
 def _last_runs(connection: sqlite3.Connection, count: int) -> list[str]:

@@ -98,9 +98,10 @@ def insert(
 
 
 class Marked(NamedTuple):
-    """What a collection keeps: how many results went, and the digests of those that stay."""
+    """What a collection keeps: how many results went, how many of them were paid for, and the digests of those that stay."""
 
     dropped: int
+    paid: int
     digests: frozenset[bytes]
     kept_all: bool
 
@@ -374,14 +375,14 @@ class Writer:
                 os.ftruncate(descriptor, size)
             raise
 
-    def drop_unreachable(self, runs: int, moment: float, *, rehearse: bool) -> Marked:
+    def drop_unreachable(self, keeping: reading.Keeping, *, rehearse: bool) -> Marked:
         """Forgets the results that nothing reaches; see `maintenance.collect`. Raises StoreError."""
-        marked = Marked(0, frozenset(), kept_all=False)
+        marked = Marked(0, 0, frozenset(), kept_all=False)
 
         def drop(_: list[str]) -> None:
             nonlocal marked
-            reached = reading.reachable(self._connection, runs, moment)
-            marked = Marked(len(reached.unreached), reached.digests, reached.kept_all)
+            reached = reading.reachable(self._connection, keeping)
+            marked = Marked(len(reached.unreached), reached.paid, reached.digests, reached.kept_all)
             if not rehearse:
                 keys = [(key,) for key in reached.unreached]
                 self._connection.executemany("DELETE FROM results WHERE key = ?", keys)

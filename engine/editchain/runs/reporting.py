@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from editchain.diagnostics import counted, one_of, visible
 from editchain.plans.dimensions import shape
@@ -215,6 +215,12 @@ class Transfer:
         self._total = total
         self._is_live = is_live
         self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def watch(self, moved: Transferred) -> None:
         """Takes what has been transferred so far."""

@@ -194,6 +194,7 @@ async def run(
     workers = options.workers or workspace.configuration.workers or os.cpu_count() or 2
     record = RunRecord(run_id, str(plan.pipeline.path), options.command, journal.owner, workspace.now())
     journal.put_run(record)
+    workspace.store.sweep()  # what runs that were killed left half-written
     journal.put_run_keys(run_id, _keys(plan))
     if digests.fresh:
         journal.put_files(digests.fresh)
