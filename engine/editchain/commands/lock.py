@@ -12,9 +12,8 @@ from editchain import branches, lockfiles
 from editchain.classes import dataclass
 from editchain.commands import showing
 from editchain.commands.base import say, write_json
-from editchain.commands.shared import nearest_workspace
+from editchain.commands.shared import lock_of, nearest_workspace
 from editchain.errors import ConfigurationError
-from editchain.lock import ENDING, place_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def merge(files: tuple[Path, ...], taken: tuple[str, ...], as_json: bool) -> int
     person still has to choose.
     """
     with Workspace(nearest_workspace(Path.cwd())) as workspace:
-        places = [_place(file) for file in files] or list(branches.lock_files(workspace.root))
+        places = [lock_of(file) for file in files] or list(branches.lock_files(workspace.root))
         choose = _chooser(workspace, taken, asks=sys.stdin.isatty() and not as_json)
         merged = [_merge(place, choose) for place in places]
         if as_json:
@@ -73,13 +72,6 @@ def merge(files: tuple[Path, ...], taken: tuple[str, ...], as_json: bool) -> int
             for one in merged:
                 _tell(one, workspace.store.has)
     return 4 if any(one.left for one in merged) else 0
-
-
-def _place(file: Path) -> Path:
-    place = file if file.name.endswith(ENDING) else place_of(file)
-    if not place.is_file():
-        raise ConfigurationError(f"There is no lock {showing.path(place)}.")
-    return place
 
 
 def _merge(place: Path, choose: Callable[[Lock, Conflict], bytes | None]) -> Merged:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from editchain.diagnostics import visible
+from editchain.errors import ConfigurationError
+from editchain.lock import ENDING, place_of
 from editchain.plans import reasons
 from editchain.plans.tasks import AFTER
 
@@ -52,6 +55,17 @@ def nearest_workspace(folder: Path) -> Path:
         return found
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(cache) / "editchain"
+
+
+def lock_of(file: Path) -> Path:
+    """The lock that a person means by it, or by its pipeline. Raises ConfigurationError where there is none."""
+    is_lock = file.name.endswith(ENDING)
+    place = file if is_lock or not file.name else place_of(file)
+    if not place.is_file():
+        raise ConfigurationError(
+            f"There is no lock {visible(str(place))}: a run writes it beside its pipeline."
+        )
+    return place
 
 
 def explain_with(workspace: Workspace) -> Callable[[StepPlan, int], str]:

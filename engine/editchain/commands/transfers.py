@@ -11,14 +11,14 @@ import click
 from editchain import branches, lockfiles
 from editchain.commands import showing
 from editchain.commands.base import say, write_json
-from editchain.commands.shared import nearest_workspace
+from editchain.commands.shared import lock_of, nearest_workspace
 from editchain.errors import ConfigurationError
-from editchain.lock import ENDING, Lock, place_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from editchain.lock import Lock
     from editchain.remote import Remote
     from editchain.runs.reporting import Transfer
     from editchain.transferring import Transferred
@@ -104,11 +104,7 @@ def _remote_of(workspace: Workspace, address: str | None) -> Remote:
 
 
 def _locks(workspace: Workspace, files: Iterable[Path], *, needs_one: bool) -> list[Lock]:
-    places = [file if file.name.endswith(ENDING) else place_of(file) for file in files]
-    for place in places:
-        if not place.is_file():
-            raise ConfigurationError(f"There is no lock {showing.path(place)}: a run writes it.")
-    places = places or list(branches.lock_files(workspace.root))
+    places = [lock_of(file) for file in files] or list(branches.lock_files(workspace.root))
     if needs_one and not places:
         raise ConfigurationError(
             f"There is no lock in {showing.path(workspace.root)}: a run writes one beside its pipeline."
