@@ -53,6 +53,7 @@ ORDER = (
     "language.handing",
     "language.loading",
     "language.bundle",
+    "language.recipes",
     # a checked pipeline to a plan
     "plans.dimensions",
     "plans.tasks",
@@ -116,6 +117,7 @@ ORDER = (
     "rehearsing",
     "snapshots",
     "viewing",
+    "server",
     # ways in
     "api",
     "commands",
@@ -136,6 +138,7 @@ HOMES = {
         "journal.reading",
         "journal.writing",
         "journal.repairing",
+        "server.shelf",
         "commands.doctor",
     },
     "yaml": {"language.syntax", "commands.doctor"},

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from tests.workbench import paint
 
-from editchain.commands.recipe import Recipe, text_of, value_of, without_references, words_of
 from editchain.diagnostics import Problems
+from editchain.language.recipes import Recipe, text_of, value_of, without_references, words_of
 from editchain.language.references import Reference
 from editchain.language.references import parse as parse_references
 from editchain.language.syntax import parse

@@ -16,7 +16,11 @@ import click
 from editchain.classes import dataclass
 from editchain.commands import showing
 from editchain.commands.base import say, wants_colour, write_json
-from editchain.commands.recipe import (
+from editchain.commands.shared import nearest_workspace
+from editchain.diagnostics import did_you_mean, one_of, render
+from editchain.errors import ConfigurationError, PipelineError
+from editchain.imaging.probe import EXTENSIONS
+from editchain.language.recipes import (
     Recipe,
     as_template,
     extension_of,
@@ -24,10 +28,6 @@ from editchain.commands.recipe import (
     without_references,
     words_of,
 )
-from editchain.commands.shared import nearest_workspace
-from editchain.diagnostics import did_you_mean, one_of, render
-from editchain.errors import ConfigurationError, PipelineError
-from editchain.imaging.probe import EXTENSIONS
 from editchain.platform import disk_error
 from editchain.workspace import Workspace
 

@@ -60,6 +60,8 @@ class Options:
     """How a run goes: where outputs go, and what a person chose on the command line.
 
     `locking` is what to write the lock by; None leaves it alone. `rebuys` lets what was paid for and is gone be bought again.
+    Where it does not publish, its pictures stay in the store. A program that has signals of its own to heed hands in a
+    Stop instead.
     """
 
     out: str
@@ -71,6 +73,8 @@ class Options:
     rebuys: bool = False
     locking: Locking | None = None
     ceilings: tuple[Ceiling, ...] = ()
+    publishes: bool = True
+    heeds_signals: bool = True
 
 
 @dataclass(slots=True)
@@ -227,7 +231,7 @@ async def run(
     )
     cached = plan.counts["cached"]
     try:
-        outcome = await _carry_out(scheduler, committer, stop)
+        outcome = await _carry_out(scheduler, committer, stop if options.heeds_signals else None)
     finally:
         if caller is not None:
             await caller.close()
@@ -257,12 +261,13 @@ async def run(
     return Report(run_id, outcome, publication, exit_code, cached, locked)
 
 
-async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop) -> Run:
-    """Runs the tasks with the journal written beside them; everything is on disk when it returns."""
+async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop | None) -> Run:
+    """Runs the tasks with the journal written beside them; everything is on disk when it returns. Signals ask for `stop`."""
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(committer.serve)
-            group.start_soon(_heed, stop)
+            if stop is not None:
+                group.start_soon(_heed, stop)
             await scheduler.go()
             group.cancel_scope.cancel()
     except BaseExceptionGroup as trouble:
@@ -359,6 +364,8 @@ async def _heed(stop: Stop) -> None:
 
 
 def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
+    if not options.publishes:
+        return Publication()
     journal = workspace.journal
     publisher = Publisher(
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite

@@ -1,0 +1,176 @@
+"""editchain serve: the HTTP API on this workspace, and the keys to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from editchain.commands import showing
+from editchain.commands.base import say, write_json
+from editchain.commands.shared import nearest_workspace
+from editchain.errors import ConfigurationError
+from editchain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from editchain.server.shelf import Key, Shelf
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.group("serve", invoke_without_command=True, epilog="Example: editchain serve --port 8500")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--port",
+    default=8500,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST", help="A name that this server goes by, beside --host."
+)
+@click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many local jobs run at a time (one for each core)."
+)
+@click.pass_context
+def command(
+    context: click.Context, host: str, port: int, names: tuple[str, ...], processes: int | None
+) -> int:
+    """Serve this workspace over HTTP: Scenario's API for prompted edits, on the models and limits of this workspace.
+
+    Without keys it answers this machine alone. `editchain serve keys new PROJECT` makes one.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    _need_extra()
+    import uvicorn
+
+    from editchain.server.app import Settings, application
+
+    root = nearest_workspace(Path.cwd())
+    with Workspace(root) as workspace:
+        shelf = _shelf(workspace)
+        has_keys = shelf.has_keys()
+        shelf.close()
+    if host not in LOOPBACK and not has_keys:
+        raise ConfigurationError(
+            f"Without keys the server answers this machine alone, and --host {host} would let others in. "
+            "Make a key first: editchain serve keys new PROJECT."
+        )
+    _log_lines()
+    settings = Settings(root, frozenset({host, *names}) - {"0.0.0.0", "::"}, processes)  # noqa: S104  (names, not addresses)
+    configuration = uvicorn.Config(
+        application(settings), host=host, port=port, log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=35, lifespan="on",
+    )  # fmt: skip
+    say(
+        f"editchain serves {showing.path(root)} at http://{host}:{port}/v1"
+        + ("" if has_keys else ", to this machine alone")
+    )
+    uvicorn.Server(configuration).run()
+    return 0
+
+
+def _need_extra() -> None:
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"The server needs {' and '.join(missing)}, which the extra brings: pip install 'editchain[server]'."
+        )
+
+
+def _log_lines() -> None:
+    """One JSON object a line, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("editchain.server").addHandler(handler)
+    logging.getLogger("editchain.server").setLevel(logging.INFO)
+
+
+def _shelf(workspace: Workspace) -> Shelf:
+    from editchain.server.shelf import Shelf
+
+    return Shelf(workspace.folder / "server" / "server.db")
+
+
+# ---------------------------------------------------------------------- keys
+
+
+@command.group(
+    "keys", invoke_without_command=True, epilog="Example: editchain serve keys new shop --spending '20 USD'"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def keys(context: click.Context, as_json: bool) -> int:
+    """List the keys, by project. Assets, jobs and runs of one project are invisible to another."""
+    if context.invoked_subcommand is not None:
+        return 0
+    with Workspace(nearest_workspace(Path.cwd())) as workspace:
+        shelf = _shelf(workspace)
+        found = shelf.keys()
+        shelf.close()
+    if as_json:
+        write_json({"keys": [_document(one) for one in found]})
+    elif not found:
+        say("There are no keys: the server answers this machine alone.")
+    else:
+        rows = [(one.id, one.project, showing.moment(one.created_at), _state(one)) for one in found]
+        click.echo("\n".join(showing.table(("key", "project", "made", "state"), rows)))
+    return 0
+
+
+def _state(one: Key) -> str:
+    return "good" if one.revoked_at is None else f"revoked {showing.moment(one.revoked_at)}"
+
+
+def _document(one: Key) -> dict[str, object]:
+    import json
+
+    return {
+        "id": one.id, "project": one.project, "limits": json.loads(one.limits),
+        "created_at": showing.timestamp(one.created_at), "revoked_at": showing.timestamp(one.revoked_at),
+    }  # fmt: skip
+
+
+@keys.command("new", epilog="Example: editchain serve keys new shop --spending '20 USD'")
+@click.argument("project")
+@click.option(
+    "--per-minute", type=click.IntRange(1), default=1200, show_default=True, help="Requests a minute."
+)
+@click.option("--jobs", type=click.IntRange(1), default=100, show_default=True, help="Jobs at a time.")
+@click.option(
+    "--body-mb", type=click.IntRange(1), default=64, show_default=True, help="The largest body, in MB."
+)
+@click.option("--spending", metavar="AMOUNT", help="What its jobs may cost in all, such as '20 USD'.")
+def new(project: str, per_minute: int, jobs: int, body_mb: int, spending: str | None) -> int:
+    """Make a key for a project. Its secret is shown once and kept as a hash alone."""
+    from editchain.server.keys import Limits, make
+
+    amount, _, currency = (spending or "").partition(" ")
+    limits = Limits(per_minute, jobs, body_mb * 1024 * 1024, amount or None, currency.strip() or None)
+    with Workspace(nearest_workspace(Path.cwd())) as workspace:
+        shelf = _shelf(workspace)
+        key, secret = make(shelf, project, limits, time.time())
+        shelf.close()
+    click.echo(f"key     {key.id}\nsecret  {secret}")
+    say("The secret is shown this once. Clients send both as HTTP Basic credentials.")
+    return 0
+
+
+@keys.command("revoke", epilog="Example: editchain serve keys revoke api_0123")
+@click.argument("key")
+def end(key: str) -> int:
+    """End a key at once; what was accepted under it goes on."""
+    from editchain.server.keys import revoke
+
+    with Workspace(nearest_workspace(Path.cwd())) as workspace:
+        shelf = _shelf(workspace)
+        ended = revoke(shelf, key, time.time())
+        shelf.close()
+    click.echo(f"{ended.id} of {ended.project} is revoked.")
+    return 0

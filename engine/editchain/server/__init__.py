@@ -1,0 +1,1 @@
+"""The HTTP API: Scenario's prompt editing, and pipelines as an API, on the engine that every command uses."""

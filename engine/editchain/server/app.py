@@ -1,0 +1,216 @@
+"""The server as an ASGI application: what is asked under which path, and how errors leave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from editchain.errors import EditchainError
+from editchain.server import assets, generating, listing, uploads
+from editchain.server.asking import Refusal
+from editchain.server.guarding import Guard, Signer
+from editchain.server.shelf import Shelf
+from editchain.server.shelving import Pictures
+from editchain.server.showing import date
+from editchain.server.working import Worker
+from editchain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("editchain.server")
+
+DRAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the server works and under which names it may be asked for, beside those of this machine."""
+
+    root: Path
+    hosts: frozenset[str] = frozenset()
+    processes: int | None = None
+    now: Callable[[], float] = time.time
+
+
+@dataclass(slots=True)
+class Desk:
+    """What every handler works with."""
+
+    settings: Settings
+    workspace: Workspace
+    shelf: Shelf
+    pictures: Pictures
+    guard: Guard
+    signer: Signer
+    worker: Worker
+    folder: Path
+    is_ready: bool = False
+
+
+def application(settings: Settings) -> Starlette:
+    """The application; its lifespan opens what it keeps, takes up what was accepted before, and drains at the end."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        desk = _open(settings)
+        app.state.desk = desk
+        try:
+            async with anyio.create_task_group() as group:
+                begun = anyio.Event()
+                group.start_soon(lambda: desk.worker.serve(started=begun.set))
+                await begun.wait()
+                desk.is_ready = True
+                yield
+                desk.is_ready = False
+                await desk.worker.drain(DRAIN_SECONDS)
+                group.cancel_scope.cancel()
+        finally:
+            desk.pictures.close()
+            desk.shelf.close()
+            desk.workspace.close()
+
+    api = [*generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES]
+    routes = [
+        Mount("/v1", routes=api),
+        *uploads.STORAGE,
+        *assets.DELIVERY,
+        Route("/healthz", _is_alive),
+        Route("/readyz", _is_ready),
+    ]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={
+            Refusal: _refused,
+            EditchainError: _in_trouble,
+            HTTPException: _not_there,
+            Exception: _failed,
+        },
+    )
+    app.add_middleware(Outside)
+    return app
+
+
+def _open(settings: Settings) -> Desk:
+    workspace = Workspace(settings.root, now=settings.now)
+    folder = workspace.folder / "server"
+    shelf = Shelf(folder / "server.db")
+    pictures = Pictures(folder, shelf, settings.now)
+    worker = Worker(settings.root, shelf, pictures, now=settings.now, date=date, processes=settings.processes)
+    guard = Guard(shelf, settings.now, settings.hosts)
+    return Desk(settings, workspace, shelf, pictures, guard, Signer(folder, settings.now), worker, folder)
+
+
+class Outside:
+    """Checks where a request comes from, and says of every answer what it is and is not; writes a line for each."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 0
+
+        async def marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).extend(_HEADERS)
+            await send(message)
+
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            scope["app"].state.desk.guard.check_origin(headers, scope["method"])
+        except Refusal as refusal:
+            await _answer(refusal)(scope, receive, marked)
+        else:
+            await self._app(scope, receive, marked)
+        seconds = time.monotonic() - began
+        line = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
+        log.info(json.dumps(line))
+
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def _answer(refusal: Refusal) -> JSONResponse:
+    body = {
+        "reason": refusal.reason,
+        **{name: one for name, one in refusal.more.items() if name != "retry_after"},
+    }
+    headers = {}
+    if "retry_after" in refusal.more:
+        headers["Retry-After"] = str(refusal.more["retry_after"])
+    else:
+        headers["x-should-retry"] = "false"
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="editchain"'
+    return JSONResponse(body, refusal.status, headers)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    _ = request
+    assert isinstance(error, Refusal)  # noqa: S101  (what the table of handlers says)
+    return _answer(error)
+
+
+async def _in_trouble(request: Request, error: Exception) -> Response:
+    """The disk or the set-up: who runs the server reads more in its log."""
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return _answer(Refusal(503, "The server is in trouble; who runs it finds the reason in its log"))
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    _ = request
+    assert isinstance(error, HTTPException)  # noqa: S101  (what the table of handlers says)
+    response = _answer(Refusal(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return _answer(Refusal(500, "The server failed at this; its log says why"))
+
+
+# ---------------------------------------------------------------------- health
+
+
+async def _is_alive(request: Request) -> Response:
+    _ = request
+    return JSONResponse({"status": "ok"})
+
+
+async def _is_ready(request: Request) -> Response:
+    desk: Desk = request.app.state.desk
+    return JSONResponse({"status": "ready" if desk.is_ready else "draining"}, 200 if desk.is_ready else 503)

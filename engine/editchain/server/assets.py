@@ -1,0 +1,177 @@
+"""Assets: pictures of a project, taken in, listed, given out under signed addresses, converted, deleted."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from editchain.errors import ImageError
+from editchain.imaging.probe import MEDIA_TYPES
+from editchain.server import showing
+from editchain.server.asking import Refusal
+from editchain.server.handling import (
+    caller_of,
+    desk_of,
+    json_of,
+    page,
+    page_size_of,
+    text_of,
+    texts_of,
+    token_of,
+)
+from editchain.server.shelving import decoded
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from editchain.server.app import Desk
+    from editchain.server.shelf import Asset
+
+MOST_ASSETS, MOST_IN_BULK = 100, 200
+FORMATS = {
+    "jpg": "jpeg",
+    "jpeg": "jpeg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "tiff": "tiff",
+    "gif": "gif",
+}
+POLICY = "default-src 'none'; sandbox"
+
+
+def shown(request: Request, one: Asset) -> dict[str, Any]:
+    """An asset with its address."""
+    return showing.asset(one, address(request, one))
+
+
+def address(request: Request, one: Asset, form: str | None = None) -> str:
+    """Where the bytes of an asset are, in its own format or another."""
+    extension = form or _extension(one.media_type)
+    path = f"/assets/{one.id}.{extension}"
+    base = str(request.base_url).rstrip("/").removesuffix("/v1")
+    return f"{base}{path}?{desk_of(request).signer.query(path)}"
+
+
+def _extension(media_type: str) -> str:
+    return next(kind.extension for kind in MEDIA_TYPES.values() if kind.media_type == media_type)
+
+
+async def create(request: Request) -> Response:
+    """`POST /v1/assets`: a picture as base64."""
+    caller, desk = caller_of(request), desk_of(request)
+    body = await json_of(request, caller)
+    name, text = text_of(body, "name"), text_of(body, "image")
+    parent = body.get("parentId")
+    if parent is not None and (
+        not isinstance(parent, str) or desk.shelf.asset(caller.project, parent) is None
+    ):
+        raise Refusal(404, f"Asset {str(parent)[:80]} not found")
+    data = decoded(text.partition(",")[2] if text.startswith("data:") else text)
+    asset = await anyio.to_thread.run_sync(partial(_keep, desk, caller.project, data, name, parent))
+    return JSONResponse({"asset": shown(request, asset)})
+
+
+def _keep(desk: Desk, project: str, data: bytes, name: str, parent: str | None) -> Asset:
+    return desk.pictures.add(project, desk.pictures.take(data), name[:200], parent=parent)
+
+
+async def read(request: Request) -> Response:
+    """`GET /v1/assets/{assetId}`."""
+    return JSONResponse({"asset": shown(request, _asset(request))})
+
+
+def _asset(request: Request) -> Asset:
+    caller = caller_of(request)
+    name = request.path_params["asset"]
+    found = desk_of(request).shelf.asset(caller.project, name)
+    if found is None:
+        raise Refusal(404, f"Asset {name[:80]} not found")
+    return found
+
+
+async def listed(request: Request) -> Response:
+    """`GET /v1/assets`: those of the project, the newest first."""
+    caller = caller_of(request)
+    size = page_size_of(request, 50, MOST_ASSETS)
+    rows = desk_of(request).shelf.assets(caller.project, after=token_of(request), limit=size + 1)
+    return JSONResponse(page("assets", rows, size, partial(shown, request)))
+
+
+async def in_bulk(request: Request) -> Response:
+    """`POST /v1/assets/get-bulk`."""
+    caller = caller_of(request)
+    wanted = texts_of(await json_of(request, caller), "assetIds", MOST_IN_BULK)
+    found = [desk_of(request).shelf.asset(caller.project, one) for one in wanted]
+    return JSONResponse({"assets": [shown(request, one) for one in found if one is not None]})
+
+
+async def delete(request: Request) -> Response:
+    """`DELETE /v1/assets`: their bytes go with the last asset that has them."""
+    caller, desk = caller_of(request), desk_of(request)
+    wanted = texts_of(await json_of(request, caller), "assetIds", MOST_IN_BULK)
+    gone = await anyio.to_thread.run_sync(desk.shelf.drop_assets, caller.project, wanted)
+    await anyio.to_thread.run_sync(desk.pictures.drop, gone)
+    return JSONResponse({})
+
+
+async def download(request: Request) -> Response:
+    """`POST /v1/assets/{assetId}/download`: an address, of the picture in another format where that is asked for."""
+    asset = _asset(request)
+    body = await json_of(request, caller_of(request))
+    wanted = body.get("targetFormat")
+    if wanted is None:
+        return JSONResponse({"url": address(request, asset), "mimeType": asset.media_type})
+    if not isinstance(wanted, str) or wanted not in FORMATS:
+        raise Refusal(400, f"Input targetFormat must be one of {', '.join(FORMATS)}")
+    kind = MEDIA_TYPES[FORMATS[wanted]]
+    return JSONResponse({"url": address(request, asset, kind.extension), "mimeType": kind.media_type})
+
+
+async def deliver(request: Request) -> Response:
+    """The bytes behind a signed address; no credentials are asked for."""
+    desk = desk_of(request)
+    desk.signer.check(request.url.path, request.query_params)
+    found = desk.shelf.asset_by_id(request.path_params["asset"])
+    if found is None:
+        raise Refusal(404, "Asset not found")
+    data = await anyio.to_thread.run_sync(desk.pictures.read, found.digest)
+    media_type, extension = found.media_type, request.path_params["extension"]
+    if extension != _extension(media_type):
+        form = next((name for name, kind in MEDIA_TYPES.items() if kind.extension == extension), None)
+        if form is None:
+            raise Refusal(404, "Asset not found")
+        data, media_type = (
+            await anyio.to_thread.run_sync(_converted, data, form),
+            MEDIA_TYPES[form].media_type,
+        )
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=3600", "Content-Security-Policy": POLICY}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
+
+
+def _converted(data: bytes, form: str) -> bytes:
+    from editchain.imaging import codec
+
+    try:
+        return codec.encode(codec.decode(data), form)
+    except ImageError as error:
+        raise Refusal(400, str(error)) from None
+
+
+ROUTES = [
+    Route("/assets", create, methods=["POST"]),
+    Route("/assets", listed, methods=["GET"]),
+    Route("/assets", delete, methods=["DELETE"]),
+    Route("/assets/get-bulk", in_bulk, methods=["POST"]),
+    Route("/assets/{asset}", read),
+    Route("/assets/{asset}/download", download, methods=["POST"]),
+]
+DELIVERY = [Route("/assets/{asset}.{extension}", deliver)]

@@ -1,0 +1,121 @@
+"""What handlers share: who asks, the body, and pages of lists."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+
+from editchain.server.asking import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.requests import Request
+
+    from editchain.server.app import Desk
+    from editchain.server.keys import Caller
+
+MAX_PAGE = 500
+
+
+def desk_of(request: Request) -> Desk:
+    """What the server works with."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks. Raises Refusal."""
+    return desk_of(request).guard.caller(request.headers)
+
+
+async def body_of(request: Request, most_bytes: int) -> bytes:
+    """The whole body. Raises Refusal as soon as it is too large."""
+    said = request.headers.get("content-length", "0")
+    if said.isdigit() and int(said) > most_bytes:
+        raise Refusal(413, f"A request may have {most_bytes:,} bytes at the most")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most_bytes:
+            raise Refusal(413, f"A request may have {most_bytes:,} bytes at the most")
+    return bytes(body)
+
+
+async def json_of(request: Request, caller: Caller) -> dict[str, Any]:
+    """The body as a JSON object. Raises Refusal."""
+    data = await body_of(request, caller.limits.body_bytes)
+    try:
+        found = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        raise Refusal(400, "The body is not JSON") from None
+    if not isinstance(found, dict):
+        raise Refusal(400, "The body must be a JSON object")
+    if _has_lone_surrogates(data):
+        raise Refusal(400, "The body holds characters that are none")
+    return found
+
+
+def _has_lone_surrogates(data: bytes) -> bool:
+    """Escapes of halves of characters: JSON lets them in, and no file or database takes them."""
+    if b"\\u" not in data:
+        return False
+    try:
+        json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def text_of(body: dict[str, Any], name: str) -> str:
+    """A text that a body must have. Raises Refusal."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refusal(
+            400, f"Input {name} is required" if value in (None, "") else f"Input {name} must be a string"
+        )
+    return value
+
+
+def texts_of(body: dict[str, Any], name: str, most: int) -> list[str]:
+    """A list of texts that a body must have. Raises Refusal."""
+    value = body.get(name)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Refusal(400, f"Input {name} must be an array of strings")
+    if len(value) > most:
+        raise Refusal(400, f"Input {name} must be at most {most} items long")
+    return value
+
+
+def page_size_of(request: Request, default: int, most: int) -> int:
+    """How many rows a page shall have. Raises Refusal."""
+    said = request.query_params.get("pageSize", str(default))
+    if not said.isascii() or not said.isdigit() or len(said) > 6 or int(said) < 1:
+        raise Refusal(400, "Input pageSize must be at least 1")
+    if int(said) > most:
+        raise Refusal(400, f"Input pageSize must be at most {most}")
+    return int(said)
+
+
+def token_of(request: Request) -> tuple[float, str] | None:
+    """Where a page begins: after the row of this moment and id. Raises Refusal."""
+    said = request.query_params.get("paginationToken")
+    if not said:
+        return None
+    try:
+        moment, id_ = json.loads(base64.urlsafe_b64decode(said.encode("ascii")))
+        return float(moment), str(id_)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise Refusal(400, "Input paginationToken is none that this server gave") from None
+
+
+def page(name: str, rows: Sequence[Any], size: int, show: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """A page of rows, of which one more than `size` was read where there is a next page."""
+    document: dict[str, Any] = {name: [show(one) for one in rows[:size]]}
+    if len(rows) > size:
+        last = rows[size - 1]
+        token = json.dumps([last.created_at, last.id]).encode()
+        document["nextPaginationToken"] = base64.urlsafe_b64encode(token).decode("ascii")
+    return document
