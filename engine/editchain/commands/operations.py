@@ -11,9 +11,9 @@ import click
 from editchain.commands import showing
 from editchain.commands.base import write_json
 from editchain.commands.documents import field_lines, heading, paragraph, refusal_lines, warning_lines
-from editchain.commands.recipe import value_of
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
+from editchain.language.recipes import value_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
