@@ -25,9 +25,14 @@ OUTPUT = Path(__file__).parents[2] / "schemas" / "output"
 def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
     for name in COMMANDS:
         command: click.Command = importlib.import_module(f"editchain.commands.{name}").command
-        yield (name,), command
-        if isinstance(command, click.Group):
-            yield from (((name, one), inner) for one, inner in command.commands.items())
+        yield from below((name,), command)
+
+
+def below(name: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        for one, inner in command.commands.items():
+            yield from below((*name, one), inner)
 
 
 ALL = dict(commands())
@@ -66,14 +71,14 @@ def test_rubbish_is_refused_or_answered(
     assert said.code == 0 or said.err
 
 
-@pytest.mark.parametrize("name", LEAVES, ids=" ".join)
+@pytest.mark.parametrize("name", ALL, ids=NAMES)
 def test_what_it_writes_as_json_has_a_schema(name: tuple[str, ...]) -> None:
     has_json = any("--json" in parameter.opts for parameter in ALL[name].params)
     assert has_json == (OUTPUT / f"{'-'.join(name)}.json").is_file()
 
 
 def test_no_schema_is_left_over() -> None:
-    assert {path.stem for path in OUTPUT.glob("*.json")} <= {"-".join(name) for name in LEAVES}
+    assert {path.stem for path in OUTPUT.glob("*.json")} <= {"-".join(name) for name in ALL}
 
 
 def test_a_long_name_and_a_store_that_is_a_file(folder: Path, call: Call) -> None:
