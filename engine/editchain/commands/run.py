@@ -207,10 +207,18 @@ def _go(
     import anyio
 
     from editchain.runs import running
+    from editchain.runs.outcomes import Stop
 
     plan = found.plan
     events = sys.stdout if chosen["as_json"] else None
-    progress = reporting.Progress(sys.stderr, events, plan, is_live=sys.stderr.isatty() and events is None)
+    stop = Stop()
+    progress = reporting.Progress(
+        sys.stderr,
+        events,
+        plan,
+        is_live=sys.stderr.isatty() and events is None,
+        unheard=lambda: stop.ask("SIGPIPE"),
+    )
     progress.say(reporting.summary_line(plan))
     for notice in plan.notices:
         progress.say(f"notice: {notice}")
@@ -220,7 +228,14 @@ def _go(
 
     async def work() -> Report:
         return await running.run(
-            workspace, plan, found.digests, settings, watch=progress.watch, tell=progress.note, run_id=run_id
+            workspace,
+            plan,
+            found.digests,
+            settings,
+            watch=progress.watch,
+            tell=progress.note,
+            stop=stop,
+            run_id=run_id,
         )
 
     try:

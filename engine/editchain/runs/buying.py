@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from editchain.executors.base import Work
-    from editchain.journal.journal import Blocked
     from editchain.plans.tasks import Way
     from editchain.providers.base import Request, Session
     from editchain.runs.books import Books, Sample
@@ -103,6 +102,7 @@ class Buyer:
         self._tell = tell
         self._resends = resends
         self._grace = stop_grace_seconds
+        self.is_over_budget = False
         self._resent: set[bytes] = set()
         self._out: dict[str, Call] = {}
         repeater.stop.listen(self._say_what_is_out)
@@ -178,7 +178,10 @@ class Buyer:
         )
         if isinstance(begun, Call):
             return begun
-        raise _blocked(begun)
+        if begun.reason == "budget":
+            self.is_over_budget = True
+            raise NoPicture("stopped", f"over budget: {begun.message}")
+        raise Elsewhere
 
     async def _submit(self, asking: Asking, call: Call) -> Any:
         """One submit: one of its answers, or NotSent. From here on the request may be out, so that nothing may cancel it."""
@@ -328,9 +331,3 @@ class Buyer:
                 await anyio.sleep(self._repeater.backoff(attempt))
         # A refusal now says nothing of what was accepted before.
         return answer if isinstance(answer, (Accepted, Finished, Failed)) else Unknown("It does not say.")
-
-
-def _blocked(blocked: Blocked) -> Exception:
-    if blocked.reason == "budget":
-        return NoPicture("stopped", f"over budget: {blocked.message}")
-    return Elsewhere()

@@ -66,6 +66,11 @@ class Caller:
         )
         self._locks: dict[bytes, anyio.Lock] = {}
 
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether a call was not sent because a budget no longer had room for it."""
+        return self._buyer.is_over_budget
+
     async def close(self) -> None:
         """Closes the connections."""
         await self._vendors.close()

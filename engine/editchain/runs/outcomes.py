@@ -55,6 +55,7 @@ class Run:
     troubles: list[Ended] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     stopped_by: str | None = None
+    is_over_budget: bool = False
 
     def add(self, ended: Ended) -> None:
         """Counts an outcome, and keeps what a person has to look at."""

@@ -242,7 +242,17 @@ class Transfer:
 class Progress:
     """Says how a run goes: one live line on a terminal, a line now and then in a log, an event a line as JSON."""
 
-    def __init__(self, stream: TextIO, events: TextIO | None, plan: Plan, *, is_live: bool) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        events: TextIO | None,
+        plan: Plan,
+        *,
+        is_live: bool,
+        unheard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`unheard` is called when whoever read what is written here went away."""
+        self._unheard = unheard
         self._stream = stream
         self._events = events
         self._is_live = is_live
@@ -257,10 +267,8 @@ class Progress:
     def emit(self, event: str, **fields: Any) -> None:
         """Writes one event, where events are wanted."""
         if self._events is not None:
-            self._events.write(
-                json.dumps({"version": 1, "event": event, **fields}, ensure_ascii=False) + "\n"
-            )
-            self._events.flush()
+            line = json.dumps({"version": 1, "event": event, **fields}, ensure_ascii=False)
+            self._write(self._events, f"{line}\n")
 
     def watch(self, ended: Ended) -> None:
         """Takes the outcome of one task."""
@@ -308,8 +316,15 @@ class Progress:
         """A line of its own, above the live one."""
         if self._events is None:
             self._clear()
-            self._stream.write(message + "\n")
-            self._stream.flush()
+            self._write(self._stream, f"{message}\n")
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        """Writes as long as somebody reads: that nobody does must not break off what is paid for."""
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            self._unheard()
 
     def end(self) -> None:
         """Takes the live line away."""
@@ -324,12 +339,11 @@ class Progress:
         filled = int(24 * self._done / max(1, self._total))
         self._clear()
         self._line = f"{'█' * filled}{'░' * (24 - filled)}  {self._standing(now)}"
-        self._stream.write(self._line)
-        self._stream.flush()
+        self._write(self._stream, self._line)
 
     def _clear(self) -> None:
         if self._line:
-            self._stream.write("\r\x1b[2K")
+            self._write(self._stream, "\r\x1b[2K")
             self._line = ""
 
 

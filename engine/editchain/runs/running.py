@@ -236,6 +236,7 @@ async def run(
         if caller is not None:
             await caller.close()
     outcome.notices = notices
+    outcome.is_over_budget = caller is not None and caller.is_over_budget
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
     locked = Locked()
     if options.locking is not None:
@@ -405,11 +406,13 @@ def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
 def _exit_code(outcome: Run, plan: Plan) -> int:
     """The command's exit code, as the contract lists them: the first of those that hold."""
     counts = outcome.counts
-    stopped: dict[str, int] = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "budget": 3}
+    stopped: dict[str, int] = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGPIPE": 141}
     if outcome.stopped_by in stopped:
         return stopped[outcome.stopped_by]
     if counts.get("waiting"):
         return 4
+    if outcome.is_over_budget:
+        return 3
     if (
         any(counts.get(name) for name in ("failed", "rejected", "skipped", "open", "stopped"))
         or plan.counts["rejected"]
