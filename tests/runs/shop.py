@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import trio
 from PIL import Image
@@ -119,6 +121,11 @@ class Vendor:
         return _said(self.standings, Standing())
 
 
+async def _here(work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
+    await trio.lowlevel.checkpoint()
+    return work(*arguments)
+
+
 def _said(script: list[Any], otherwise: Any) -> Any:
     answer = script.pop(0) if script else otherwise
     if isinstance(answer, Exception):
@@ -137,6 +144,7 @@ class Shop:
     fresh: tuple[str, ...] = ()
     resends: bool = False
     first: str = "scenario"
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ended: Callable[[], None] = lambda: None
     others: dict[str, Vendor] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
@@ -161,10 +169,11 @@ class Shop:
         return plan(pipeline, known, self.choose, protect=workspace.protect, fresh=fresh), digests
 
     def run(self, *, ceilings: tuple[Ceiling, ...] = (), concurrency: int = 4) -> Run:
+        work = partial(self._run, ceilings, concurrency)
         try:
-            return trio.run(
-                lambda: self._run(ceilings, concurrency), clock=MockClock(autojump_threshold=0.02)
-            )
+            # Without threads, so that the virtual clock never runs ahead of them.
+            with patch("anyio.to_thread.run_sync", _here):
+                return trio.run(work, clock=MockClock(autojump_threshold=0))
         finally:
             self.stop = Stop()  # a process of its own has its own
 
@@ -188,11 +197,12 @@ class Shop:
                 books, vendors, repeater, executor.request_of, tell=self.notices.append, resends=self.resends
             )  # fmt: skip
             scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, paces=paces)
-            outcome = await scheduler.go()
+            with trio.CancelScope() as self.scope:
+                await scheduler.go()
             self.ended()
             await caller.close()
             await committer.durable()
-            return outcome
+            return scheduler.run
 
     def counts(self) -> Mapping[str, int]:
         """What a plan of now says."""

@@ -429,6 +429,37 @@ def test_nothing_new_is_sent_while_paid_bytes_are_held(shop: Shop, monkeypatch: 
     assert sent_while_full == [20, 0, 0, 0, 0, 0]
 
 
+def test_who_was_refused_meanwhile_is_not_sent_again_before_there_is_room(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(shop.folder, MANY)
+    full = Full(20, monkeypatch)
+    moments: list[tuple[int, float]] = []
+
+    async def noting(session: Any, request: Request) -> Any:
+        moments.append((full.left, trio.current_time()))
+        if len(moments) == 2:
+            return Refused("not-ready", "in a moment", retry_after_seconds=5)
+        return Finished((picture(len(moments)),))
+
+    shop.vendor.submit = noting  # type: ignore[method-assign]  # notes whether the disk is full
+    assert outcomes(shop.run(concurrency=2)) == {"done": 6}
+    assert [left for left, _ in moments[2:]] == [0] * 5
+
+
+def test_a_picture_that_came_with_the_reply_is_kept_whatever_breaks_off_the_run(shop: Shop) -> None:
+    async def breaking(session: Any, request: Request) -> Any:
+        shop.scope.cancel()
+        return Finished((picture(),))
+
+    shop.vendor.submit = breaking  # type: ignore[method-assign]  # all is cancelled while it answers
+    shop.run()
+    assert shop.calls() == [("done", "yes")]
+    del shop.vendor.submit
+    assert outcomes(shop.run()) == {"done": 1}  # what follows it
+    assert shop.vendor.heard == []
+
+
 def test_a_picture_that_is_nowhere_else_is_held_whatever_is_wrong_with_the_disk(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.runs.shop import Shop, Vendor, outcomes, picture
 from tests.workbench import NOW, paint, shipped, written
 
-from editchain.http import ReplyLost
+from editchain.http import FetchError, ReplyLost
 from editchain.providers.base import Accepted, Capabilities, Failed, Finished, Request, Running
 from editchain.runs.outcomes import Stop
 from editchain.workspace import Workspace
@@ -129,6 +129,17 @@ def test_pictures_that_come_by_address_are_each_fetched(shop: Shop) -> None:
         "download d-3",
     ]
     assert len(digests(shop)) == 3
+
+
+def test_of_several_those_that_are_stored_are_not_fetched_again(shop: Shop) -> None:
+    shop.vendor.polls = [Finished(downloads=("d-1", "d-2", "d-3"))] * 5
+    shop.vendor.downloads = [picture(1), picture(2), *[FetchError("503")] * 6]
+    assert outcomes(shop.run()) == {"done": 2, "open": 1}
+    assert shop.calls() == [("accepted", "yes")]
+    shop.vendor.heard.clear()
+    assert outcomes(shop.run()) == {"done": 1}
+    assert shop.vendor.heard == ["poll job-1", "download d-3"]
+    assert shop.calls() == [("done", "yes")]
 
 
 def test_of_several_one_that_is_no_picture_is_lost_alone(shop: Shop) -> None:
