@@ -190,8 +190,36 @@ def test_prices_are_those_of_routes_and_in_order(model: Model) -> None:
         assert Decimal(0) < price.least <= price.most
 
 
+@pytest.mark.parametrize("model", CATALOGUE.models.values(), ids=lambda model: model.name)
+def test_a_price_for_some_fields_lies_within_the_one_that_holds_in_general(model: Model) -> None:
+    for price in model.prices:
+        if price.when is not None:
+            general = model.price(price.route)
+            assert general is not None
+            assert price.is_foreseen
+            assert general.least <= price.least <= price.most <= general.most
+            assert set(model.price_fields(price.route)) <= set(model.document["properties"])
+            assert model.prices.index(price) < model.prices.index(general)
+
+
+def test_a_price_goes_by_the_fields_of_the_step() -> None:
+    model = CATALOGUE.models["gpt-image-2"]
+
+    def cost(**fields: object) -> tuple[Decimal, Decimal]:
+        price = model.price("openai", {**model.defaults, **fields})
+        assert price is not None
+        return price.least, price.most
+
+    assert cost() == cost(quality="auto") == (Decimal("0.002"), Decimal("0.72"))
+    assert cost(quality="low", aspect_ratio="1:1") == (Decimal("0.004"), Decimal("0.006"))
+    assert cost(quality="low", aspect_ratio="1:1", size=[3840, 2160]) == (Decimal("0.002"), Decimal("0.02"))
+    assert cost(quality="high", size=[3840, 2160]) == (Decimal("0.061"), Decimal("0.72"))
+    assert model.price("nobody") is None
+
+
 def test_a_price_is_read_exactly() -> None:
-    price = CATALOGUE.models["gpt-image-1"].prices[0]
+    price = CATALOGUE.models["gpt-image-1"].price("openai")
+    assert price is not None
     assert (price.least, price.most, price.currency) == (Decimal("0.011"), Decimal("0.25"), "USD")
 
 
@@ -429,7 +457,7 @@ def lives(found: Catalogue) -> str:
     for model in found.models.values():
         ways = [f"{r.provider} `{r.id}`" + (f" ({r.endpoint})" if r.endpoint else "") for r in model.routes]
         unpriced = "free" if all(route.free for route in model.routes) else "unknown"
-        prices = "<br>".join(_price(price) for price in model.prices) or unpriced
+        prices = "<br>".join(_price(price) for price in model.prices if price.when is None) or unpriced
         rows.append(f"| `{model.name}` | {'<br>'.join(ways)} | {prices} | {_end(model.life)} |")
     return "\n".join(rows)
 

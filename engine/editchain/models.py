@@ -43,7 +43,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a provider takes, as seen on `date`: from `least` to `most` for each `per`."""
+    """What a provider takes, as seen on `date`: from `least` to `most` for each `per`.
+
+    `when` is a schema of the step's fields for which it is so; None where it is so in general.
+    """
 
     route: str
     currency: str
@@ -52,6 +55,7 @@ class Price:
     most: Decimal
     source: str
     date: date
+    when: Schema | None = None
 
     @property
     def is_foreseen(self) -> bool:
@@ -125,6 +129,30 @@ class Model:
     routes: tuple[Route, ...]
     prices: tuple[Price, ...]
     life: Life
+
+    def price(self, provider: str, fields: Mapping[str, object] | None = None) -> Price | None:
+        """What a picture costs at a provider beforehand: with these fields, or in general; None where nobody knows."""
+        return next(
+            (
+                one
+                for one in self.prices
+                if one.route == provider and one.is_foreseen and _fits(one.when, fields)
+            ),
+            None,
+        )
+
+    def price_fields(self, provider: str) -> tuple[str, ...]:
+        """The fields that the price of a picture at a provider goes by."""
+        named = [one.when.get("properties", ()) for one in self.prices if one.route == provider and one.when]
+        return tuple(dict.fromkeys(name for names in named for name in names))
+
+
+def _fits(when: Schema | None, fields: Mapping[str, object] | None) -> bool:
+    if when is None or fields is None:
+        return when is None
+    import jsonschema_rs
+
+    return jsonschema_rs.is_valid(when, dict(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +288,7 @@ def _pointing(properties: Mapping[str, Schema], names: tuple[str, ...]) -> tuple
     return tuple(name for name, rule in properties.items() if rule.get("$ref", "").endswith(ends))
 
 
-def _price(price: Mapping[str, str]) -> Price:
+def _price(price: Mapping[str, Any]) -> Price:
     return Price(
         route=price["route"],
         currency=price["currency"],
@@ -269,6 +297,7 @@ def _price(price: Mapping[str, str]) -> Price:
         most=Decimal(price["max"]),
         source=price["source"],
         date=date.fromisoformat(price["date"]),
+        when=price.get("when"),
     )
 
 

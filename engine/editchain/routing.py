@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
-    from editchain.models import Catalogue, Price, Route
+    from editchain.models import Catalogue, Route
     from editchain.pipeline import Step
     from editchain.plans.tasks import Plan
 
@@ -75,7 +75,7 @@ class Router:
         """The ways that are allowed, in order."""
         for name in wanted or dict.fromkeys(route.provider for route in model.routes):
             offered = [route for route in model.routes if route.provider == name]
-            yield from (Way(model, route, name in LOCAL, price_of(model, name)) for route in offered)
+            yield from (Way(model, route, name in LOCAL, model.price(name)) for route in offered)
             if not offered and name in LOCAL and not step.providers:
                 other = self._catalogue.models[name]
                 yield Way(other, other.routes[0], True, None)
@@ -100,7 +100,7 @@ class Router:
             offered = one_of(sorted({route.provider for route in model.routes}))
             problem = f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}."
             return Way(model, None, False, None, problem)
-        price = price_of(model, routes[0].provider)
+        price = model.price(routes[0].provider)
         return Way(model, routes[0], False, price, f"{step.name}: {self._reason(model, routes)}")
 
     def _reason(self, model: Model, routes: Sequence[Route]) -> str:
@@ -157,11 +157,6 @@ def stand_in_notices(plan: Plan) -> Iterator[str]:
             ]
             lost = f"; {one_of(unused)} change nothing" if unused else ""
             yield f"{one.name}: {way.document.name} stands in for {one_of(one.step.documents)}, as [routes] says{lost}."
-
-
-def price_of(model: Model, provider: str) -> Price | None:
-    """What a picture of a model costs at a provider, where that is known beforehand."""
-    return next((price for price in model.prices if price.route == provider and price.is_foreseen), None)
 
 
 def _variables(provider: str) -> str:

@@ -157,6 +157,31 @@ def priced(least: str, most: str, currency: str = "USD") -> Callable[[Step, Mode
     return choose
 
 
+def test_a_price_goes_by_the_fields_of_each_task(folder: Path) -> None:
+    def choose(step: Step, model: Model) -> Way:
+        return Way(model, model.routes[0], False, model.price("openai"))
+
+    recipe = """
+steps:
+  night:
+    for_each: {quality: [low, high]}
+    model: gpt-image-2
+    image: a.png
+    prompt: Night
+    quality: $quality
+    aspect_ratio: "1:1"
+"""
+    plan = plan_of(written(folder, recipe), choose=choose)
+    prices = [plan.steps[0].way(ordinal).price for ordinal in range(2)]
+    assert [(str(one.least), str(one.most)) for one in prices if one] == [
+        ("0.004", "0.006"),
+        ("0.164", "0.211"),
+    ]
+    assert plan.money.least == {"USD": Decimal("0.168")}
+    assert plan.money.most == {"USD": Decimal("0.217")}
+    assert plan.steps[0].way(0) is plan.steps[0].way(0)
+
+
 def test_calls_and_money_are_summed_and_equal_keys_are_bought_once(folder: Path) -> None:
     file = written(
         folder,

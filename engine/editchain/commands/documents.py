@@ -108,7 +108,7 @@ def kind_of(rule: Mapping[str, Any], *, several: bool = False) -> str:
         return _KINDS[name][at]
     rule = _whole(rule)
     if "enum" in rule:
-        return f"{'each ' if several else ''}one of {', '.join(_value(one) for one in rule['enum'])}"
+        return f"{'each ' if several else ''}one of {', '.join(map(choice, rule['enum']))}"
     if rule.get("type") == "array":
         inner = kind_of(rule.get("items", {}), several=True)
         return f"list{'s' if several else ''} of {inner}"
@@ -138,6 +138,11 @@ def _between(rule: Mapping[str, Any], least: str, most: str, unit: str) -> Itera
         yield f"at most {rule[most]:,}{unit if rule[most] != 1 else unit.removesuffix('s')}"
     elif least in rule:
         yield f"at least {rule[least]:,}{unit}"
+
+
+def choice(value: object) -> str:
+    """One of the values that a field may have; width and height as a person writes them."""
+    return "×".join(map(str, value)) if isinstance(value, list) else _value(value)
 
 
 def _value(value: object) -> str:

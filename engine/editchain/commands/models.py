@@ -9,7 +9,7 @@ import click
 
 from editchain.commands import showing
 from editchain.commands.base import write_json
-from editchain.commands.documents import field_lines, heading, paragraph, refusal_lines, warning_lines
+from editchain.commands.documents import choice, field_lines, heading, paragraph, refusal_lines, warning_lines
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.providers import PROVIDERS
@@ -63,6 +63,7 @@ def _summary(model: Model, today: date) -> dict[str, Any]:
             {
                 "provider": price.route, "currency": price.currency, "per": price.per, "least": str(price.least),
                 "most": str(price.most), "source": price.source, "date": price.date.isoformat(),
+                "when": price.when,
             }
             for price in model.prices
         ],
@@ -82,8 +83,9 @@ def _list(models: list[Model], today: date) -> Iterator[str]:
 def _cheapest(model: Model) -> str:
     if any(route.free for route in model.routes):
         return "free"
-    by_picture = [price for price in model.prices if price.per == "picture"]
-    prices = [price for price in by_picture if price.currency == "USD"] or by_picture or list(model.prices)
+    general = [price for price in model.prices if price.when is None]
+    by_picture = [price for price in general if price.per == "picture"]
+    prices = [price for price in by_picture if price.currency == "USD"] or by_picture or general
     if not prices:
         return "unknown"
     cheapest = min(prices, key=lambda price: price.least)
@@ -162,7 +164,7 @@ def _route(route: Route) -> Iterator[str]:
 def _accepted(accepts: dict[str, Any]) -> Iterator[str]:
     for key, value in accepts.items():
         if key == "enum":
-            yield f"one of {', '.join(str(one) for one in value)}"
+            yield f"one of {', '.join(choice(one) for one in value)}"
         else:
             yield f"{key} {value}"
 
@@ -173,7 +175,10 @@ def _prices(model: Model) -> Iterator[str]:
     elif not model.prices:
         yield "  unknown"
     for price in model.prices:
-        yield f"  {price.route}: {_amount(price)} per {price.per}, seen {price.date.isoformat()} ({price.source})"
+        if price.when is None:
+            named = model.price_fields(price.route) if price.is_foreseen else ()
+            by = f" by {', '.join(named)}" if named else ""
+            yield f"  {price.route}: {_amount(price)} per {price.per}{by}, seen {price.date.isoformat()} ({price.source})"
 
 
 def _life(model: Model) -> Iterator[str]:

@@ -87,6 +87,7 @@ def _expand_step(
         [],
         tuple(by_step[id(other)] for other in step.after if id(other) in by_step),
     )
+    one.price_fields = tuple(dict.fromkeys(name for way in ways for name in way.price_fields))
     image_fields = {
         name
         for document in step.documents.values()

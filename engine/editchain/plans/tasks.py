@@ -6,7 +6,7 @@ dimensions (the last one innermost). What the tasks of a step share is held once
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from editchain.classes import dataclass
@@ -43,6 +43,20 @@ class Way:
     price: Price | None
     problem: str | None = None
     others: tuple[Way, ...] = ()
+
+    @property
+    def price_fields(self) -> tuple[str, ...]:
+        """The fields that the price goes by, on this way or on the others."""
+        routes = [way.route.provider for way in (self, *self.others) if way.route is not None]
+        fields = getattr(self.document, "price_fields", lambda _provider: ())
+        return tuple(dict.fromkeys(name for provider in routes for name in fields(provider)))
+
+    def priced(self, fields: Mapping[str, Any]) -> Way:
+        """The way with what it costs where a step has these fields."""
+        if self.price is None or self.route is None:
+            return self
+        price = self.document.price(self.route.provider, fields)  # type: ignore[union-attr]  # what has a price is a model
+        return replace(self, price=price, others=tuple(way.priced(fields) for way in self.others))
 
     def dearest(self, currency: str) -> Decimal:
         """The most that a picture may cost by this way or, where it has others, by them, in one currency."""
@@ -100,7 +114,8 @@ class StepPlan:
 
     `options` are the step's for vendors; `lost` has the tasks that a run ended without a picture; `versions` has the
     version of the document in the key of those tasks that the lock has under another than today's. `kept` marks those
-    whose bytes somebody asks for: what is published, and the steps that were named.
+    whose bytes somebody asks for: what is published, and the steps that were named. `priced` has the ways at the
+    prices of the `price_fields` that were met so far.
     """
 
     step: Step
@@ -125,12 +140,24 @@ class StepPlan:
     kept: bytes | bytearray = b""
     keys: list[bytes | None] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
+    price_fields: tuple[str, ...] = ()
+    priced: dict[Any, Way] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
     segments: list[Any] = field(default_factory=list)
 
     def way(self, ordinal: int) -> Way:
-        """How one task is carried out."""
-        return self.ways[0] if self.way_at is None else self.ways[self.way_at[ordinal]]
+        """How one task is carried out, at the price of its fields."""
+        way = self.ways[0] if self.way_at is None else self.ways[self.way_at[ordinal]]
+        return self._priced(way, ordinal) if self.price_fields else way
+
+    def _priced(self, way: Way, ordinal: int) -> Way:
+        """The way at the price of a task's fields, looked up once for all tasks that have the same."""
+        said = {name: self.value(name, ordinal) for name in self.price_fields if name in self.values}
+        key = (id(way), repr(said))
+        if key not in self.priced:
+            given = {name: value for name, value in said.items() if value is not None}
+            self.priced[key] = way.priced({**way.document.defaults, **given})
+        return self.priced[key]
 
     @property
     def total(self) -> int:
