@@ -27,7 +27,14 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class FetchError(EditchainError):
-    """An address that cannot or may not be fetched; nothing was charged, and trying again is free."""
+    """An address that cannot or may not be fetched; nothing was charged, and trying again is free.
+
+    `status` is what the address answered with, where it answered.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ async def fetch(url: str, rules: Rules = PUBLIC) -> bytes:
                 status, location, body = await _once(url, rules)
                 if location is None:
                     if status != 200:
-                        raise FetchError(f"{_shown(url)} answered with status {status}.")
+                        raise FetchError(f"{_shown(url)} answered with status {status}.", status)
                     return body
                 url = urljoin(url, location)
     except TimeoutError:

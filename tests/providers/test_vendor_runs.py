@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vendors import bfl, fal, gemini, open_ai, runway, scenario
+from tests.vendors import ark, bfl, fal, gemini, open_ai, runway, scenario
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -39,6 +39,7 @@ class Shop:
 
 
 SHOPS = [
+    Shop("ark", lambda: ark.Ark().running(), {"ARK_API_KEY": ark.KEY}, "seedream-4-5"),
     Shop("bfl", lambda: bfl.Bfl().running(), {"BFL_API_KEY": bfl.KEY}, "flux-2-pro"),
     Shop("fal", lambda: fal.Fal().running(), {"FAL_KEY": fal.KEY}, "flux-2-turbo"),
     Shop(

@@ -64,6 +64,21 @@ MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
             _number("maxImages", 1, 15, 1),
         ],
     ),
+    "model_bytedance-seedream-4-5-editing": (
+        Decimal(5),
+        [
+            _pictures(10),
+            _prompt(),
+            _choice("size", "4K", "2K"),
+            _choice("aspectRatio", "auto", "1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"),
+            _choice("sequentialImageGeneration", "disabled", "auto"),
+            _number("maxImages", 1, 15, 1),
+        ],
+    ),
+    "model_bytedance-seedream-5-0-pro": (
+        Decimal(9),
+        [_pictures(10), _prompt(), *(_number(name, 672, 3136, 2048) for name in ("width", "height"))],
+    ),
     "model_flux-kontext-editing": (
         Decimal(11),
         [

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from editchain.providers.base import Provider
 
 PROVIDERS: dict[str, str] = {
+    "ark": "editchain.providers.ark",
     "bfl": "editchain.providers.bfl",
     "darkroom": "editchain.providers.darkroom",
     "fal": "editchain.providers.fal",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import anyio.to_thread
 
-from editchain.errors import ConfigurationError, TaskError
+from editchain.errors import TaskError
 from editchain.providers import costs, mapping
 from editchain.providers.answers import (
     amount_in,
@@ -35,7 +35,8 @@ from editchain.providers.base import (
     Standing,
     Unknown,
 )
-from editchain.providers.bodies import Packed, packed
+from editchain.providers.bodies import Packed, pack
+from editchain.providers.headers import sendable
 from editchain.providers.lacking import advise_prompt as advise_prompt
 from editchain.providers.lacking import cancel as cancel
 from editchain.providers.lacking import check_prompt as check_prompt
@@ -64,9 +65,7 @@ capabilities = Capabilities(
 
 def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
     """The vendor's own header. Raises ConfigurationError, without showing it, where the key cannot be sent."""
-    (key,) = credentials
-    if not (key and key.isascii() and key.isprintable()):
-        raise ConfigurationError("BFL_API_KEY has to be printable ASCII text.")
+    (key,) = sendable(credentials, capabilities)
     return {"x-key": key}
 
 
@@ -88,11 +87,10 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     """Sends the edit, its pictures with it. Raises TaskError for what cannot be sent, NotSent and ReplyLost."""
     if session is None:
         raise TaskError("bfl needs a connection.")
-    body = await anyio.to_thread.run_sync(mapping.body, request, session.route, _picture)
     reply = await session.client.request(
         "POST",
         f"/v1/{quote(session.route.id, safe='')}",
-        content=await packed(body),
+        content=await anyio.to_thread.run_sync(_body, session, request),
         headers={"Content-Type": "application/json"},
         seconds=100.0,
     )
@@ -101,6 +99,11 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     if reply.status in (408, 409) or not 400 <= reply.status < 500:
         return Unknown(f"bfl answered with status {reply.status}: {words_of(reply)}")
     return _refused(reply)
+
+
+def _body(session: Session, request: Request) -> bytes:
+    """The body, in a thread: pictures are read and packed there."""
+    return pack(mapping.body(request, session.route, _picture))
 
 
 def _picture(blob: Blob) -> Packed:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import anyio.to_thread
 
-from editchain.errors import ConfigurationError, ProviderError, TaskError
+from editchain.errors import ProviderError, TaskError
 from editchain.http import FetchError
 from editchain.providers import costs, mapping
 from editchain.providers.answers import (
@@ -40,6 +40,7 @@ from editchain.providers.base import (
     Uploaded,
 )
 from editchain.providers.bodies import kind_of
+from editchain.providers.headers import sendable
 from editchain.providers.lacking import advise_prompt as advise_prompt
 from editchain.providers.lacking import check_prompt as check_prompt
 from editchain.providers.lacking import download as download
@@ -72,9 +73,7 @@ _NAMESPACES = ("workflows", "comfy")
 
 def authorization(credentials: Sequence[str]) -> Mapping[str, str]:
     """The vendor's own scheme. Raises ConfigurationError, without showing it, where the key cannot be sent."""
-    (key,) = credentials
-    if not (key and key.isascii() and key.isprintable()):
-        raise ConfigurationError("FAL_KEY has to be printable ASCII text.")
+    (key,) = sendable(credentials, capabilities)
     return {"Authorization": f"Key {key}"}
 
 
