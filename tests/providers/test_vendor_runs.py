@@ -134,7 +134,7 @@ def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: 
                 f"  at_{shop.provider}: {{model: {shop.model}, provider: {shop.provider}, image: {before}, prompt: Night}}"
             )
             steps.append(
-                f"  up_{shop.provider}: {{operation: resize, image: $at_{shop.provider}, width: 320}}"
+                f"  up_{shop.provider}: {{operation: resize, image: $at_{shop.provider}, width: 480}}"
             )
             before = f"$up_{shop.provider}"
         written(tmp_path, "\n".join(steps))

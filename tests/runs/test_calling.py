@@ -10,8 +10,8 @@ import trio
 from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
 from tests.workbench import NOW, paint, shipped, written
 
-from editchain.errors import StoreError
-from editchain.http import NotSent, ReplyLost
+from editchain.errors import ProviderError, StoreError
+from editchain.http import FetchError, NotSent, ReplyLost
 from editchain.journal.committing import Committer
 from editchain.journal.ledger import Ceiling
 from editchain.providers.base import (
@@ -54,6 +54,27 @@ def test_a_vendor_that_answers_at_once_needs_no_poll(shop: Shop) -> None:
     shop.vendor.submits = [Finished((picture(),), amount="0.04")]
     assert outcomes(shop.run()) == {"done": 2}
     assert shop.vendor.heard == ["submit"]
+
+
+def test_addresses_without_a_job_are_written_down_and_followed_by_the_next_run(shop: Shop) -> None:
+    shop.vendor.submits = [Finished(downloads=("job-1",), amount="0.03", seed=5)]
+    shop.vendor.downloads = [FetchError("cut off")] * 20
+    assert outcomes(shop.run()) == {"open": 1, "skipped": 1}
+    assert shop.calls() == [("ready", "yes")]
+    shop.vendor.downloads = []
+    assert outcomes(shop.run()) == {"done": 2}
+    assert shop.calls() == [("done", "yes")]
+    assert shop.vendor.heard.count("submit") == len(shop.vendor.bill) == 1
+    assert not [one for one in shop.vendor.heard if one.startswith("poll")]
+
+
+def test_an_address_without_a_job_that_has_ended_is_paid_for_and_not_bought_again(shop: Shop) -> None:
+    shop.vendor.submits = [Finished(downloads=("job-1",))]
+    shop.vendor.downloads = [ProviderError("it was kept for a day")]
+    assert outcomes(shop.run()) == {"rejected": 1, "skipped": 1}
+    assert shop.calls() == [("failed", "yes")]
+    shop.run()
+    assert shop.vendor.heard == ["submit", "download job-1"]
 
 
 def test_pictures_are_uploaded_once_and_remembered(shop: Shop) -> None:

@@ -19,6 +19,7 @@ from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.entries import Call, Refusal, Result
 from editchain.journal.journal import Start
 from editchain.journal.ledger import judge
+from editchain.providers.base import Finished
 from editchain.runs.outcomes import Notice
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Sample:
 class Detail:
     """What a call's pictures are recorded with. `missing` are the samples that never came; `why` is for people.
 
-    `vendor` is what the vendor said when it accepted, `prepared` what was done to the pictures that were sent.
+    `vendor` is what the vendor said when it accepted, `prepared` what was done to the pictures that were sent, `answer`
+    where the pictures are of a vendor that answers at once and has no job to ask for them.
     """
 
     samples: tuple[Sample, ...]
@@ -60,6 +62,7 @@ class Detail:
     why: str = ""
     vendor: Mapping[str, Any] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
+    answer: Finished | None = None
 
     def to_json(self) -> str:
         """As it stands in the journal."""
@@ -71,6 +74,7 @@ class Detail:
             "why": self.why,
             "vendor": dict(self.vendor),
             "prepared": list(self.prepared),
+            "answer": self.answer and [list(self.answer.downloads), self.answer.amount, self.answer.seed],
         }
         return json.dumps({name: value for name, value in found.items() if value not in (None, "", [], {})})
 
@@ -90,7 +94,12 @@ class Detail:
             found.get("why", ""),
             found.get("vendor", {}),
             tuple(found.get("prepared", ())),
+            _answer(*found["answer"]) if "answer" in found else None,
         )
+
+
+def _answer(downloads: Sequence[str], amount: str | None, seed: int | None) -> Finished:
+    return Finished(downloads=tuple(downloads), amount=amount, seed=seed)
 
 
 class Books:

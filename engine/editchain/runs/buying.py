@@ -252,6 +252,12 @@ class Buyer:
                 message = f"It gave the job {answer.vendor_id}, which call {other} has too: which of them it made is not known."
                 return await self._collector.fail(call, "same-job", message, "unknown")
             answer = await self._collector.wait(call, asking.vendor, asking.session, asking.seconds)
+        elif isinstance(answer, Finished) and answer.downloads:
+            # No job can be asked for these addresses: they are written down before they are followed.
+            detail = replace(Detail.of(call), answer=answer)
+            call = await self._books.note(
+                call, "ready", charged="yes", accepted_at=self._books.now(), detail=detail.to_json()
+            )
         return await self._collector.collect(call, answer, asking.vendor, asking.session, asking.identities)
 
     async def _unsent(self, call: Call, why: str) -> None:

@@ -206,7 +206,11 @@ class Caller:
         try:
             async with vendor.turn(is_own=True):
                 asking = _asking(vendor, route, self._request(work, route), group)
-                if call.vendor_id is not None:
+                if (ready := Detail.of(call).answer) is not None:
+                    found = await self._collector.collect(
+                        call, ready, vendor, asking.session, asking.identities
+                    )
+                elif call.vendor_id is not None:
                     answer = await self._collector.wait(call, vendor, asking.session, asking.seconds)
                     found = await self._collector.collect(
                         call, answer, vendor, asking.session, asking.identities
