@@ -164,6 +164,19 @@ def test_what_the_lock_knows_names_what_follows_and_is_priced(shop: Shop, call: 
     assert "3 known" in call("plan", "p.yaml", "--format", "markdown").out
 
 
+def test_buying_again_is_priced_with_what_it_needs(shop: Shop, call: Call) -> None:
+    """Only `again` is published here; where it is lost, the picture that it takes has to be bought as well."""
+    shop.write(
+        RECIPE.replace('  small: {from: $small, path: "{time}.png"}\n', "").replace("[dusk, dawn]", "[dusk]")
+    )
+    call("run", "p.yaml")
+    empty(shop)
+    found = summary(call)
+    assert (found["known"], found["rebuying"]["calls"], found["rebuying"]["price"][0]["most"]) == (1, 2, "32")
+    assert call("run", "p.yaml", "--rebuy").code == 0
+    assert shop.calls == 4
+
+
 def test_a_lost_picture_is_not_bought_again_until_a_person_says_so(shop: Shop, call: Call) -> None:
     call("run", "p.yaml")
     before = {line.task: line for line in shop.lock.lines}

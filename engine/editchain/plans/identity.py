@@ -163,6 +163,33 @@ def key_of(one: StepPlan, ordinal: int) -> bytes | None:
     return None if text is None else sha256(text.encode()).digest()
 
 
+def foretold(steps: Sequence[StepPlan]) -> dict[tuple[int, int], bytes]:
+    """What stands for the keys that are open: equal where the tasks will be one piece of work, by step and ordinal.
+
+    Every picture that is yet to be made is taken for one of its own, as if no vendor ever repeated itself.
+    """
+    found: dict[tuple[int, int], bytes] = {}
+    lent: list[tuple[StepPlan, int]] = []
+    try:
+        for one in steps:
+            for ordinal in one.ordinals():
+                state = one.states[ordinal]
+                if state not in (RUN, AFTER):
+                    continue
+                if state == AFTER:
+                    key = key_of(one, ordinal) or sha256(f"{one.index} {ordinal}".encode()).digest()
+                    found[one.index, ordinal] = one.keys[ordinal] = key
+                if ordinal not in one.digests:
+                    one.digests[ordinal] = sha256(b"to come " + (one.keys[ordinal] or b"")).digest()
+                    lent.append((one, ordinal))
+    finally:
+        for index, ordinal in found:
+            steps[index].keys[ordinal] = None
+        for one, ordinal in lent:
+            del one.digests[ordinal]
+    return found
+
+
 def _segments(one: StepPlan, known: Known) -> Iterator[Any]:
     """The identity of a step's tasks as constant texts and functions of the ordinal."""
     lines: list[Any] = [_head(one)]

@@ -15,7 +15,6 @@ from editchain.fetching import addresses
 from editchain.journal.ledger import Ceiling
 from editchain.lock import named
 from editchain.plans.planning import purchases
-from editchain.plans.tasks import AFTER, RUN
 from editchain.platform import disk_error
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def _digest(path: str) -> str:
 
 
 def _purchases(plan: Plan) -> Iterator[Purchase]:
-    for one, ordinal, _ in purchases(plan.steps, (RUN, AFTER)):
+    for one, ordinal, _ in purchases(plan.steps):
         way, key = one.way(ordinal), one.keys[ordinal]
         price = way.price
         routes = [other.route.provider for other in (way, *way.others) if other.route is not None]
