@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.workbench import paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.commands.conftest import Said
+    from tests.commands.shop import Shop
 
     Call = Callable[..., Said]
 
@@ -85,3 +89,62 @@ def test_where_nothing_is_stored(folder: Path, call: Call, name: str) -> None:
     said = call("store", name)
     assert said.code == 2
     assert not (folder / ".editchain").exists()
+
+
+def test_what_is_lost_is_told_with_its_remedy(shop: Shop, call: Call, tmp_path: Path) -> None:
+    assert call("run", "p.yaml").code == 0
+    lines = {line.task: line.digest.hex() for line in shop.lock.lines}
+
+    def lose() -> None:
+        for task in ("again", "small[time=dusk]"):
+            (shop.folder / ".editchain/objects" / lines[task][:2] / lines[task][2:]).unlink(missing_ok=True)
+
+    def remedies() -> dict[str, str]:
+        missing = call("store", "verify", "--json").document("store-verify")["missing"]
+        return {one["digest"]: one["remedy"] for one in missing}
+
+    lose()
+    assert remedies() == {lines["again"]: "buy", lines["small[time=dusk]"]: "make"}
+    said = call("store", "verify")
+    assert (said.code, "only --rebuy gets another" in said.out, "for nothing" in said.out) == (5, True, True)
+    # what verify found gone is no longer taken for stored
+    assert "1 known" in call("plan", "p.yaml").out
+    assert call("run", "p.yaml", "--rebuy").code == 0
+    assert call("store", "push", "--remote", str(tmp_path / "shared")).code == 0
+    lines = {line.task: line.digest.hex() for line in shop.lock.lines}
+    shop.configure(f'[store]\nremote = "{tmp_path / "shared"}"\n')
+    lose()
+    assert set(remedies().values()) == {"fetch"}
+    assert call("store", "pull").code == 0
+    assert call("store", "verify").code == 0
+
+
+def test_remaking_says_what_comes_out_otherwise_today(ran: Path, call: Call) -> None:
+    said = call("store", "verify", "--remake", "--json").document("store-verify")["remade"]
+    assert (said["same"], said["lost"], said["others"]) == (4, 0, [])
+    before = objects(ran)
+    sheet = next(
+        one
+        for one in call("store", "ls", "--json").document("store-ls")["newest"]
+        if one["name"] == "contact_sheet"
+    )
+    # as if a library had rounded otherwise when it was made
+    other = paint(ran / "other.png", (9, 9, 9)).read_bytes()
+    digest = hashlib.sha256(other).hexdigest()
+    place = ran / ".editchain/objects" / digest[:2] / digest[2:]
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(other)
+    connection = sqlite3.connect(ran / ".editchain/journal.db")
+    with connection:
+        connection.execute(
+            "UPDATE results SET digest = ? WHERE key = ?",
+            (bytes.fromhex(digest), bytes.fromhex(sheet["key"])),
+        )
+    connection.close()
+    said = call("store", "verify", "--remake")
+    assert said.code == 0
+    assert "4 pictures made again: 3 with the same bytes, 1 with others" in said.out
+    assert f"otherwise today: {digest[:16]}, by contact_sheet" in said.out
+    assert objects(ran) == sorted([*before, place])
+    (ran / "a.png").unlink()
+    assert call("store", "verify", "--remake", "--json").document("store-verify")["remade"]["lost"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.base import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.commands.transfers import pull, push
 from editchain.errors import ConfigurationError
+from editchain.remote import RemoteError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from editchain.journal.entries import Result
-    from editchain.journal.maintenance import Collection, StoreReport
+    from editchain.journal.journal import Journal
+    from editchain.journal.maintenance import Collection, StoreReport, Verification
     from editchain.journal.repairing import Repair
+    from editchain.runs.remaking import Comparison
 
 MOST_NAMED = 20
 KEPT_RUNS = 5
@@ -119,48 +122,104 @@ def _result(one: Result) -> dict[str, Any]:
 # ---------------------------------------------------------------------- verify
 
 
+REMEDIES = {
+    "fetch": "in the remote store: `editchain store pull` brings it",
+    "make": "made again for nothing by the next run that needs it",
+    "buy": "paid for, and nowhere else: only --rebuy gets another",
+}
+"""What can be done about a picture that is lost, for people."""
+
+
 @command.command("verify", short_help="Check every stored picture.", epilog="Example: editchain store verify")
+@click.option(
+    "--remake", is_flag=True, help="Make again what costs nothing, and say what comes out otherwise."
+)
 @_json
-def verify(as_json: bool) -> int:
+def verify(remake: bool, as_json: bool) -> int:
     """Read every stored picture and check that it is what it was; exits with 5 where one is damaged or missing.
 
-    A damaged one is set aside. The next run makes again what costs nothing.
+    A damaged one is set aside. For each that is lost it says whether it can be fetched again, made again, or only bought
+    again. --remake keeps nothing: it compares what this installation would make today with what is stored.
     """
     from editchain.journal.maintenance import verify as verify_store
 
-    def told(count: int) -> None:
-        if count % 50 == 0:
-            click.echo(f"\r{count:,} read", err=True, nl=False)
-
     is_live = sys.stderr.isatty() and not as_json
+    told = _counting("read", is_live=is_live)
     with _store() as workspace:
         look = workspace.look
         if look is None:
             return 0
-        found = verify_store(workspace.store, look, checked=told if is_live else None)
+        found = verify_store(workspace.store, look, checked=told)
+        remedies = {one.key: _remedy(workspace, one) for one in found.missing}
+        remade = _remade(workspace, look, _counting("made again", is_live=is_live)) if remake else None
     if is_live:
         click.echo("\r\x1b[2K", err=True, nl=False)
     is_sound = not found.damaged and not found.missing
     if as_json:
         write_json({
             "objects": found.objects, "is_sound": is_sound, "damaged": [digest.hex() for digest in found.damaged],
-            "missing": [_result(one) for one in found.missing],
+            "missing": [{**_result(one), "remedy": remedies[one.key]} for one in found.missing],
+            "remade": None if remade is None else {
+                "same": remade.same, "lost": remade.lost, "others": [_result(one) for one in remade.others]
+            },
         })  # fmt: skip
         return 0 if is_sound else 5
-    click.echo(
-        f"{showing.many(found.objects, 'object')} read: {'all sound' if is_sound else 'not all sound'}"
-    )
-    for digest in found.damaged[:MOST_NAMED]:
-        click.echo(f"  damaged, set aside: {digest.hex()}")
-    missing = [one for one in found.missing if one.digest not in found.damaged]
-    for one in missing[:MOST_NAMED]:
-        click.echo(f"  missing: {one.digest.hex()}, made by {one.name} at {showing.moment(one.made_at)}")
-    hidden = max(0, len(found.damaged) - MOST_NAMED) + max(0, len(missing) - MOST_NAMED)
-    if hidden:
-        click.echo(f"  and {hidden:,} more")
-    if not is_sound:
-        say("editchain store repair forgets what is lost, so that the next run makes it again.")
+    click.echo("\n".join(_verified(found, remedies, is_sound=is_sound)))
+    if remade is not None:
+        click.echo("\n".join(_compared(remade)))
     return 0 if is_sound else 5
+
+
+def _counting(verb: str, *, is_live: bool) -> Callable[[int], None]:
+    def told(count: int) -> None:
+        if is_live and count % 50 == 0:
+            click.echo(f"\r{count:,} {verb}", err=True, nl=False)
+
+    return told
+
+
+def _remedy(workspace: Workspace, lost: Result) -> str:
+    """How a lost picture can be had again; the remote store is asked where there is one and it answers."""
+    with suppress(RemoteError):
+        if workspace.remote is not None and workspace.remote.size(lost.digest) is not None:
+            return "fetch"
+    return "make" if lost.request_key is None else "buy"
+
+
+def _remade(workspace: Workspace, look: Journal, told: Callable[[int], None]) -> Comparison:
+    from editchain.runs.remaking import compared
+
+    results = [
+        one
+        for one in look.all_results()
+        if one.request_key is None and one.digest and workspace.store.has(one.digest)
+    ]
+    return compared(workspace, results, told)
+
+
+def _verified(found: Verification, remedies: dict[bytes, str], *, is_sound: bool) -> Iterator[str]:
+    yield f"{showing.many(found.objects, 'object')} read: {'all sound' if is_sound else 'not all sound'}"
+    named = {one.digest for one in found.missing}
+    for one in found.missing[:MOST_NAMED]:
+        how = "damaged, set aside" if one.digest in found.damaged else "missing"
+        yield f"  {how}: {one.digest.hex()[:16]}, by {one.name}, {showing.moment(one.made_at)}"
+        yield f"    {REMEDIES[remedies[one.key]]}"
+    nameless = [digest for digest in found.damaged if digest not in named]
+    for digest in nameless[:MOST_NAMED]:
+        yield f"  damaged, set aside: {digest.hex()}"
+    hidden = max(0, len(found.missing) - MOST_NAMED) + max(0, len(nameless) - MOST_NAMED)
+    if hidden:
+        yield f"  and {hidden:,} more"
+
+
+def _compared(remade: Comparison) -> Iterator[str]:
+    same = f"{remade.same:,} with the same bytes"
+    lost = f", {remade.lost:,} cannot be made again here" if remade.lost else ""
+    yield f"{showing.many(remade.done, 'picture')} made again: {same}, {len(remade.others):,} with others{lost}"
+    for one in remade.others[:MOST_NAMED]:
+        yield f"  otherwise today: {one.digest.hex()[:16]}, by {one.name}, {showing.moment(one.made_at)}"
+    if len(remade.others) > MOST_NAMED:
+        yield f"  and {len(remade.others) - MOST_NAMED:,} more"
 
 
 # ---------------------------------------------------------------------- gc

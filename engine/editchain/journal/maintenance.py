@@ -101,6 +101,8 @@ def verify(store: Store, journal: Journal, *, checked: Callable[[int], None] | N
         if checked is not None:
             checked(objects)
     missing = tuple(result for result in journal.all_results() if not store.has(result.digest))
+    for result in missing:
+        store.note_missing(result.digest)  # so that no plan takes it for stored
     return Verification(objects, tuple(damaged), missing)
 
 
@@ -152,7 +154,9 @@ def _size(path: str) -> int:
 
 
 def _count(folder: str) -> int:
+    """How many files with something in them: of those that are gone only a mark is there."""
     try:
-        return len(os.listdir(folder))
+        with os.scandir(folder) as entries:
+            return sum(entry.stat().st_size > 0 for entry in entries)
     except FileNotFoundError:
         return 0

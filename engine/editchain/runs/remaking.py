@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
+from editchain.classes import dataclass
+from editchain.errors import StoreError
 from editchain.executors.base import Made, Work
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
 from editchain.plans import reasons
 from editchain.plans.tasks import Edge, StepPlan, Way
+from editchain.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from editchain.journal.entries import Result
     from editchain.models import OperationDocument
@@ -34,21 +39,66 @@ def make_again(workspace: Workspace, keys: Iterable[bytes]) -> int:
     return _Remaker(workspace).make(passed.values())
 
 
+@dataclass(slots=True)
+class Comparison:
+    """What came of making results again without keeping them: `others` came out with other bytes than those stored.
+
+    `same` counts those with the very bytes, `lost` those that cannot be made again here: what they were made from is gone,
+    or this version makes them otherwise on purpose.
+    """
+
+    same: int = 0
+    lost: int = 0
+    others: list[Result] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many were looked after."""
+        return self.same + self.lost + len(self.others)
+
+
+def compared(workspace: Workspace, results: Iterable[Result], watch: Callable[[int], None]) -> Comparison:
+    """Makes results again that cost nothing, and compares; stores nothing. `watch` is told how many were looked after."""
+    remaker = _Remaker(workspace, _Trial(workspace.folder))
+    found = Comparison()
+    for result in results:
+        digest = remaker.digest_of(result)
+        if digest is None:
+            found.lost += 1
+        elif digest == result.digest:
+            found.same += 1
+        else:
+            found.others.append(result)
+        watch(found.done)
+    return found
+
+
+class _Trial(Store):
+    """A store that reads and keeps nothing."""
+
+    def put(self, data: bytes, *, durable: bool) -> bytes:
+        """The digest of bytes."""
+        _ = durable
+        return sha256(data).digest()
+
+
 class _Lost(Exception):
     """A picture cannot be made again."""
 
 
 class _Remaker:
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, store: Store | None = None) -> None:
         from editchain import operations, providers
 
+        look = workspace.look
+        assert look is not None  # noqa: S101  (there are results)
         self._workspace = workspace
-        self._journal = workspace.journal
+        self._journal = look
         self._tasks: dict[bytes, StepPlan] = {}
         self._files: dict[bytes, str] | None = None
         self._known: dict[str, bytes] = {}
         self._executor = LocalExecutor(
-            workspace.store,
+            store or workspace.store,
             lambda source: self._known.get(source.location),
             operations.load,
             providers.load,
@@ -64,7 +114,7 @@ class _Remaker:
                 continue
             outcome = self._executor.execute_here(works)[-1]
             if isinstance(outcome, Made):
-                self._journal.add_result(
+                self._workspace.journal.add_result(
                     row._replace(
                         digest=outcome.digest,
                         media_type=outcome.media_type,
@@ -74,8 +124,20 @@ class _Remaker:
                 )
                 self._tasks[row.key].digests[0] = outcome.digest
                 made += 1
-        self._journal.commit()
+        self._workspace.journal.commit()
         return made
+
+    def digest_of(self, result: Result) -> bytes | None:
+        """What a result comes out as when it is made again; None where it cannot be."""
+        try:
+            works = list(self._works(result.key))
+        except _Lost:
+            return None
+        try:
+            outcome = self._executor.execute_here(works)[-1]
+        except StoreError:
+            return None  # what it was made from is damaged
+        return outcome.digest if isinstance(outcome, Made) else None
 
     def _works(self, wanted: bytes) -> Iterator[Work]:
         """What has to be made for a key, what is needed first; pictures that are stored end the way back."""
