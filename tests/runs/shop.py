@@ -144,6 +144,7 @@ class Shop:
     fresh: tuple[str, ...] = ()
     resends: bool = False
     first: str = "scenario"
+    recipe: str = "p.yaml"
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ended: Callable[[], None] = lambda: None
     others: dict[str, Vendor] = field(default_factory=dict)
@@ -162,7 +163,7 @@ class Shop:
         return replace(first, others=tuple(others))
 
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
-        pipeline = loaded(self.folder / "p.yaml")
+        pipeline = loaded(self.folder / self.recipe)
         digests = workspace.digest_inputs(pipeline)
         known = Known(workspace.look, digests, lost=workspace.store.lost())
         fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None
@@ -176,6 +177,22 @@ class Shop:
                 return trio.run(work, clock=MockClock(autojump_threshold=0))
         finally:
             self.stop = Stop()  # a process of its own has its own
+
+    def run_beside(self, other: Shop) -> list[Run]:
+        """Two runs at once, each a process of its own to the journal."""
+        runs: list[Run] = []
+
+        async def one(shop: Shop) -> None:
+            runs.append(await shop._run((), 4))
+
+        async def both() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(one, self)
+                nursery.start_soon(one, other)
+
+        with patch("anyio.to_thread.run_sync", _here):
+            trio.run(both, clock=MockClock(autojump_threshold=0))
+        return runs
 
     async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
         with Workspace(self.folder, now=lambda: NOW) as workspace:

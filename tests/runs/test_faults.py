@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 import trio
 from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
@@ -23,6 +25,7 @@ from editchain.providers.base import (
     Standing,
     Unknown,
 )
+from editchain.runs import running
 from editchain.runs.pacing import RETRIES
 from editchain.store import Store
 from editchain.workspace import Workspace
@@ -162,6 +165,15 @@ def test_that_an_account_cannot_be_asked_holds_up_nothing(shop: Shop) -> None:
     shop.vendor.capabilities = Capabilities(checks=True)
     shop.vendor.standings = [FetchError("503")]
     assert outcomes(shop.run()) == {"done": 2}
+
+
+def test_a_model_that_the_account_may_not_use_is_asked_for_once(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.submits = [Refused("plan", "not in the plan")] * 6
+    assert outcomes(shop.run(concurrency=1)) == {"failed": 1, "stopped": 5}
+    assert shop.vendor.heard == ["submit"]
+    shop.vendor.submits = []
+    assert outcomes(shop.run()) == {"done": 6}  # the plan was changed: nothing of it was remembered
 
 
 # ---------------------------------------------------------------------- the next of a list
@@ -371,9 +383,48 @@ def test_two_tasks_of_one_run_that_come_to_one_request_buy_it_once(shop: Shop) -
         "  one: {model: flux-kontext, image: $flip, prompt: x, seed: 1}\n"
         "  two: {model: flux-kontext, image: b.png, prompt: x, seed: 1}\n",
     )
+    take_time(shop)
     assert outcomes(shop.run(concurrency=2)) == {"done": 2}
     assert len(shop.vendor.bill) == 1
     assert shop.counts() == {"cached": 3}
+
+
+def take_time(shop: Shop) -> None:
+    """The vendor takes its time to answer."""
+    submit = shop.vendor.submit
+
+    async def slowly(session: Any, request: Request) -> Any:
+        await trio.sleep(20)
+        return await submit(session, request)
+
+    shop.vendor.submit = slowly  # type: ignore[method-assign]  # as above
+
+
+def test_two_runs_that_want_the_same_key_buy_it_once_and_both_have_it(shop: Shop) -> None:
+    take_time(shop)
+    other = Shop(shop.folder, shop.vendor)
+    runs = shop.run_beside(other)
+    assert sum((Counter(outcomes(run)) for run in runs), Counter()) == {"done": 2, "cached": 2}
+    assert len(shop.vendor.bill) == 1
+    assert shop.calls() == [("done", "yes")]
+
+
+def test_two_runs_that_come_to_one_request_by_different_keys_buy_it_once(shop: Shop) -> None:
+    written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
+    shop.run()
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (result,) = workspace.journal.all_results()
+        (shop.folder / "b.png").write_bytes(workspace.store.read(result.digest))
+    flip = "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n"
+    asked = "  s: {model: flux-kontext, image: SOURCE, prompt: x, seed: 1}\n"
+    written(shop.folder, flip + asked.replace("SOURCE", "$flip"))
+    written(shop.folder, "steps:\n" + asked.replace("SOURCE", "b.png"), "q.yaml")
+    take_time(shop)
+    other = Shop(shop.folder, shop.vendor, recipe="q.yaml")
+    runs = shop.run_beside(other)
+    assert [outcomes(run) for run in runs] == [{"done": 1}] * 2
+    assert len(shop.vendor.bill) == 1
+    assert shop.calls() == [("done", "yes")]
 
 
 # ---------------------------------------------------------------------- the disk
@@ -450,6 +501,7 @@ def test_who_was_refused_meanwhile_is_not_sent_again_before_there_is_room(
 def test_a_picture_that_came_with_the_reply_is_kept_whatever_breaks_off_the_run(shop: Shop) -> None:
     async def breaking(session: Any, request: Request) -> Any:
         shop.scope.cancel()
+        await trio.sleep(5)
         return Finished((picture(),))
 
     shop.vendor.submit = breaking  # type: ignore[method-assign]  # all is cancelled while it answers
@@ -520,3 +572,76 @@ def test_a_full_journal_is_waited_for_too(shop: Shop, monkeypatch: pytest.Monkey
     assert outcomes(shop.run()) == {"done": 2}
     assert failures == 0
     assert shop.calls() == [("done", "yes")]
+
+
+# ---------------------------------------------------------------------- before anything is bought
+
+
+def run_at(shop: Shop, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    """The whole of a run as the command makes it, with the shop's vendor behind it."""
+    monkeypatch.setattr("editchain.providers.load", lambda name: shop.vendors[name])
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        plan, digests = shop.plan(workspace)
+        anyio.run(running.run, workspace, plan, digests, running.Options(out))
+
+
+def test_a_store_that_cannot_be_written_is_refused_before_anything_is_bought(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        _ = workspace.journal
+    (shop.folder / ".editchain/objects").write_text("in the way")
+    with pytest.raises(StoreError, match="objects"):
+        run_at(shop, monkeypatch, str(shop.folder / "out"))
+    assert shop.vendor.heard == []
+
+
+def test_a_disk_with_no_room_for_pictures_is_refused_before_anything_is_bought(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "free_bytes", lambda _store: 5_000_000)
+    with pytest.raises(DiskFull, match="4 MB left"):
+        run_at(shop, monkeypatch, str(shop.folder / "out"))
+    assert shop.vendor.heard == []
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_anything_is_bought(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.folder / "out").write_text("in the way")
+    with pytest.raises(StoreError, match="is no folder"):
+        run_at(shop, monkeypatch, str(shop.folder / "out/of/this"))
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    with pytest.raises(StoreError, match="may not be written"):
+        run_at(shop, monkeypatch, str(shop.folder / "elsewhere"))
+    assert shop.vendor.heard == []
+
+
+# ---------------------------------------------------------------------- what earlier versions left
+
+
+def test_a_call_of_a_version_that_kept_less_of_it_is_collected(shop: Shop) -> None:
+    shop.vendor.polls = [ProviderError("401")]
+    assert outcomes(shop.run())["open"] == 1
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (call,) = workspace.journal.calls()
+        workspace.journal.put_call(call._replace(detail='{"prepared": ["made smaller"]}'))
+        workspace.journal.writer.commit()
+    assert outcomes(shop.run()) == {"done": 2}
+    assert len(shop.vendor.bill) == 1
+
+
+def test_polls_that_are_too_many_slow_down_the_account(shop: Shop) -> None:
+    written(shop.folder, MANY)
+    shop.vendor.polls = [Running(30.0, is_busy=True)]
+    begun: list[float] = []
+    submit = shop.vendor.submit
+
+    async def noting(session: Any, request: Request) -> Any:
+        begun.append(trio.current_time())
+        return await submit(session, request)
+
+    shop.vendor.submit = noting  # type: ignore[method-assign]  # notes when it is asked
+    assert outcomes(shop.run(concurrency=2)) == {"done": 6}
+    assert begun[:2] == [0.0, 0.0]
+    assert all(moment >= 30.0 for moment in begun[2:])

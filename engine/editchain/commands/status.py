@@ -144,12 +144,22 @@ def _lines(
 def _call(one: Call) -> str:
     price = f", at most {one.price_most} {one.currency}" if one.price_most else ""
     vendor = f", {visible(one.vendor_id)} there" if one.vendor_id else ""
-    return f"{one.id}: {one.model} at {one.provider}, {one.state}{vendor}{price}"
+    tried = f", try {one.attempt}" if one.attempt > 1 else ""
+    why = _why(one)
+    reason = f": {visible(why)}" if why else ""
+    return f"{one.id}: {one.model} at {one.provider}, {one.state}{tried}{vendor}{price}{reason}"
+
+
+def _why(one: Call) -> str | None:
+    """What is known of how a call came to be as it is: a refusal, a lost reply, what a person said."""
+    from editchain.runs.books import Detail
+
+    return Detail.of(one).why or None
 
 
 def _call_json(one: Call) -> dict[str, Any]:
     return {
         "id": one.id, "provider": one.provider, "model": one.model, "state": one.state, "vendor_id": one.vendor_id,
         "charged": one.charged, "price_most": one.price_most, "currency": one.currency, "run": one.run,
-        "sent_at": showing.timestamp(one.sent_at),
+        "attempt": one.attempt, "why": _why(one), "sent_at": showing.timestamp(one.sent_at),
     }  # fmt: skip

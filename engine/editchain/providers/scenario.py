@@ -298,7 +298,7 @@ async def poll(session: Session, vendor_id: str) -> Polled:
     """How a job stands. Raises FetchError where it may be asked again, ProviderError where asking is in vain."""
     reply = await session.client.request("GET", f"/jobs/{quote(vendor_id, safe='')}")
     if reply.status in (408, 429) or reply.status >= 500:
-        return Running(_pause_seconds(reply))
+        return Running(_pause_seconds(reply), is_busy=reply.status == 429)
     if reply.status == 404:
         return Absent()
     job = _free(reply).get("job")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from editchain.executors.base import Work
+    from editchain.journal.entries import Result
     from editchain.models import Route
     from editchain.plans.tasks import Way
     from editchain.providers.base import Request
@@ -114,11 +115,12 @@ class Caller:
         """What was bought before, what is under way from an earlier run, and calls for the rest. Raises Elsewhere."""
         keys = [key for one in wanted for key in (one.sample.request_key, one.sample.key)]
         calls = self._books.journal.calls_by_request(keys)
+        stored = self._books.journal.results_by_request([one.sample.request_key for one in wanted])
         found: Found = {}
         for one in wanted:
             if not one.work.plan.is_fresh:
                 own = [*calls.get(one.sample.request_key, ()), *calls.get(one.sample.key, ())]
-                bought = self._bought(one, own)
+                bought = self._bought(one, stored.get(one.sample.request_key), own)
                 if bought is not None:
                     found[one.sample.key] = bought
         left = [one for one in wanted if one.sample.key not in found]
@@ -135,13 +137,11 @@ class Caller:
             found |= await self._buy(left, (way, *way.others))
         return found
 
-    def _bought(self, one: Wanted, calls: Sequence[Call]) -> Made | NoPicture | None:
+    def _bought(self, one: Wanted, stored: Result | None, calls: Sequence[Call]) -> Made | NoPicture | None:
         """What was paid for under a request key; a picture that is gone since is not bought again by itself."""
-        key = one.sample.request_key
-        stored = self._books.journal.results_by_request([key]).get(key)
         if stored is not None and self._books.store.has(stored.digest):
             return self._books.adopt(one.sample, stored, one.work.plan.identity(one.work.ordinal))
-        paid = next((call for call in calls if call.state == "done" and _brought(call, key)), None)
+        paid = next((call for call in calls if call.state == "done" and _brought(call, one.sample)), None)
         if (stored is None and paid is None) or self._books.rebuys:
             return None
         number = stored.call if stored is not None else paid.id if paid else None
@@ -296,10 +296,10 @@ def _open_calls(
     return list(found.values())
 
 
-def _brought(call: Call, key: bytes) -> bool:
-    """Whether a call that is done brought the picture of a request key."""
+def _brought(call: Call, sample: Sample) -> bool:
+    """Whether a call that is done brought the picture of a sample."""
     detail = Detail.of(call)
-    return not any(key in (detail.samples[at].request_key, detail.samples[at].key) for at in detail.missing)
+    return not any(detail.samples[at].request_key == sample.request_key for at in detail.missing)
 
 
 def _of(sample: Sample, call: Call, found: Found) -> Made | NoPicture:

@@ -60,6 +60,7 @@ class Collector:
         vendor_id = call.vendor_id or ""
         absent: list[float] = []
         while True:
+            asked = anyio.current_time()
             try:
                 answer: Polled = await self._repeater.freely(
                     lambda: vendor.provider.poll(session, vendor_id), sys.maxsize
@@ -68,6 +69,9 @@ class Collector:
                 raise NoPicture("open", f"{error} The next run asks again.") from error
             if isinstance(answer, (Finished, Failed)):
                 return answer
+            if isinstance(answer, Running) and answer.is_busy:
+                # Less is sent too: the account's limit may well be one for both.
+                vendor.pace.slow(anyio.current_time(), asked, answer.poll_after_seconds)
             if isinstance(answer, Absent):
                 absent.append(anyio.current_time())
                 if len(absent) >= LOST_POLLS and absent[-1] - absent[0] >= LOST_SECONDS:
