@@ -54,6 +54,8 @@ ORDER = (
     "language.loading",
     "language.bundle",
     "language.recipes",
+    "language.editing",
+    "migrating",
     # a checked pipeline to a plan
     "plans.dimensions",
     "plans.tasks",
@@ -141,7 +143,7 @@ HOMES = {
         "server.shelf",
         "commands.doctor",
     },
-    "yaml": {"language.syntax", "commands.doctor"},
+    "yaml": {"language.syntax", "language.editing", "commands.doctor"},
 }
 """Libraries that only these modules use; the doctor asks for versions."""
 

@@ -65,13 +65,17 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """When a model came and when it goes: at one provider (`retired`) or everywhere (`shut_down_on`)."""
+    """When a model came and when it goes: at one provider (`retired`) or everywhere (`shut_down_on`).
+
+    `moves` says of fields that the `successor` calls otherwise what they are `to` be, and which `values` become which.
+    """
 
     model: str
     announced: date | None = None
     retired: Mapping[str, date] = field(default_factory=dict)
     shut_down_on: date | None = None
     successor: str | None = None
+    moves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str | None = None
 
     def is_gone(self, provider: str, today: date) -> bool:
@@ -129,6 +133,10 @@ class Model:
     routes: tuple[Route, ...]
     prices: tuple[Price, ...]
     life: Life
+
+    def is_left(self, today: date) -> bool:
+        """Whether any of its routes leads to a vendor that still has it."""
+        return any(not self.life.is_gone(route.provider, today) for route in self.routes)
 
     def price(self, provider: str, fields: Mapping[str, object] | None = None) -> Price | None:
         """What a picture costs at a provider beforehand: with these fields, or in general; None where nobody knows."""
@@ -308,6 +316,7 @@ def _life(name: str, life: Mapping[str, Any]) -> Life:
         retired={provider: date.fromisoformat(day) for provider, day in life.get("retired", {}).items()},
         shut_down_on=_day(life.get("shut_down_on")),
         successor=life.get("successor"),
+        moves=life.get("moves", {}),
         note=life.get("note"),
     )
 

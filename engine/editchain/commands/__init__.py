@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "resolve": "Calls of which nobody knows whether they were charged.",
     "store": "The results: ls, verify, gc, repair, push, pull.",
     "lock": "What the locks say: merge finishes what git could not.",
+    "migrate": "From models that are shut down to their successors.",
     "models": "The models: rules, limits, routes, prices, life.",
     "providers": "The vendors: credentials, limits, models; --check asks them.",
     "operations": "The image functions that run here, with their fields.",

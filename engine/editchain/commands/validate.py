@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from editchain.diagnostics import Problem
 
+GONE = "gone-model"
+"""The warning that is an error here: what is stored of a model that is gone is still good, but no more can be made."""
 NOTES = frozenset(("unneeded-step", "unused-picture"))
 """Warnings about what is only left unused: harmless in a recipe that is being written, so said in passing here."""
 
@@ -40,6 +43,7 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     for file in files:
         with Workspace.of(file) as workspace:
             problems.extend(check(workspace, file, needs_all=False).problems)
+    problems = [replace(one, severity="error") if one.code == GONE else one for one in problems]
     # For people in passing; programs get them like every other warning.
     idle = [problem for problem in problems if problem.code in NOTES and not strict and form == "text"]
     problems = [problem for problem in problems if problem not in idle]

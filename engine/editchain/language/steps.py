@@ -14,6 +14,7 @@ from editchain.language.scalars import shown, width_of
 from editchain.language.scope import Broken, Handed, Result
 from editchain.language.syntax import Map, Seq, written
 from editchain.language.values import dimensions_of, value_at
+from editchain.models import Model
 from editchain.pipeline import UNKNOWN, Dimension, Input, Pick, Retry, Step
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from editchain.language.resolving import Resolver
     from editchain.language.ruling import CheckPrompt
     from editchain.language.scope import Scope
-    from editchain.models import Model, OperationDocument
+    from editchain.models import OperationDocument
 
 MAX_SAMPLES = 1000
 
@@ -230,10 +231,13 @@ class StepLoader:
     def _check_life(self, draft: Draft) -> None:
         entry = draft.entries[draft.kind]
         for document in draft.documents.values():
-            life = getattr(document, "life", None)
-            if life is not None and (sentence := life.problem(self.today)):
-                message = f"steps.{draft.name}.model: {sentence}"
-                self.problems.warning(entry.place, "retired-model", message, width=width_of(entry.value))
+            if not isinstance(document, Model) or not (sentence := document.life.problem(self.today)):
+                continue
+            # What is stored of a model that is gone is still good, so only `validate` makes an error of it.
+            code = "retired-model" if document.is_left(self.today) else "gone-model"
+            message = f"steps.{draft.name}.model: {sentence}"
+            offer = "editchain migrate shows what becomes of the step." if document.life.successor else None
+            self.problems.warning(entry.place, code, message, offer, width=width_of(entry.value))
 
     # ------------------------------------------------------------------ the rest of a step
 
