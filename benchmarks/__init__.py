@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-BENCHMARKS = ("nothing", "tasks", "growth", "reading", "validation", "makespan", "starting")
+BENCHMARKS = ("nothing", "tasks", "growth", "reading", "validation", "makespan", "starting", "chaining")
 """The modules that each give rows of the table."""

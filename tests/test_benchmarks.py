@@ -28,6 +28,7 @@ TINY: dict[str, dict[str, Any]] = {
     "validation": {"steps": 8},
     "makespan": {"steps": 5, "photos": 4},
     "starting": {},
+    "chaining": {"photos": 2, "megapixels": 0.01},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
 

@@ -209,3 +209,18 @@ def test_a_lock_holds_a_run_to_the_last_of_a_chain(bench: Bench) -> None:
     assert code == 0, messages
     bench.write(CHAIN.replace("width: 6", "width: 5"))
     assert bench.command("run", "p.yaml", "--locked")[0] == 3
+
+
+def test_a_program_of_ones_own_is_run_once(bench: Bench) -> None:
+    """What it makes may not be the same the next time."""
+    (bench.root / "editchain.toml").write_text('[run_command]\nprograms = ["cp"]\n')
+    file = bench.write(
+        """\
+        steps:
+          own: {operation: run_command, image: a.png, command: [cp, "{image}", "{result}"]}
+          turned: {operation: rotate, image: $own, degrees: 90}
+        outputs: {turned: $turned}
+        """
+    )
+    assert bench.run(file).counts == {"done": 2}
+    assert stored(bench) == {"run_command", "rotate"}

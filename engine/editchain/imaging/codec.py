@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -146,15 +147,18 @@ def _without_info(image: Image.Image) -> Image.Image:
 
 
 def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:  # noqa: A002
-    buffer = io.BytesIO()
+    # Into what the system takes for a file, Pillow's JPEG encoder writes without holding up other threads.
+    as_file = format == "jpeg" and hasattr(os, "memfd_create")
     try:
-        image.save(buffer, format, **options)
+        with open(os.memfd_create(format), "w+b") if as_file else io.BytesIO() as buffer:
+            image.save(buffer, format, **options)
+            buffer.seek(0)
+            return buffer.read()
     except Exception as error:  # an encoder's limits have no common error
         width, height = image.size
         raise ImageError(
             f"{width}×{height} cannot be written as {format.upper()}: {_first_line(error)}."
         ) from error
-    return buffer.getvalue()
 
 
 def _options_of(attached: Attached, format: str) -> dict[str, Any]:  # noqa: A002

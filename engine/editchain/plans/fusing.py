@@ -86,8 +86,9 @@ def _passes(one: StepPlan) -> bool:
     return not one.is_check and all(
         way.is_local
         and (
-            not isinstance(way.document, Model)
-            or (way.document.deterministic and not _is_random(one, way.document.seeded))
+            way.document.deterministic and not _is_random(one, way.document.seeded)
+            if isinstance(way.document, Model)
+            else not way.document.is_asked  # a program of one's own may do as it likes
         )
         for way in one.ways
     )

@@ -181,7 +181,7 @@ class _Remaker:
                 return found
         elif operation and operation[0] in catalogue.operations:
             document = catalogue.operations[operation[0]]
-            if str(document.behaviour) == operation[1]:
+            if str(document.behaviour) == operation[1] and not document.is_asked:
                 return document
         raise _Lost
 
