@@ -15,7 +15,6 @@ from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.language.reading import Stat, workspace_of
-from editchain.lock import Lock, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from editchain.http import Client, Rules
     from editchain.journal.entries import KnownFile
     from editchain.journal.journal import Journal
-    from editchain.lock import Held
+    from editchain.lock import Held, Lock
     from editchain.models import Catalogue, Model, OperationDocument
     from editchain.operations.base import Operation
     from editchain.pipeline import Pipeline, Step
@@ -548,8 +547,12 @@ class Digests:
             return hashlib.sha256(base64.b64decode(source.location.partition(",")[2])).digest()
         if source.kind == "url" and source.sha256 is not None:
             return bytes.fromhex(source.sha256)
-        if source.kind == "url" and (held := self._held.get(named(source.location))) is not None:
-            return held.output.digest
+        if source.kind == "url" and self._held:
+            from editchain.lock import named
+
+            held = self._held.get(named(source.location))
+            if held is not None:
+                return held.output.digest
         known = self._known.get(source.location)
         return None if known is None else known.digest
 
@@ -589,6 +592,8 @@ class Known:
 
         `gone` are keys whose pictures cannot be had from anywhere: what the lock says of them no longer counts.
         """
+        from editchain.lock import Lock  # only where there is a plan: checking does without it
+
         self.lock = Lock() if lock is None else lock
         self.remakes = remakes
         self._journal = journal
