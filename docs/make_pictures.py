@@ -1,34 +1,49 @@
-"""Makes the pictures of the documentation from the recipes: `python docs/make_pictures.py [FOLDER]`."""
+"""Makes the pictures of the documentation from recipes and examples: `python docs/make_pictures.py [FOLDER]`."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
 from PIL import Image
 
 from editchain.commands.base import run_command
 
 DOCS = Path(__file__).parent
 PIPELINES = DOCS.parent / "pipelines"
+EXAMPLES = "operations"
+BEFORE = "_before"
 MOST_BYTES = 60_000
+MOST_BYTES_WIDE = 120_000
+EXAMPLE_HEIGHT = 200
 
 PICTURES: dict[str, tuple[str, str, int]] = {
+    "range.jpg": ("range", "coffee/page.jpg", 1000),
     "demo.jpg": ("demo", "sheet.jpg", 900),
     "single.jpg": ("single", "portrait.jpg", 400),
     "looks.jpg": ("looks", "looks.jpg", 640),
     "seasons.jpg": ("seasons", "sheet.jpg", 1000),
     "table.jpg": ("table", "catalogue.jpg", 800),
     "before-after.jpg": ("before-after", "page.jpg", 900),
-    "brand.jpg": ("brand", "rocket-site.webp", 640),
+    "brand.jpg": ("brand", "rocket/kit.jpg", 900),
     "social.jpg": ("social", "story.jpg", 300),
     "protect.jpg": ("protect", "spotlight.jpg", 500),
     "colour-pop.jpg": ("colour-pop", "pop.jpg", 500),
     "postcard.jpg": ("postcard", "card.jpg", 500),
     "samples.jpg": ("samples", "choice.jpg", 560),
+    "product.jpg": ("product", "coffee-sheet.jpg", 640),
+    "variants.jpg": ("variants", "coffee/sheet.jpg", 900),
+    "skies.jpg": ("skies", "pagoda/sheet.jpg", 900),
+    "faces.jpg": ("faces", "page.jpg", 800),
+    "grade.jpg": ("grade", "page.jpg", 900),
+    "mural.jpg": ("mural", "mural.jpg", 420),
+    "proof.jpg": ("proof", "page.jpg", 1000),
+    "film.jpg": ("film", "pagoda-strip.jpg", 900),
 }
 """Picture to the recipe that it comes from, the path that the recipe publishes, and the width here."""
 
@@ -38,25 +53,89 @@ def make(folder: Path) -> None:
     with TemporaryDirectory() as made:
         workspace = Path(made)
         shutil.copytree(PIPELINES, workspace / "pipelines")
-        (workspace / "editchain.toml").touch()
-        for recipe in {recipe for recipe, _, _ in PICTURES.values()}:
-            file = workspace / "pipelines" / f"{recipe}.yaml"
-            if code := run_command(["run", str(file), "-o", str(workspace / recipe)]):
-                sys.exit(code)
+        (workspace / "docs").mkdir()
+        shutil.copy(DOCS / f"{EXAMPLES}.yaml", workspace / "docs")
+        (workspace / "editchain.toml").write_text('[run_command]\nprograms = ["python3"]\n')
+        for recipe in dict.fromkeys(recipe for recipe, _, _ in PICTURES.values()):
+            _run(workspace, f"pipelines/{recipe}.yaml", recipe)
         for name, (recipe, path, width) in PICTURES.items():
-            (folder / name).write_bytes(_small(workspace / recipe / path, width))
+            (folder / name).write_bytes(_small(_opened(workspace / recipe / path), width))
+        make_examples(workspace, folder / EXAMPLES)
 
 
-def _small(path: Path, width: int) -> bytes:
-    """A JPEG of a width, as good as its share of bytes allows."""
+def make_examples(workspace: Path, folder: Path) -> None:
+    """Writes one picture for each operation: what it was given, where that is a photo, and what it made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # the example's own program runs with the Python, and so the Pillow, of this process
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    _run(workspace, f"docs/{EXAMPLES}.yaml", "examples")
+    document = yaml.safe_load((workspace / "docs" / f"{EXAMPLES}.yaml").read_text())
+    for name, output in document["outputs"].items():
+        if name.endswith(BEFORE):
+            continue
+        result = workspace / "examples" / output["path"]
+        if result.suffix == ".webp":
+            shutil.copy(result, folder / result.name)
+            continue
+        shown = _before(workspace, document, name)
+        (folder / f"{name}.jpg").write_bytes(_pair([*shown, _opened(result)]))
+
+
+def _before(workspace: Path, document: dict[str, dict[str, dict[str, str]]], name: str) -> list[Image.Image]:
+    """What an example edits: an output of its own beside it, or one of the inputs."""
+    own = document["outputs"].get(f"{name}{BEFORE}")
+    if own:
+        return [_opened(workspace / "examples" / own["path"])]
+    given = document["inputs"].get(str(document["steps"][name].get("image", "")).removeprefix("$"))
+    return [_opened(workspace / "docs" / given["default"])] if given else []
+
+
+def _pair(images: list[Image.Image]) -> bytes:
+    """Pictures beside each other at one height, as JPEG."""
+    tallest = max(image.height for image in images)
+    scale = EXAMPLE_HEIGHT / tallest
+    sizes = [(max(1, round(image.width * scale)), max(1, round(image.height * scale))) for image in images]
+    page = Image.new(
+        "RGB", (sum(width for width, _ in sizes) + 8 * (len(sizes) - 1), EXAMPLE_HEIGHT), "white"
+    )
+    left = 0
+    for image, size in zip(images, sizes, strict=True):
+        page.paste(image.resize(size, Image.Resampling.LANCZOS), (left, (EXAMPLE_HEIGHT - size[1]) // 2))
+        left += size[0] + 8
+    return _jpeg(page, MOST_BYTES // 2)
+
+
+def _run(workspace: Path, file: str, folder: str) -> None:
+    if code := run_command(["run", str(workspace / file), "-o", str(workspace / folder)]):
+        sys.exit(code)
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture, on a board of squares where it is clear."""
     with Image.open(path) as opened:
-        image = opened.convert("RGB")
+        image = opened.convert("RGBA")
+    board = Image.new("RGB", image.size, "white")
+    side = max(8, image.width // 30)
+    for top in range(0, image.height, side):
+        for left in range((top // side % 2) * side, image.width, 2 * side):
+            board.paste((226, 228, 232), (left, top, left + side, top + side))
+    board.paste(image, mask=image.getchannel("A"))
+    return board
+
+
+def _small(image: Image.Image, width: int) -> bytes:
+    """A JPEG of a width, as good as its share of bytes allows."""
     height = round(image.height * width / image.width)
     image = image.resize((width, height), Image.Resampling.LANCZOS)
+    return _jpeg(image, MOST_BYTES_WIDE if width >= 900 else MOST_BYTES)
+
+
+def _jpeg(image: Image.Image, most_bytes: int) -> bytes:
+    buffer = BytesIO()
     for quality in range(90, 40, -4):
         buffer = BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
-        if buffer.tell() <= MOST_BYTES:
+        if buffer.tell() <= most_bytes:
             break
     return buffer.getvalue()
 

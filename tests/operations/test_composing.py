@@ -71,6 +71,15 @@ def test_a_decal_shows_the_grain_of_its_surface() -> None:
     assert spread[0] < 1 < spread[1] < spread[2]
 
 
+@pytest.mark.parametrize("side", [60, 97, 350, 1001])
+def test_a_large_picture_keeps_its_thin_lines_as_a_small_decal(side: int) -> None:
+    striped = Image.new("RGB", (side, side), "white")
+    for left in range(0, side, 4):
+        striped.paste("black", (left, 0, left + 2, side))
+    result = made("decal", image=plain("grey"), overlay=striped, corners=[[10, 10], [40, 12], [40, 40], [10, 41]], texture=0)  # fmt: skip
+    assert at(result, 25, 25)[0] == pytest.approx(128, abs=128 if side < 100 else 25)
+
+
 def test_corners_that_cross_are_refused() -> None:
     with pytest.raises(OperationError, match="clockwise"):
         made("decal", image=photo(), overlay=photo(), corners=[[0, 0], [50, 50], [50, 0], [0, 50]])

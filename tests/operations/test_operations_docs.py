@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.operations.examples import MINIMAL
 from tests.operations.test_kinds import kinds_of_result
 
 from editchain.imaging import extra
+from editchain.imaging.codec import decode
+from editchain.imaging.measures import measured
+from editchain.imaging.probe import read_probe
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -42,6 +47,7 @@ def section(name: str, document: dict[str, Any]) -> str:
         + "step: {"
         + ", ".join(f"{key}: {plain(value)}" for key, value in example.items())
         + "}\n```",
+        f"![{name}](pictures/operations/{name}.{'webp' if name == 'animate' else 'jpg'})",
         kinds(name) + "\n".join(["| field | takes | default | |", "|---|---|---|---|", *rows]),
     ]
     return "\n\n".join(lines) + "\n"
@@ -62,6 +68,29 @@ def plain(value: Any) -> str:
 def expected() -> str:
     documents = sorted((ROOT / "schemas" / "operations").glob("*.json"))
     return "\n" + "\n".join(section(path.stem, json.loads(path.read_text("utf-8"))) for path in documents)
+
+
+def test_every_operation_has_a_picture_from_an_example_that_runs() -> None:
+    document = yaml.safe_load((ROOT / "docs" / "operations.yaml").read_text("utf-8"))
+    for name in MINIMAL:
+        assert document["steps"][name]["operation"] == name
+        path = document["outputs"][name]["path"]
+        picture = ROOT / "docs" / "pictures" / "operations" / path.replace(".png", ".jpg")
+        assert read_probe(picture).height >= 150
+        assert picture.stat().st_size < 120_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (extra.is_installed() and extra.is_installed("text")), reason="needs the extras")
+def test_the_pictures_are_those_that_the_recipes_and_examples_make(tmp_path: Path) -> None:
+    made = subprocess.run([sys.executable, "docs/make_pictures.py", tmp_path], cwd=ROOT, capture_output=True, check=False, text=True)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    for picture in sorted(tmp_path.rglob("*.*")):
+        committed = decode((ROOT / "docs" / "pictures" / picture.relative_to(tmp_path)).read_bytes())
+        fresh = decode(picture.read_bytes())
+        assert fresh.size == committed.size, picture.name
+        assert measured("ssim", fresh, committed) > 0.9, picture.name
+        assert measured("delta_e", fresh, committed) < 3, picture.name
 
 
 @pytest.mark.skipif(not (extra.is_installed() and extra.is_installed("text")), reason="needs the extras")

@@ -186,13 +186,12 @@ def straight_on(image: Image.Image, corners: list[list[float]], size: Size) -> I
 
 def onto_corners(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:
     """A picture with alpha between four corners of a canvas of a size, from the top left clockwise; RGBA."""
+    factor = 2 * max(_extent(corners)) / max(image.size)
+    if factor < 1:  # it is looked up at single points: one far larger than its place would lose thin lines
+        image = scaled(image, (max(1, round(image.width * factor)), max(1, round(image.height * factor))))
     width, height = image.size
     outer = [(Fraction(x), Fraction(y)) for x, y in (corners[0], corners[3], corners[2], corners[1])]
     matrix = _projection(outer, [0, 0, 0, height, width, height, width, 0])
-    smaller = min(1.0, 2 * max(_extent(corners)) / max(image.size))
-    if smaller < 1:  # a picture is looked up at single points: one far larger than its place would flicker
-        fine = max(1, round(width * smaller)), max(1, round(height * smaller))
-        return onto_corners(scaled(image, fine), corners, size)
     made = image.convert("RGBa").transform(
         size, Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BICUBIC
     )

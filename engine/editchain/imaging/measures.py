@@ -151,13 +151,13 @@ MEASURES: dict[str, Measure] = {
     "width": Measure(lambda image: image.width, "pixels", True, 0),
     "height": Measure(lambda image: image.height, "pixels", True, 0),
     "sharpness": Measure(sharpness, "0 is blank", True),
-    "clipping": Measure(clipping, "part all black or all white", False, 4),
+    "clipping": Measure(clipping, "black or white", False, 4),
     "similarity": Measure(similarity, "1 is equal", True, 3, needs_original=True),
-    "delta_e": Measure(delta_e, "1 can just be seen", False, 2, needs_original=True),
+    "delta_e": Measure(delta_e, "1 is just seen", False, 2, needs_original=True),
     "ssim": Measure(ssim, "1 is equal", True, 3, needs_original=True),
     "hash_distance": Measure(hash_distance, "bits of 64", False, 0, needs_original=True),
     "drift": Measure(drift, "outside the mask", False, 2, needs_original=True, needs_mask=True),
-    "faces": Measure(face_count, "that look this way", True, 0),
+    "faces": Measure(face_count, "seen from the front", True, 0),
 }
 """By name, as fields and expectations call them."""
 
