@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from editchain.errors import ConfigurationError, Unsettled
 from editchain.lock import Lock, parse, text_of
-from editchain.platform import disk_error
+from editchain.platform import DISK, disk_error, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from editchain.platform import Disk
+
+
+def stamp(place: Path) -> tuple[int, int, int] | None:
+    """What tells that a file is as it was; None where there is none."""
+    try:
+        found = os.stat(place)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def read(place: Path, *, merging: bool = False) -> Lock:
@@ -38,7 +50,7 @@ def read(place: Path, *, merging: bool = False) -> Lock:
     return lock
 
 
-def write(place: Path, lock: Lock) -> bool:
+def write(place: Path, lock: Lock, disk: Disk = DISK) -> bool:
     """Writes a lock under a temporary name, then renames it; an unchanged file is left untouched. Says whether it wrote.
 
     Raises StoreError.
@@ -46,15 +58,16 @@ def write(place: Path, lock: Lock) -> bool:
     data = text_of(lock).encode()
     temporary = f"{place}.{os.getpid()}.tmp"
     try:
-        if place.is_file() and place.read_bytes() == data:
+        if place.is_file():
+            if place.read_bytes() == data:
+                return False
+        elif not lock.lines and not lock.inputs:
             return False
-        if not place.is_file() and not lock.lines and not lock.inputs:
-            return False
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, place)
+        write_file(disk, temporary, data)
+        disk.replace(temporary, str(place))
     except OSError as error:
         raise disk_error(error, str(place)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
     return True

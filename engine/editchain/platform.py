@@ -212,3 +212,13 @@ def write_all(disk: Disk, descriptor: int, data: bytes) -> None:
         view = memoryview(data)
         while written < len(data):
             written += disk.write(descriptor, view[written:])
+
+
+def write_file(disk: Disk, path: str, data: bytes) -> None:
+    """A new file with these bytes, flushed; it must not be there yet."""
+    descriptor = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        write_all(disk, descriptor, data)
+        disk.flush(descriptor)
+    finally:
+        disk.close(descriptor)

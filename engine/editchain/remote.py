@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from editchain.errors import ConfigurationError, EditchainError
-from editchain.platform import DISK, disk_error, flush_folder, write_all
+from editchain.platform import DISK, disk_error, flush_folder, write_file
 
 if TYPE_CHECKING:
     from editchain.platform import Disk
@@ -94,7 +94,7 @@ class Folder:
         temporary = f"{folder}/.{secrets.token_hex(8)}.tmp"
         try:
             os.makedirs(folder, exist_ok=True)
-            self._write(temporary, data)
+            write_file(self._disk, temporary, data)
             with open(temporary, "rb") as file:
                 if sha256(file.read()).digest() != digest:
                     raise RemoteError(f"{self._folder} gives other bytes than it was given: check that disk.")
@@ -105,14 +105,6 @@ class Folder:
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-
-    def _write(self, path: str, data: bytes) -> None:
-        descriptor = self._disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            write_all(self._disk, descriptor, data)
-            self._disk.flush(descriptor)
-        finally:
-            self._disk.close(descriptor)
 
     def _trouble(self, error: OSError) -> RemoteError:
         return RemoteError(str(disk_error(error, str(error.filename or self._folder))))

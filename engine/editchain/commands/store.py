@@ -348,7 +348,7 @@ def _repaired(found: Repair) -> Iterator[str]:
     if found.set_aside:
         yield f"  the old one is in {showing.path(found.set_aside)}"
     if found.lost:
-        free = sum(one.call is None for one in found.lost)
+        free = sum(one.request_key is None for one in found.lost)
         yield f"  {showing.many(len(found.lost), 'picture')} lost; the next run makes {free:,} of them again for nothing"
     if found.unreadable_lines:
         yield f"  {showing.many(found.unreadable_lines, 'line')} of the records could not be read"

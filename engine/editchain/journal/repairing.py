@@ -106,7 +106,7 @@ def _repair(root: str) -> Repair:
     store = Store(root)
     lost = tuple(result for result in found.results.values() if not _is_whole(store, result))
     for result in lost:
-        if result.call is None:
+        if result.request_key is None:  # a bought one stays known
             del found.results[result.key]
     _build(f"{root}/repair", found)
     aside = _set_aside(root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
@@ -215,9 +215,17 @@ class OutputLoader:
             return None
         return bound if isinstance(bound, Picture) else None
 
+    @cached_property
+    def _images(self) -> frozenset[str]:
+        """The names of image inputs, which a path may always name."""
+        declared = (
+            (name, one.input if isinstance(one, Handed) else one) for name, one in self.scope.names.items()
+        )
+        return frozenset(name for name, one in declared if isinstance(one, Input) and one.type == "image")
+
     def _check_names(self, where: str, text: str, path: Template, picture: Picture, at: int) -> None:
         """Notes names in a path that are no dimension of its images, and references, which do not belong there."""
-        known = {one.name for one in picture.dimensions} | _image_inputs(self.scope)
+        known = {one.name for one in picture.dimensions} | self._images
         source = self.scope.source.text
         if (dollar := _REFERENCE_IN_PATH.search(text)) and dollar.group(1) in known:
             message = f"{where}.path: a path names a dimension in braces alone."
@@ -238,16 +246,6 @@ class OutputLoader:
         self, at: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1
     ) -> None:
         self.problems.error(Place(self.scope.source, at), code, message, suggestion, width=width)
-
-
-def _image_inputs(scope: Scope) -> set[str]:
-    """The names of image inputs, which a path may always name."""
-    found = set()
-    for name, one in scope.names.items():
-        declared = one.input if isinstance(one, Handed) else one
-        if isinstance(declared, Input) and declared.type == "image":
-            found.add(name)
-    return found
 
 
 def check_collisions(outputs: Sequence[Output], inputs: Mapping[str, Input], problems: Problems) -> None:

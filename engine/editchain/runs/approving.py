@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from decimal import Decimal, InvalidOperation
@@ -15,7 +16,7 @@ from editchain.fetching import addresses
 from editchain.journal.ledger import Ceiling
 from editchain.lock import named
 from editchain.plans.planning import purchases
-from editchain.platform import disk_error
+from editchain.platform import DISK, disk_error, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -187,14 +188,15 @@ def write(plan: KeptPlan) -> None:
         "purchases": [one._asdict() for one in plan.purchases],
     }
     temporary = f"{plan.place}.{os.getpid()}.tmp"
+    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     try:
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_file(DISK, temporary, text.encode("utf-8", "surrogateescape"))
         os.replace(temporary, plan.place)
     except OSError as error:
         raise disk_error(error, str(plan.place)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def read(place: Path) -> KeptPlan:

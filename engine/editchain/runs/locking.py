@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from editchain import lockfiles
@@ -34,7 +34,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Locking:
-    """The lock that a run began with, and where it lies.
+    """The lock that a run began with, where it lies, and by what to tell whether another run wrote it since.
 
     `renewed` are keys whose pictures the run makes anew although the lock has them; `is_partial` where it runs only some
     of the steps.
@@ -42,6 +42,7 @@ class Locking:
 
     place: Path
     lock: Lock
+    stamp: tuple[int, int, int] | None
     renewed: frozenset[bytes] = frozenset()
     is_partial: bool = False
 
@@ -56,6 +57,9 @@ class Locked:
 
 def write(locking: Locking, plan: Plan, journal: Journal, digests: Digests) -> Locked:
     """Writes what a plan's tasks resolved to; what the file has of them already stays as it is. Raises StoreError."""
+    if lockfiles.stamp(locking.place) != locking.stamp:
+        # Another run, or git, wrote it meanwhile.
+        locking = replace(locking, lock=lockfiles.read(locking.place, merging=True))
     locked = Locked()
     old = locking.lock
     lines = {line.task: line for line in _lines(locking, plan, journal, locked)}

@@ -51,6 +51,7 @@ class Preparation:
         self.pipeline = pipeline
         self.choices = choices or Choices()
         self.place = place_of(pipeline.path)
+        self._stamp = lockfiles.stamp(self.place)
         self.lock = lockfiles.read(self.place)
         self.digests = workspace.digest_inputs(pipeline, self.lock.by_address, refresh=self.choices.refreshes)
         self._gone: frozenset[bytes] = frozenset()
@@ -116,4 +117,4 @@ class Preparation:
 
     def locking(self, *, is_partial: bool = False) -> Locking:
         """What the lock is written by after a run; what could not be had and is made again is new in it."""
-        return Locking(self.place, self.lock, self._gone, is_partial)
+        return Locking(self.place, self.lock, self._stamp, self._gone, is_partial)

@@ -238,9 +238,6 @@ async def run(
     outcome.notices = notices
     outcome.is_over_budget = caller is not None and caller.is_over_budget
     publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
-    locked = Locked()
-    if options.locking is not None:
-        locked = await anyio.to_thread.run_sync(locking.write, options.locking, plan, journal, digests)
     exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
@@ -259,6 +256,9 @@ async def run(
         journal.put_run_keys(run_id, _keys(plan))
         _keep_outline(workspace, plan, run_id, options, digests)
     await committer.durable()
+    locked = Locked()
+    if options.locking is not None:  # at last: a folder that cannot be written takes nothing else along
+        locked = await anyio.to_thread.run_sync(locking.write, options.locking, plan, journal, digests)
     return Report(run_id, outcome, publication, exit_code, cached, locked)
 
 

@@ -1,0 +1,77 @@
+"""What a run does to its lock, where the tests of the command do not look."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.workbench import loaded
+
+import editchain
+from editchain.errors import StoreError, Unsettled
+from editchain.lockfiles import read, stamp
+from editchain.runs import locking
+from editchain.runs.preparing import Preparation
+
+if TYPE_CHECKING:
+    from tests.workbench import Bench
+
+RECIPE = """\
+steps:
+  one: {operation: flip, image: a.png}
+  two: {operation: rotate, image: b.png, degrees: 90}
+outputs: {one: $one, two: $two}
+"""
+
+
+def test_a_program_writes_the_lock_too(bench: Bench) -> None:
+    file = bench.write(RECIPE)
+    assert editchain.run(editchain.load(file), bench.root / "out").exit_code == 0
+    place = bench.root / "p.lock.jsonl"
+    assert [line.task for line in read(place).lines] == ["one", "two"]
+    place.write_text(
+        place.read_text() + place.read_text().splitlines()[1].replace('digest": "', 'digest": "f')[:0]
+    )
+    text = place.read_text().splitlines()
+    other = text[1].replace(read(place).lines[0].digest.hex(), "ab" * 32)
+    place.write_text("\n".join([*text, other, ""]))
+    with pytest.raises(Unsettled, match="2 pictures for one"):
+        editchain.plan(editchain.load(file))
+
+
+def test_lines_that_another_run_wrote_meanwhile_stay(bench: Bench) -> None:
+    file = bench.write(RECIPE)
+    assert bench.command("run", "p.yaml", "--until", "one")[0] == 0
+    place = bench.root / "p.lock.jsonl"
+    with bench.workspace() as workspace:
+        preparation = Preparation(workspace, loaded(file))
+        begun = preparation.locking(is_partial=True)
+        assert bench.command("run", "p.yaml", "--until", "two")[0] == 0
+        assert stamp(place) != begun.stamp
+        look = workspace.look
+        assert look is not None
+        locking.write(begun, preparation.plan(), look, preparation.digests)
+    assert [line.task for line in read(place).lines] == ["one", "two"]
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not Path("/proc/self/status").exists(), reason="root may write anywhere"
+)
+def test_a_lock_that_cannot_be_written_takes_nothing_else_along(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = bench.write(RECIPE)
+    with monkeypatch.context() as patched:
+        patched.setattr("editchain.lockfiles.os.replace", full)
+        with pytest.raises(StoreError, match="full"):
+            editchain.run(editchain.load(file), bench.root / "out")
+    assert sorted(bench.published()) == ["one.png", "two.png"]
+    assert bench.rows("runs")[-1]["exit_code"] == 0
+    assert not list(bench.root.glob("*.tmp"))
+    assert bench.command("run", "p.yaml")[0] == 0
+    assert len(read(bench.root / "p.lock.jsonl").lines) == 2
