@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from editchain import lockfiles
-from editchain.errors import ConfigurationError, Unsettled
+from editchain.errors import ConfigurationError, StoreError, Unsettled
 from editchain.lock import Held, Line, Lock, Output, named, parse, place_of, text_of
+from editchain.platform import Disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,3 +179,16 @@ def test_what_is_no_text_is_no_lock(tmp_path: Path) -> None:
     place.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="no lock"):
         lockfiles.read(place)
+
+
+def test_a_disk_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    def full(_source: str, _target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    place = tmp_path / "p.lock.jsonl"
+    lockfiles.write(place, Lock((line("a"),)))
+    before = place.read_bytes()
+    with pytest.raises(StoreError, match="is full"):
+        lockfiles.write(place, Lock((line("b"),)), Disk(replace=full))
+    assert place.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,9 +29,6 @@ def test_a_program_writes_the_lock_too(bench: Bench) -> None:
     assert editchain.run(editchain.load(file), bench.root / "out").exit_code == 0
     place = bench.root / "p.lock.jsonl"
     assert [line.task for line in read(place).lines] == ["one", "two"]
-    place.write_text(
-        place.read_text() + place.read_text().splitlines()[1].replace('digest": "', 'digest": "f')[:0]
-    )
     text = place.read_text().splitlines()
     other = text[1].replace(read(place).lines[0].digest.hex(), "ab" * 32)
     place.write_text("\n".join([*text, other, ""]))
@@ -56,22 +51,13 @@ def test_lines_that_another_run_wrote_meanwhile_stay(bench: Bench) -> None:
     assert [line.task for line in read(place).lines] == ["one", "two"]
 
 
-@pytest.mark.skipif(
-    os.geteuid() == 0 and not Path("/proc/self/status").exists(), reason="root may write anywhere"
-)
-def test_a_lock_that_cannot_be_written_takes_nothing_else_along(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(source: str, target: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    file = bench.write(RECIPE)
-    with monkeypatch.context() as patched:
-        patched.setattr("editchain.lockfiles.os.replace", full)
-        with pytest.raises(StoreError, match="full"):
-            editchain.run(editchain.load(file), bench.root / "out")
+def test_a_lock_that_cannot_be_written_takes_nothing_else_along(bench: Bench) -> None:
+    pipeline = editchain.load(bench.write(RECIPE))
+    place = bench.root / "p.lock.jsonl"
+    with pytest.raises(StoreError, match="is a folder where a file should be"):
+        editchain.run(pipeline, bench.root / "out", watch=lambda _ended: place.mkdir(exist_ok=True))
     assert sorted(bench.published()) == ["one.png", "two.png"]
     assert bench.rows("runs")[-1]["exit_code"] == 0
-    assert not list(bench.root.glob("*.tmp"))
+    place.rmdir()
     assert bench.command("run", "p.yaml")[0] == 0
-    assert len(read(bench.root / "p.lock.jsonl").lines) == 2
+    assert len(read(place).lines) == 2
