@@ -126,3 +126,38 @@ def test_a_step_that_names_a_provider_of_its_own_is_not_stood_in_for(local: Benc
     assert "scenario" in str(local.plan(there).problems)
     none = local.write((RECIPE % "Night").replace("guidance: 4", "provider: darkroom"))
     assert "flux-kontext is not offered by darkroom" in str(local.plan(none).problems)
+
+
+def test_of_several_routes_the_first_that_can_carry_what_the_step_says(bench: Bench) -> None:
+    model = shipped().models[MODEL]
+    concepts = ", concepts: [{model: style}]"
+    found = router(model, ["fal", "bfl"])
+    assert chosen(bench, found, model)[1] == ["bfl"]
+    way, _ = chosen(bench, found, model, concepts)
+    assert way.route is not None
+    assert (way.route.id, way.problem) == ("fal-ai/flux-kontext-lora", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "about"),
+    [
+        ("quality: low", "bfl (flux-kontext-pro) cannot be told quality: no field for it on this route"),
+        ("concepts: [{model: m}]", "concepts: this route takes no concepts"),
+        ("provider_options: {bfl: {webhook_url: x}}", "the vendor has no webhook_url for this model"),
+    ],
+)
+def test_what_no_route_can_carry_is_said_before_anything_is_bought(
+    bench: Bench, said: str, about: str
+) -> None:
+    model = shipped().models[MODEL]
+    way, _ = chosen(bench, router(model, ["bfl"]), model, f", provider: bfl, {said}")
+    assert way.problem is not None
+    assert way.problem.startswith("s: ")
+    assert about in way.problem
+
+
+def test_values_that_are_only_known_later_are_no_objection(bench: Bench) -> None:
+    model = shipped().models[MODEL]
+    looped = ", aspect_ratio: $shape, for_each: {shape: ['1:1', '3:2']}"
+    way, providers = chosen(bench, router(model, ["fal"]), model, looped)
+    assert (way.problem, providers) == (None, ["fal"])

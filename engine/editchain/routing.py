@@ -52,7 +52,11 @@ class Router:
         ways = [way for way in self._ways(step, model, wanted) if self._is_open(way)]
         if not ways:
             return self._no_way(step, model, wanted)
-        first, *others = ways
+        against = [_objections(way, step) for way in ways]
+        able = [way for way, reasons in zip(ways, against, strict=True) if not reasons]
+        if not able:
+            return replace(ways[0], problem=_all_object(step, ways, against))
+        first, *others = able
         if len(wanted) < 2 or first.is_local:
             return first
         return replace(first, others=tuple(way for way in others if not way.is_local))
@@ -115,6 +119,25 @@ class Router:
             return f"{model.name} cannot run yet: this version of editchain has no provider {one_of(left)}."
         ways = one_of([f"{_variables(name)} for {name}" for name in there])
         return f"{model.name} needs a credential: set {ways}, in the environment or in .env."
+
+
+def _objections(way: Way, step: Step) -> list[str]:
+    """What the step says that the vendor has no way to be told."""
+    if way.is_local or way.route is None:
+        return []
+    from editchain.providers import mapping
+
+    options = step.provider_options.get(way.route.provider, {})
+    return mapping.objections(way.route, step.fields, options if isinstance(options, dict) else {})
+
+
+def _all_object(step: Step, ways: Sequence[Way], against: Sequence[Sequence[str]]) -> str:
+    reasons = [
+        f"{way.route.provider} ({way.route.id}) cannot be told {'; '.join(said)}"
+        for way, said in zip(ways, against, strict=True)
+        if way.route is not None
+    ]
+    return f"{step.name}: {' · '.join(reasons)}."
 
 
 def with_stand_ins(catalogue: Catalogue, router: Router) -> Catalogue:

@@ -73,7 +73,7 @@ def body(
     problems += [
         f"{name}: the route {route.id} does not say how it is sent" for name in _unknown(request, route)
     ]
-    problems += _unknown_options(request, route)
+    problems += _unknown_options(request.options, route)
     for path, value in _leaves(request.options):
         if path in _paths(route):
             problems.append(f"provider_options: {'.'.join(path)} is what a field of the step is sent as")
@@ -81,6 +81,21 @@ def body(
     if problems:
         raise _error(request, route, problems)
     return _joined(request, route, parts, singles)
+
+
+def objections(route: Route, fields: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """What a step says that a route surely cannot send, as far as plain values tell before there are pictures."""
+    found = []
+    for name, value in fields.items():
+        entry = route.fields.get(name, {})
+        if "refused" in entry:
+            found.append(f"{name}: {entry['refused']}")
+        elif isinstance(value, (str, int, float, list)):
+            try:
+                _accepted(entry, value)
+            except _CannotSend as reason:
+                found.append(f"{name}: {reason}")
+    return found + _unknown_options(options, route)
 
 
 def _error(request: Request, route: Route, problems: Sequence[str]) -> TaskError:
@@ -104,14 +119,15 @@ def _unknown(request: Request, route: Route) -> list[str]:
     )
 
 
-def _unknown_options(request: Request, route: Route) -> list[str]:
+def _unknown_options(options: Mapping[str, Any], route: Route) -> list[str]:
     """Options that the vendor would refuse, as it does with every name that it does not know."""
     if route.options is None:
         return []
     known = f"it knows {', '.join(route.options)}" if route.options else "it knows none"
     return [
         f"provider_options: the vendor has no {name} for this model; {known}"
-        for name in request.options.keys() - set(route.options)
+        for name in options
+        if name not in route.options
     ]
 
 
