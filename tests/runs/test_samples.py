@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 from tests.runs.shop import Shop, Vendor, outcomes, picture
 from tests.workbench import NOW, paint, shipped, written
 
@@ -85,6 +86,20 @@ def test_no_more_go_into_a_call_than_the_route_allows(shop: Shop) -> None:
     assert planned_calls(shop) == 3
     assert outcomes(shop.run()) == {"done": 2 * MOST + 1}
     assert sorted(counts(shop)) == [1, MOST, MOST]
+
+
+def test_calls_for_samples_of_one_coordinate_go_side_by_side(shop: Shop) -> None:
+    written(shop.folder, RECIPE.replace("num_samples: 3", f"num_samples: {2 * MOST}"))
+    submit, begun = shop.vendor.submit, []
+
+    async def slowly(session: Any, request: Request) -> Any:
+        begun.append(trio.current_time())
+        await trio.sleep(20)
+        return await submit(session, request)
+
+    shop.vendor.submit = slowly  # type: ignore[method-assign]  # takes its time
+    shop.run()
+    assert begun == [0.0, 0.0]
 
 
 def test_samples_of_a_fixed_seed_are_calls_of_their_own(shop: Shop) -> None:
