@@ -373,6 +373,7 @@ def test_one_job_too_many_at_a_time(vendor: Scenario) -> None:
     assert isinstance(answer, Refused)
     assert (answer.reason, answer.retry_after_seconds) == ("busy", scenario.BUSY_SECONDS)
     assert len(vendor.bill) == 1
+    assert answer.parallel == 1
 
 
 @pytest.mark.parametrize(
@@ -485,7 +486,7 @@ def test_trouble_with_a_poll_is_no_end(vendor: Scenario, answer: Answer) -> None
 
 
 def test_a_busy_vendor_says_when_to_poll_again(vendor: Scenario) -> None:
-    assert poll(vendor, said({}, 429, retry_after="9")) == Running(9.0)
+    assert poll(vendor, said({}, 429, retry_after="9")) == Running(9.0, is_busy=True)
 
 
 @pytest.mark.parametrize("status", ["success", "SUCCESS", " Success "])

@@ -107,6 +107,26 @@ def test_a_photo_is_uploaded_once_for_all_calls(folder: Path, vendor: Scenario) 
 
 
 @pytest.mark.slow
+def test_a_photo_that_scenario_deleted_is_uploaded_again(folder: Path, vendor: Scenario) -> None:
+    run(folder)
+    vendor.assets.clear()
+    written(folder, RECIPE.replace("dawn", "noon"))
+    ran = run(folder)
+    assert ran.returncode == 0, ran.stderr
+    assert "1 safe retry" in ran.stdout
+    assert len(vendor.bill) == 3
+
+
+@pytest.mark.slow
+def test_no_more_is_asked_of_scenario_than_it_takes_at_a_time(folder: Path, vendor: Scenario) -> None:
+    vendor.parallel = 1
+    ran = run(folder)
+    assert ran.returncode == 0, ran.stderr
+    assert len(vendor.bill) == 2
+    assert len(vendor.server.names("POST /v1/generate/custom")) <= 4
+
+
+@pytest.mark.slow
 def test_no_credential_is_in_anything_that_a_run_leaves(folder: Path, vendor: Scenario) -> None:
     ran = run(folder, "--json")
     said = ran.stdout + ran.stderr

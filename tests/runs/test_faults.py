@@ -15,6 +15,7 @@ from editchain.errors import DiskFull, ProviderError, StoreError
 from editchain.http import FetchError, NotSent, ReplyLost
 from editchain.journal.committing import Committer
 from editchain.providers.base import (
+    STALE,
     Accepted,
     Capabilities,
     Failed,
@@ -235,6 +236,28 @@ def test_a_job_is_collected_where_it_is_whoever_comes_first_in_the_list_now(shop
     assert outcomes(shop.run()) == {"done": 2}
     assert len(first.bill) == 1
     assert shop.others["fal"].bill == []
+
+
+def test_a_picture_that_the_vendor_let_go_is_uploaded_again(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(uploads=True)
+    shop.run()
+    written(shop.folder, RECIPE.replace("Night", "Noon"))
+    shop.vendor.heard.clear()
+    shop.vendor.submits = [Refused(STALE, "no such asset")]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert [beat for beat in shop.vendor.heard if "poll" not in beat and "download" not in beat] == [
+        "submit",
+        "upload",
+        "submit",
+    ]
+    assert len(shop.vendor.bill) == 2
+
+
+def test_it_is_uploaded_again_once(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(uploads=True)
+    shop.vendor.submits = [Refused(STALE, "no such asset")] * 9
+    assert outcomes(shop.run()) == {"failed": 1, "skipped": 1}
+    assert shop.vendor.heard == ["upload", "submit", "upload", "submit"]
 
 
 # ---------------------------------------------------------------------- lost replies

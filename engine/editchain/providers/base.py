@@ -72,6 +72,8 @@ class Finished:
 
 BUSY = "busy"
 """The reason of a refusal because of too many calls: all calls to that account slow down."""
+STALE = "stale"
+"""The reason of a refusal because a picture that was uploaded is there no more: it is brought again, once."""
 ELSEWHERE = frozenset({BUSY, "not-ready", "credentials", "credits", "quota", "plan", "model"})
 """Reasons that speak of the account or the vendor, not of the request: another vendor may well take it."""
 
@@ -80,7 +82,7 @@ ELSEWHERE = frozenset({BUSY, "not-ready", "credentials", "credits", "quota", "pl
 class Refused:
     """The vendor said no and did not charge. `retry_after_seconds` where it may be asked again, None where it is final.
 
-    `reason` is a word: one of `ELSEWHERE`, or one that is about the request, such as "rejected" (moderation) and
+    `reason` is a word: `STALE`, one of `ELSEWHERE`, or one that is about the request, such as "rejected" (moderation) and
     "refused" (validation). `stops_all` where no call to the account can succeed before a person does something: the
     credential, the credit, the quota. `parallel` is how many jobs the account may have at a time, where the vendor says.
     """

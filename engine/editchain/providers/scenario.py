@@ -30,6 +30,8 @@ from editchain.providers.answers import (
     words_of,
 )
 from editchain.providers.base import (
+    BUSY,
+    STALE,
     Absent,
     Accepted,
     Blob,
@@ -279,9 +281,15 @@ def _refused(reply: Reply) -> Refused:
     if reply.status == 402 or (reply.status in (403, 429) and _CREDITS.search(words)):
         return Refused("credits", f"scenario says that the credits are used up: {words}", stops_all=True)
     if reply.status == 429:
+        limits = [one for one in values(found, "actionLimit") if isinstance(one, int)]
         return Refused(
-            "busy", f"scenario has no room now: {words}", retry_after_seconds=_pause_seconds(reply)
+            BUSY,
+            f"scenario has no room now: {words}",
+            retry_after_seconds=_pause_seconds(reply),
+            parallel=min(limits, default=None),
         )
+    if reply.status == 404 and re.search(r"\basset", words, re.IGNORECASE):
+        return Refused(STALE, f"scenario no longer has a picture that it was brought: {words}")
     reason = "rejected" if is_moderation(words) else "refused"
     return Refused(reason, f"scenario refused it with status {reply.status}: {words}")
 

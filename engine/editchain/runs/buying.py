@@ -15,7 +15,17 @@ from editchain.errors import EditchainError, OperationError, TaskError
 from editchain.http import NotSent, ReplyLost
 from editchain.journal.entries import Call
 from editchain.models import Model
-from editchain.providers.base import BUSY, ELSEWHERE, Absent, Accepted, Failed, Finished, Refused, Unknown
+from editchain.providers.base import (
+    BUSY,
+    ELSEWHERE,
+    STALE,
+    Absent,
+    Accepted,
+    Failed,
+    Finished,
+    Refused,
+    Unknown,
+)
 from editchain.runs.books import Detail
 from editchain.runs.outcomes import NoPicture, Notice
 from editchain.runs.pacing import PATIENCE_SECONDS
@@ -71,6 +81,10 @@ class Elsewhere(Exception):
     """Another process has the same request under way."""
 
 
+class Stale(Exception):
+    """A picture that was uploaded is at the vendor no more; nothing was charged."""
+
+
 class Resend(Exception):
     """A call whose outcome is unknown was given up, and is sent again as the workspace says."""
 
@@ -121,6 +135,9 @@ class Buyer:
             if isinstance(answer, (Accepted, Finished)):
                 vendor.pace.succeed()
             trouble = self._trouble(answer, vendor, began, attempt, retry.attempts, is_last=is_last)
+            if isinstance(answer, Refused) and answer.reason == STALE:
+                await self._unsent(call, answer.message)
+                raise Stale(f"{vendor.name}: {answer.message}")
             if trouble is None:
                 try:
                     return await self.settled(asking, call, answer)

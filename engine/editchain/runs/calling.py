@@ -18,7 +18,7 @@ from editchain.models import Model
 from editchain.plans.identity import canonical
 from editchain.providers.base import Unknown
 from editchain.runs.books import Books, Detail, Sample
-from editchain.runs.buying import STOP_GRACE_SECONDS, Asking, Buyer, Elsewhere, Resend, Wanted
+from editchain.runs.buying import STOP_GRACE_SECONDS, Asking, Buyer, Elsewhere, Resend, Stale, Wanted
 from editchain.runs.collecting import Collector
 from editchain.runs.outcomes import Ended, NoPicture, Notice
 from editchain.runs.vendors import OTHERS_SECONDS, NotHere
@@ -185,11 +185,21 @@ class Caller:
         is_own = work.plan.way(work.ordinal).route is route
         async with vendor.turn(is_own=is_own):
             await vendor.check(route)
-            request = replace(
-                self._request(work, route), count=len(group), token=secrets.token_hex(16)
-            )  # the same for every try
-            request = await self._ready(request, vendor, route)
-            return await self._buyer.send(_asking(vendor, route, request, group), way, group, is_last=is_last)
+            # One token for every try.
+            bare = replace(self._request(work, route), count=len(group), token=secrets.token_hex(16))
+            for is_second in (False, True):
+                request = await self._ready(bare, vendor, route)
+                asking = _asking(vendor, route, request, group)
+                try:
+                    return await self._buyer.send(asking, way, group, is_last=is_last)
+                except Stale as stale:
+                    if is_second:
+                        raise NoPicture("failed", f"{stale} Nothing was charged.") from stale
+                    self._vendors.forget(vendor, request)
+                    self._tell(
+                        Notice("retry", f"{stale} It is uploaded again.", group[0].sample.task, vendor.name)
+                    )
+        raise AssertionError
 
     async def _ready(self, request: Request, vendor: Vendor, route: Route) -> Request:
         with self._repeater.until_stop():

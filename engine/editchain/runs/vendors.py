@@ -155,6 +155,11 @@ class Vendors:
             handles[blob.digest] = (await self._handle(blob, vendor, route)).handle
         return replace(request, handles=handles)
 
+    def forget(self, vendor: Vendor, request: Request) -> None:
+        """The vendor does not have these pictures any more, whatever it said before."""
+        for digest, handle in request.handles.items():
+            self._handles[vendor.name, digest] = Handle(vendor.name, digest, handle, 0.0)
+
     async def _handle(self, blob: Blob, vendor: Vendor, route: Route) -> Handle:
         """What the vendor calls a picture; of several calls that need it, one uploads it."""
         name, books = vendor.name, self._books
