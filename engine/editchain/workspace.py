@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from editchain.http import Client, Rules
     from editchain.journal.entries import KnownFile
     from editchain.journal.journal import Journal
+    from editchain.journal.ledger import Rates
     from editchain.lock import Held, Lock
     from editchain.models import Catalogue, Model, OperationDocument
     from editchain.operations.base import Operation
@@ -71,7 +72,7 @@ class Configuration:
 
     `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
     host where it is another than the vendor's own, `credentials` where its credentials are, where that is said.
-    `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
+    `rates` turn currencies into each other. `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
     a stop waits for replies that bring pictures. `programs` are those that
     steps may run.
     """
@@ -81,6 +82,7 @@ class Configuration:
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     budget: Mapping[str, Any] | None = None
+    rates: Rates | None = None
     confirm_above: float = 1.0
     workers: int | None = None
     plain_hosts: frozenset[str] = frozenset()
@@ -121,6 +123,7 @@ def read_configuration(root: Path) -> Configuration:
         routes={name: _names(path, name, value) for name, value in _table(path, data, "routes").items()},
         limits={name: _limits(path, name, value) for name, value in _table(path, data, "limits").items()},
         budget=_table(path, data, "budget") or None,
+        rates=_rates(path, _table(path, data, "prices")),
         confirm_above=_amount(path, data.get("confirm_above", 1.0)),
         workers=_workers(path, _table(path, data, "run").get("workers")),
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
@@ -228,6 +231,32 @@ def _grace(path: Path, value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= 3600:
         raise ConfigurationError(f"{path}: [run] stop_grace_seconds is a number from 0 to 3600.")
     return float(value)
+
+
+def _rates(path: Path, table: Mapping[str, Any]) -> Rates | None:
+    """What [prices.UNIT] says: the worth of one unit in other currencies, and the date of that."""
+    if not table:
+        return None
+    from decimal import Decimal, InvalidOperation
+
+    from editchain.journal.ledger import Rates
+
+    rates: dict[tuple[str, str], Decimal] = {}
+    dates: dict[str, str] = {}
+    for unit, said in table.items():
+        values = dict(said) if isinstance(said, dict) else {}
+        when = values.pop("date", None)
+        try:
+            worth = {other: Decimal(str(value)) for other, value in values.items()}
+        except InvalidOperation:
+            worth = {}
+        if not worth or when is None or not all(one.is_finite() and one > 0 for one in worth.values()):
+            raise ConfigurationError(
+                f'{path}: [prices.{unit}] says what one {unit} is worth, and of when that is: USD = "0.01" and date = "2026-11-01".'
+            )
+        rates |= {(unit, other): value for other, value in worth.items()}
+        dates[unit] = str(when)
+    return Rates(rates, dates)
 
 
 def _workers(path: Path, value: Any) -> int | None:

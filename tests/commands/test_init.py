@@ -53,7 +53,7 @@ def test_editors_and_git_find_what_they_want(made: Path) -> None:
 def test_every_setting_in_the_comments_is_one(made: Path, tmp_path: Path) -> None:
     text = (made / "editchain.toml").read_text()
     settings = "\n".join(
-        line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[|[a-z_-]+ = )", line)
+        line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[|[A-Za-z_-]+ = )", line)
     )
     (tmp_path / "editchain.toml").write_text(settings)
     found = read_configuration(tmp_path)
@@ -65,6 +65,8 @@ def test_every_setting_in_the_comments_is_one(made: Path, tmp_path: Path) -> Non
         "providers",
         "limits",
         "run",
+        "budget",
+        "prices",
     }
     assert (found.workers, found.store, found.limits["bfl"]["concurrency"]) == (4, "~/.editchain", 4)
 

@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "runs": "What ran, the newest first.",
     "cancel": "Ask a run to stop tidily.",
     "resolve": "Calls of which nobody knows whether they were charged.",
+    "costs": "The ledger: what calls were expected to cost, and what they did.",
     "store": "The results: ls, verify, gc, repair, push, pull.",
     "lock": "What the locks say: merge finishes what git could not.",
     "migrate": "From models that are shut down to their successors.",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain.errors import ConfigurationError, Refused
-from editchain.journal.ledger import Ceiling
+from editchain.journal.ledger import NO_RATES, Ceiling, no_rate, plain
 from editchain.runs.reporting import summary_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from editchain.journal.ledger import Rates
     from editchain.plans.tasks import Plan
     from editchain.workspace import Workspace
 
@@ -45,14 +46,31 @@ def _amount(text: str, what: str) -> Decimal:
 
 def agree(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling], *, yes: bool) -> None:
     """Raises Refused where a plan costs more than it may; at a terminal, asks before it costs much."""
+    rates = workspace.configuration.rates or NO_RATES
     for ceiling in ceilings:
-        for unit, least in plan.money.least.items():
-            if ceiling.currency in (None, unit) and least > ceiling.most:
-                raise Refused(
-                    f"This would cost at least {least:f} {unit}, more than the budget of {ceiling.most:f}. "
-                    "Raise the budget, or run less."
-                )
-    total = sum(plan.money.most.values(), Decimal(0))
-    is_much = total > Decimal(str(workspace.configuration.confirm_above))
+        least = _in_all(plan.money.least, ceiling, rates)
+        if least > ceiling.most:
+            unit = ceiling.currency or " and ".join(plan.money.least)
+            raise Refused(
+                f"This would cost at least {plain(least)} {unit}, more than the budget of {plain(ceiling.most)}. "
+                "Raise the budget, or run less."
+            )
+    most = max(plan.money.most.values(), default=Decimal(0))
+    is_much = most > Decimal(str(workspace.configuration.confirm_above)) or bool(plan.money.unknown)
     if plan.calls and is_much and not yes and sys.stdin.isatty():
         click.confirm(f"{summary_line(plan)}. Go on?", abort=True, err=True)
+
+
+def _in_all(amounts: Mapping[str, Decimal], ceiling: Ceiling, rates: Rates) -> Decimal:
+    """What of some amounts counts towards a ceiling, in its currency. Raises Refused where one has no rate."""
+    if ceiling.currency is None:
+        return max(amounts.values(), default=Decimal(0))
+    total = Decimal(0)
+    for unit, amount in amounts.items():
+        if ceiling.is_for_its_own and unit != ceiling.currency:
+            continue
+        worth = rates.worth(amount, unit, ceiling.currency)
+        if worth is None:
+            raise Refused(f"Under this budget nothing can be bought: {no_rate(ceiling.currency, unit)}.")
+        total += worth
+    return total

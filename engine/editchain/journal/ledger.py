@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,30 +73,78 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in."""
+    """What a run may spend: an amount in a currency, None for whichever one its calls are priced in.
+
+    With `is_for_its_own` what costs another currency is not its business; else that has to have a rate.
+    """
 
     most: Decimal
     currency: str | None
+    is_for_its_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What one unit of a currency is worth in another, as the workspace says it, with the date of that."""
+
+    table: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
+
+    def worth(self, amount: Decimal, unit: str, wanted: str) -> Decimal | None:
+        """An amount in another currency; None where there is no rate for it."""
+        if unit == wanted or not amount:
+            return amount
+        if (rate := self.table.get((unit, wanted))) is not None:
+            return amount * rate
+        back = self.table.get((wanted, unit))
+        return None if back is None else amount / back
+
+
+NO_RATES = Rates()
 
 
 def judge(
-    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str
+    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str, rates: Rates = NO_RATES
 ) -> Callable[[Mapping[str, Spending]], str | None]:
     """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
 
     def refusal(sums: Mapping[str, Spending]) -> str | None:
-        taken = sums.get(currency)
-        used = (taken.reserved + taken.spent) if taken else Decimal(0)
         for ceiling in ceilings:
             if price_most is None:
                 return "under a budget a call without a known ceiling is not sent"
-            if ceiling.currency is not None and currency != ceiling.currency:
-                return f"the budget is in {ceiling.currency} and the price of this call in {currency}"
-            if used + price_most > ceiling.most:
+            if ceiling.is_for_its_own and ceiling.currency != currency:
+                continue
+            unit = ceiling.currency or currency
+            price = rates.worth(price_most, currency, unit)
+            if price is None:
+                return no_rate(unit, currency)
+            used = Decimal(0)
+            for other, taken in sums.items():
+                amount = taken.reserved + taken.spent
+                if other != unit and (ceiling.is_for_its_own or ceiling.currency is None):
+                    continue
+                worth = rates.worth(amount, other, unit)
+                if worth is None:
+                    return no_rate(unit, other)
+                used += worth
+            if used + price > ceiling.most:
                 return (
-                    f"{used:f} of {ceiling.most:f} {currency} are spent or reserved, "
-                    f"and this call may cost {price_most:f}"
+                    f"{plain(used)} of {plain(ceiling.most)} {unit} are spent or reserved, "
+                    f"and this call may cost {plain(price)}"
                 )
         return None
 
     return refusal
+
+
+def no_rate(unit: str, currency: str) -> str:
+    """Why a budget cannot hold a price in another currency, and what would let it."""
+    return (
+        f"the budget is in {unit} and the price of this call in {currency}; "
+        f"[prices.{currency}] in editchain.toml can say what one {currency} is worth"
+    )
+
+
+def plain(amount: Decimal) -> str:
+    """An amount without zeros that say nothing."""
+    return f"{amount.normalize():f}"

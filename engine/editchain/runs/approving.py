@@ -70,7 +70,7 @@ class KeptPlan:
             if one.most is None or one.currency is None:
                 return ()
             sums[one.currency] = sums.get(one.currency, Decimal(0)) + Decimal(one.most)
-        return tuple(Ceiling(most, currency) for currency, most in sums.items())
+        return tuple(Ceiling(most, currency, is_for_its_own=True) for currency, most in sums.items())
 
     def hold(self, plan: Plan, digests: Digests) -> None:
         """Raises Refused, naming what changed, where a plan of now is not within what was approved."""

@@ -18,7 +18,7 @@ from editchain.imaging import codec
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.entries import Call, Refusal, Result
 from editchain.journal.journal import Start
-from editchain.journal.ledger import judge
+from editchain.journal.ledger import NO_RATES, judge
 from editchain.providers.base import Finished
 from editchain.runs.outcomes import Notice
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from editchain.journal.committing import Committer
     from editchain.journal.entries import CallState, Charged
     from editchain.journal.journal import Blocked, Journal
-    from editchain.journal.ledger import Ceiling
+    from editchain.journal.ledger import Ceiling, Rates
     from editchain.models import Price
     from editchain.store import Store
 
@@ -115,6 +115,7 @@ class Books:
         now: Callable[[], float],
         versions: str = "{}",
         ceilings: tuple[Ceiling, ...] = (),
+        rates: Rates = NO_RATES,
         tell: Callable[[Notice], None] = lambda _notice: None,
         rebuys: bool = False,
     ) -> None:
@@ -130,6 +131,7 @@ class Books:
         self._run = run
         self._versions = versions
         self._ceilings = ceilings
+        self._rates = rates
         self._tell = tell
         self._held = 0
         self._vendor_ids: dict[tuple[str, str], str] | None = None
@@ -169,7 +171,7 @@ class Books:
             sent_at=self.now(),
             detail=detail.to_json(),
         )
-        asked = judge(self._ceilings, most, call.currency or "") if self._ceilings else None
+        asked = judge(self._ceilings, most, call.currency or "", self._rates) if self._ceilings else None
         blocked = await self.committer.begin_call(
             Start(
                 call,

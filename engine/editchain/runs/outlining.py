@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from editchain.artifacts import ImageSource
@@ -60,6 +61,12 @@ class StepOutline:
     takes: tuple[Take, ...]
     keys: tuple[bytes | None, ...]
 
+    def addresses(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The keys on its dimensions and the address of each task, in order, those without a task too."""
+        for keys in product(*(keys for _, keys in self.dimensions)):
+            at = ", ".join(f"{name}={key}" for (name, _), key in zip(self.dimensions, keys, strict=True))
+            yield keys, f"{self.name}[{at}]" if at else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:
@@ -74,6 +81,15 @@ class Outline:
     outputs: tuple[tuple[str, str], ...]
     sources: Mapping[str, str]
     notices: tuple[str, ...]
+
+    def names(self) -> dict[bytes, str]:
+        """The addresses of tasks by the first bytes of their keys; of equal tasks that of the first."""
+        found: dict[bytes, str] = {}
+        for step in self.steps:
+            for key, (_, name) in zip(step.keys, step.addresses(), strict=True):
+                if key is not None:
+                    found.setdefault(key, name)
+        return found
 
 
 def outline(plan: Plan, run: str, out: str, digest: Callable[[ImageSource], bytes | None]) -> Outline:

@@ -21,6 +21,7 @@ from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
+from editchain.journal.ledger import NO_RATES
 from editchain.models import Model
 from editchain.runs import locking, outlining
 from editchain.runs.locking import Locked
@@ -327,7 +328,8 @@ def _caller(
 
     books = Books(
         workspace.store, workspace.journal, committer, run=run_id, now=workspace.now,
-        versions=library_versions_json(), ceilings=options.ceilings, tell=tell, rebuys=options.rebuys,
+        versions=library_versions_json(), ceilings=options.ceilings,
+        rates=workspace.configuration.rates or NO_RATES, tell=tell, rebuys=options.rebuys,
     )  # fmt: skip
     repeater = Repeater(stop)
     configuration = workspace.configuration

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from itertools import product
 from typing import TYPE_CHECKING
 
 from editchain.errors import ConfigurationError
@@ -94,14 +93,15 @@ class _Gatherer:
             )
 
     def _step(self, one: StepOutline) -> StepView:
-        coordinates = product(*(keys for _, keys in one.dimensions))
-        tasks = (self._task(one, keys, prefix) for keys, prefix in zip(coordinates, one.keys, strict=True))
+        tasks = (
+            self._task(name, keys, prefix)
+            for (keys, name), prefix in zip(one.addresses(), one.keys, strict=True)
+        )
         return StepView(
             one.name, one.kind, one.by, one.dimensions, tuple(task for task in tasks if task is not None)
         )
 
-    def _task(self, one: StepOutline, keys: tuple[str, ...], prefix: bytes | None) -> TaskView | None:
-        name = _address(one, keys)
+    def _task(self, name: str, keys: tuple[str, ...], prefix: bytes | None) -> TaskView | None:
         trouble = self._troubles.get(name)
         key = None if prefix is None else self._keys.get(prefix)
         if key is None:
@@ -177,13 +177,6 @@ class _Gatherer:
             one.id, one.model, one.provider, one.state, one.charged, one.attempt, one.intent_at, one.ended_at,
             one.price_most, one.price_actual, one.currency, one.vendor_id, serves,
         )  # fmt: skip
-
-
-def _address(one: StepOutline, keys: tuple[str, ...]) -> str:
-    """A task's name, as the plan has it."""
-    if not one.dimensions:
-        return one.name
-    return f"{one.name}[{', '.join(f'{name}={key}' for (name, _), key in zip(one.dimensions, keys, strict=True))}]"
 
 
 def _pictures(fields: Mapping[str, str]) -> dict[str, list[str]]:
