@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -48,6 +49,61 @@ PICTURES: dict[str, tuple[str, str, int]] = {
 """Picture to the recipe that it comes from, the path that the recipe publishes, and the width here."""
 
 
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "light-and-dark": (
+        "pagoda: darken by 30%", "pagoda: increase the contrast", "pagoda: lift the shadows a lot",
+        "pagoda: recover the highlights", "pagoda: auto enhance", "pagoda: remove the haze",
+    ),
+    "colour": (
+        "coffee: make it cooler", "coffee: black and white with a red filter", "coffee: keep only red in colour",
+        "astronaut: change orange to blue", "astronaut: duotone navy and cream", "pagoda: desaturate the greens by 80%",
+    ),
+    "looks": (
+        "pagoda: golden hour light", "pagoda: dark and moody", "pagoda: add snow",
+        "astronaut: turn it into an ink drawing", "coffee: turn it into an oil painting", "pagoda: turn it into a watercolour",
+        "coffee: turn it into a cartoon", "coffee: turn it into a pencil sketch", "pagoda: poster with 6 colours",
+    ),
+    "sharp-and-soft": (
+        "pagoda: tilt-shift", "cat: sharpen a lot", "cat: blur a lot",
+        "cat: add strong film grain", "coffee: add a strong vignette", "cat: remove the noise",
+    ),
+    "subject-background-sky-faces": (
+        "dahlia: keep only the subject in colour", "dahlia: put it on a studio background",
+        "coffee: blur the background a lot", "pagoda: replace the sky with a sunset",
+        "pagoda: make the sky blue", "astronaut: pixelate the faces",
+    ),
+    "shape-and-frame": (
+        "pagoda: crop to 1:1 around the subject", "cat: add a polaroid frame", "dahlia: add a caption bar \"Dahlia\"",
+        "coffee: extend to 1:1 with blurred sides", "dahlia: round corners, drop shadow",
+        "rocket: black bars, \"T minus ten\" at the top",
+    ),
+}  # fmt: skip
+"""Family of the darkroom's instructions to prompts, each after the photo that it is shown on."""
+
+
+def family(prompts: tuple[str, ...]) -> str:
+    """A pipeline that shows what each prompt makes of its photo, on one sheet."""
+    looks = [
+        {"name": f"look{at}", "photo": one.partition(": ")[0], "say": one.partition(": ")[2]}
+        for at, one in enumerate(prompts)
+    ]
+    document = {
+        "version": 1,
+        "steps": {
+            "look": {
+                "for_each": {"one": looks},
+                "model": "darkroom", "image": "pipelines/assets/${one.photo}.jpg", "prompt": "$one.say", "seed": 3,
+            },
+            "sheet": {
+                "operation": "contact_sheet", "images": "$look.*", "labels": [one["say"] for one in looks],
+                "columns": 3, "cell_width": 360, "background": "#f7f4ee",
+            },
+        },
+        "outputs": {"sheet": {"from": "$sheet", "path": "sheet.png"}},
+    }  # fmt: skip
+    return json.dumps(document, indent=1)
+
+
 def make(folder: Path) -> None:
     """Writes all pictures into a folder; stops where a recipe does not run."""
     with TemporaryDirectory() as made:
@@ -58,6 +114,11 @@ def make(folder: Path) -> None:
         (workspace / "editchain.toml").write_text('[run_command]\nprograms = ["python3"]\n')
         for recipe in dict.fromkeys(recipe for recipe, _, _ in PICTURES.values()):
             _run(workspace, f"pipelines/{recipe}.yaml", recipe)
+        for name, prompts in FAMILIES.items():
+            (workspace / f"{name}.yaml").write_text(family(prompts), "utf-8")
+            _run(workspace, f"{name}.yaml", name)
+            sheet = _opened(workspace / name / "sheet.png")
+            (folder / f"darkroom-{name}.jpg").write_bytes(_small(sheet, 640 if len(prompts) > 6 else 780))
         for name, (recipe, path, width) in PICTURES.items():
             (folder / name).write_bytes(_small(_opened(workspace / recipe / path), width))
         make_examples(workspace, folder / EXAMPLES)

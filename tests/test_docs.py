@@ -223,9 +223,11 @@ FOLDER = ROOT / "docs" / "pictures"
 
 
 def test_pictures_are_those_that_the_script_makes() -> None:
-    assert sorted(path.name for path in FOLDER.glob("*.*")) == sorted(PICTURES)
+    made = {*PICTURES, *(f"darkroom-{family}.jpg" for family in maker().FAMILIES)}
+    assert {path.name for path in FOLDER.glob("*.*")} == made
     used = {Path(target).name for page in PAGES for target in LINK.findall(page.read_text("utf-8"))}
-    assert set(PICTURES) <= used
+    assert made <= used
+    assert all((FOLDER / name).stat().st_size <= maker().MOST_BYTES_WIDE for name in made)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from editchain.darkroom.grammar import compile as compiled_from
-from editchain.darkroom.vocabulary import GROUPS, Rule
+from editchain.darkroom.phrases import gaps
+from editchain.darkroom.rules import Rule, nodes
+from editchain.darkroom.vocabulary import GROUPS, WHOLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "darkroom.md"
 MARK = "<!-- instructions: this part follows the vocabulary -->\n"
@@ -22,6 +24,24 @@ def amounts_of(rule: Rule) -> tuple[str, str]:
     return f"{rule.amounts.little:.0%} / {rule.amounts.usual:.0%} / {rule.amounts.lot:.0%}", most
 
 
+SAID = {
+    "colour": "a colour", "ratio": "a ratio", "dimensions": "a size", "pixels": "pixels", "degrees": "degrees",
+    "stops": "stops", "levels": "a number of colours", "quoted": "text in quotes", "position": "a place",
+    "lettering": "a size of letters", "box": "a box", "corners": "four corners", "reference": "a reference",
+    "shadow": "a shadow", "side": "a side", "level": "top or bottom", "count": "a number of faces", "factor": "a factor",
+    "matching": "matching colours",
+}  # fmt: skip
+
+
+def taken_by(rule: Rule) -> str:
+    """What the gaps of its phrases take, amounts aside."""
+    found = {gap.slot for phrase in rule.phrases for gap in gaps(nodes(phrase))}
+    takes = [said for slot, said in SAID.items() if slot in found]
+    if "region" in found and rule.edit not in WHOLE and "region" not in rule.values:
+        takes.append("a region")
+    return ", ".join(takes)
+
+
 def expected() -> str:
     parts = []
     for title, rules in GROUPS.items():
@@ -29,9 +49,21 @@ def expected() -> str:
         for rule in rules:
             levels, most = amounts_of(rule)
             extra = " ¹" if rule.needs_extra else ""
-            rows.append(f"| {rule.example} | `{rule.edit}`{extra} | {levels} | {most} |")
-        head = ["| say, for instance | edit | a little / plain / a lot | at most |", "|---|---|---|---|"]
-        parts.append(f"### {title}\n\n" + "\n".join([*head, *rows]) + "\n")
+            rows.append(f"| {rule.example} | `{rule.edit}`{extra} | {taken_by(rule)} | {levels} | {most} |")
+        head = [
+            "| say, for instance | edit | takes | a little / plain / a lot | at most |",
+            "|---|---|---|---|---|",
+        ]
+        name = title.lower().replace(",", "").replace(" ", "-")
+        limits: dict[str, dict[str, None]] = {}
+        for rule in rules:
+            if rule.limit:
+                limits.setdefault(rule.limit, {})[f"`{rule.edit}`"] = None
+        notes = "".join(f"- {', '.join(edits)}: {limit}\n" for limit, edits in limits.items())
+        picture = f"![{title}](pictures/darkroom-{name}.jpg)\n\n"
+        parts.append(
+            f"### {title}\n\n{picture}" + "\n".join([*head, *rows]) + "\n" + (f"\n{notes}" if notes else "")
+        )
     return "\n" + "\n".join(parts)
 
 
@@ -46,6 +78,20 @@ def test_the_prompts_of_the_page_are_understood_or_refused_as_it_says() -> None:
     prompts = [part for index, part in enumerate(refused.split('"')) if index % 2]
     assert len(prompts) == 3
     assert all(compiled_from(prompt).problems for prompt in prompts)
+
+
+def test_what_the_page_calls_unclear_is_refused() -> None:
+    part = PAGE.read_text("utf-8").partition("is refused too")[2].partition("## Fields")[0]
+    prompts = [line.split('"')[1] for line in part.splitlines() if '"' in line]
+    assert len(prompts) == 5
+    assert all(compiled_from(prompt).problems for prompt in prompts)
+
+
+def test_the_regions_of_the_page_are_understood() -> None:
+    part = PAGE.read_text("utf-8").partition("**A region**")[2].partition("| region")[0]
+    prompts = [prompt.replace("**", "") for prompt in part.split('"')[1::2]]
+    assert len(prompts) == 4
+    assert all("region" in compiled_from(prompt).edits[0].values for prompt in prompts)
 
 
 if __name__ == "__main__":

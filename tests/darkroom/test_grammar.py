@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ACCEPTED: list[tuple[str, list[tuple[str, dict[str, object]]]]] = json.loads(
     (HERE / "accepted.json").read_text("utf-8")
 )
-REFUSED = (HERE / "refused.txt").read_text("utf-8").splitlines()
+REFUSED = [line.replace("\\n", "\n") for line in (HERE / "refused.txt").read_text("utf-8").splitlines()]
 
 
 def plain(values: Mapping[str, object]) -> dict[str, object]:
@@ -74,10 +74,10 @@ def test_one_bad_clause_is_reported_at_its_place_and_the_others_are_still_read()
 
 
 def test_a_clause_joined_by_and_is_one_problem() -> None:
-    prompt = "replace the sky with a sunset and a moon, brighten by 20%"
+    prompt = "replace the roof with a terrace and a pool, brighten by 20%"
     compiled = compiled_from(prompt)
     assert [prompt[p.start : p.end] for p in compiled.problems] == [
-        "replace the sky with a sunset and a moon"
+        "replace the roof with a terrace and a pool"
     ]
 
 
@@ -238,9 +238,49 @@ def test_any_mixture_of_its_own_words_compiles_and_clauses_do_not_overlap(prompt
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
-@given(st.lists(st.sampled_from([prompt for prompt, _ in ACCEPTED]), min_size=1, max_size=5))
-def test_clauses_mean_the_same_alone_and_in_a_row(prompts: list[str]) -> None:
+SENTENCES = [prompt for prompt, _ in ACCEPTED if "\n" not in prompt]
+FOREIGN = ("dog", "not", "except", "Paris", "wooden", "her", "seven")
+
+
+@given(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=5), st.sampled_from(["; ", "\n", ". "]))
+def test_instructions_mean_the_same_alone_and_in_a_row(prompts: list[str], separator: str) -> None:
     alone = [(edit.name, edit.values) for prompt in prompts for edit in compiled_from(prompt).edits]
-    together = compiled_from("; ".join(prompts))
+    together = compiled_from(separator.join(prompts))
     assert together.problems == ()
     assert [(edit.name, edit.values) for edit in together.edits] == alone
+
+
+@given(
+    st.sampled_from(SENTENCES),
+    st.sampled_from(SENTENCES),
+    st.sampled_from([" and ", ", ", " with ", ", then "]),
+)
+def test_of_two_instructions_joined_none_is_lost(first: str, second: str, joint: str) -> None:
+    together = compiled_from(first.rstrip(".!?") + joint + second)
+    names = [edit.name for prompt in (first, second) for edit in compiled_from(prompt).edits]
+    if not together.problems:
+        merged = [name for at, name in enumerate(names) if not at or names[at - 1] != name]
+        found = [edit.name for edit in together.edits]
+        assert found in (names, merged)
+
+
+@given(
+    st.sampled_from(SENTENCES),
+    st.sampled_from([one for one in REFUSED if compiled_from(f"sepia; {one}").problems]),
+    st.sampled_from([" and ", ", ", "; ", "\n", ", then ", " plus "]),
+    st.booleans(),
+)
+def test_what_is_refused_alone_spoils_what_it_is_joined_to(
+    understood: str, refused: str, joint: str, is_first: bool
+) -> None:
+    pair = (refused, understood) if is_first else (understood, refused)
+    compiled = compiled_from(joint.join(pair))
+    reads_on = joint == "\n" and compiled_from(" ".join(pair)).edits  # an instruction broken over two lines
+    assert compiled.problems or reads_on
+
+
+@given(st.sampled_from([one for one in SENTENCES if '"' not in one]), st.sampled_from(FOREIGN), st.data())
+def test_a_foreign_word_anywhere_is_never_read_over(prompt: str, word: str, data: st.DataObject) -> None:
+    words = prompt.split(" ")
+    at = data.draw(st.integers(0, len(words)))
+    assert compiled_from(" ".join([*words[:at], word, *words[at:]])).problems

@@ -163,7 +163,7 @@ def _check_prompt(model: Model, prompt: str) -> None:
     """Says what of the prompt is not understood, with the nearest that would be; then nothing is made."""
     from editchain import providers
     from editchain.commands.explain import as_problem
-    from editchain.darkroom.grammar import PromptProblem
+    from editchain.darkroom.refusals import PromptProblem
 
     if model.checked_by is None:
         return

@@ -14,7 +14,8 @@ from editchain.diagnostics import Problem, render, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from editchain.darkroom.grammar import Edit, PromptProblem
+    from editchain.darkroom.grammar import Edit
+    from editchain.darkroom.refusals import PromptProblem
 
 
 @click.command(
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def command(prompt: str | None, as_json: bool) -> int:
     """Say what the embedded model, darkroom, understands of a prompt: each edit with its values and its words.
 
-    Exits with 2 where a part is not understood: then nothing of the prompt would be carried out. Without a
+    Notes say what an edit cannot do. Exits with 2 where a part is not understood: then nothing of the prompt would be carried out. Without a
     PROMPT it lists every instruction with an example.
     """
     if prompt is None:
@@ -36,7 +37,10 @@ def command(prompt: str | None, as_json: bool) -> int:
         write_json({
             "prompt": prompt,
             "edits": [
-                {"edit": one.name, "start": one.start, "end": one.end, "values": _plain(one.values)}
+                {
+                    "edit": one.name, "start": one.start, "end": one.end, "values": _plain(one.values),
+                    "limit": one.limit,
+                }
                 for one in compiled.edits
             ],
             "problems": [
@@ -48,6 +52,8 @@ def command(prompt: str | None, as_json: bool) -> int:
     rows = [(str(at), *_row(prompt, one)) for at, one in enumerate(compiled.edits, 1)]
     if rows:
         click.echo("\n".join(showing.table(("", "edit", "values", "words"), rows)))
+    for limit in dict.fromkeys(one.limit for one in compiled.edits if one.limit):
+        click.echo(f"note: {limit}")
     for problem in compiled.problems:
         say(render(as_problem(prompt, problem), colour=wants_colour()))
     return 2 if compiled.problems else 0
@@ -88,6 +94,9 @@ def _list(*, as_json: bool) -> int:
     return 0
 
 
+_SHARES = ("scale", "opacity", "shadow", "part", "tolerance")
+
+
 def _row(prompt: str, one: Edit) -> tuple[str, str, str]:
     values = ", ".join(_said(name, value) for name, value in _plain(one.values).items())
     return one.name.replace("_", " "), values, f'"{" ".join(prompt[one.start : one.end].split())}"'
@@ -99,7 +108,9 @@ def _said(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return name.replace("_", " ") if value else f"not {name.replace('_', ' ')}"
     if isinstance(value, list):
-        value = " × ".join(str(one) for one in value)
+        value = " × ".join(map(str, value)) if len(value) == 2 else "[" + ", ".join(map(str, value)) + "]"
+    if name in _SHARES and isinstance(value, float):
+        value = f"{value:.0%}"
     return f"{name.replace('_', ' ')} {visible(str(value))}"
 
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from editchain.classes import dataclass
 from editchain.darkroom.slots import SLOTS, Token
@@ -17,9 +17,9 @@ Captures = tuple[tuple[str, object], ...]
 _ELEMENT = re.compile(r"\s*(?:<([a-z_:]+)>|@([a-z_]+)|([()\[\]|])|([^\s()\[\]|<>@]+))")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Word:
-    """One word as it stands. Phrases share it."""
+    """One word as it stands."""
 
     text: str
 
@@ -32,7 +32,7 @@ class Gap:
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Either:
     """One of several sequences; an empty one makes it optional. Phrases share it."""
 
@@ -41,101 +41,98 @@ class Either:
 
 Node = Word | Gap | Either
 Sequence_ = tuple[Node, ...]
+Macro = Callable[[str], Sequence_]
+"""The nodes of a named part."""
 
 
-def parse(phrase: str, macros: Mapping[str, Sequence_]) -> Sequence_:
+def parse(phrase: str, macro: Macro) -> Sequence_:
     """The nodes of a phrase; raises ValueError for one that is not well written."""
-    outer: list[tuple[list[Sequence_], list[Node], str]] = []
+    elements = deque(_ELEMENT.findall(phrase))
+    options = _options(elements, macro)
+    if elements:
+        raise ValueError(f"{phrase!r} closes what it never opened")
+    return options[0] if len(options) == 1 else (Either(options),)
+
+
+def _options(elements: deque[tuple[str, ...]], macro: Macro) -> tuple[Sequence_, ...]:
+    """Sequences between bars, up to the end or the bracket that closes them; takes the elements it reads."""
     options: list[Sequence_] = []
     nodes: list[Node] = []
-    for slot, macro, sign, word in _ELEMENT.findall(phrase):
-        if word:
-            nodes.append(_word(word))
-        elif macro:
-            nodes.extend(macros[macro])
-        elif slot:
-            kind, _, name = slot.partition(":")
-            nodes.append(Gap(kind, name or kind))
-        elif sign == "|":
+    while elements and elements[0][2] not in (")", "]"):
+        slot, name, sign, word = elements.popleft()
+        if sign == "|":
             options.append(tuple(nodes))
             nodes = []
-        elif sign in "([":
-            outer.append((options, nodes, sign))
-            options, nodes = [], []
-        elif not outer:
-            raise ValueError(f"{phrase!r} closes what it never opened")
-        else:
-            inner = (*options, tuple(nodes))
-            options, nodes, sign = outer.pop()
+        elif sign:
+            inner = _options(elements, macro)
             nodes.append(Either((*inner, ()) if sign == "[" else inner))
-    if outer:
-        raise ValueError(f"{phrase!r} opens what it never closes")
-    if not options:
-        return tuple(nodes)
-    return (Either((*options, tuple(nodes))),)
-
-
-@cache
-def _word(text: str) -> Word:
-    return Word(text)
-
-
-def matches(nodes: Sequence_, tokens: Sequence[Token], at: int) -> Iterator[tuple[int, Captures]]:
-    """Every way to read the nodes from a position on: the position after it and the values of its gaps."""
-    if not nodes:
-        yield at, ()
-        return
-    first, rest = nodes[0], nodes[1:]
-    for middle, found in _one(first, tokens, at):
-        for end, more in matches(rest, tokens, middle):
-            yield end, found + more
-
-
-def _one(node: Node, tokens: Sequence[Token], at: int) -> Iterator[tuple[int, Captures]]:
-    match node:
-        case Word(text):
-            if at < len(tokens) and tokens[at].text == text:
-                yield at + 1, ()
-        case Gap(slot, name):
-            found = SLOTS[slot](tokens, at)
-            if found:
-                yield found[0], ((name, found[1]),)
-        case Either(options):
-            for option in options:
-                yield from matches(option, tokens, at)
+            elements.popleft()
+        elif slot:
+            kind, _, given = slot.partition(":")
+            nodes.append(Gap(kind, given or kind))
+        elif name:
+            nodes.extend(macro(name))
+        else:
+            nodes.append(Word(word))
+    return (*options, tuple(nodes))
 
 
 def whole(nodes: Sequence_, tokens: Sequence[Token]) -> Captures | None:
     """The values of the gaps where the nodes read all of the tokens, or None."""
-    return next((found for end, found in matches(nodes, tokens, 0) if end == len(tokens)), None)
+    return _ways({0: ()}, nodes, tokens).get(len(tokens))
 
 
-def words(nodes: Sequence_) -> frozenset[str]:
-    """Every word that may stand in the phrase, those of its slots aside."""
-    found: set[str] = set()
+def _ways(starts: dict[int, Captures], nodes: Sequence_, tokens: Sequence[Token]) -> dict[int, Captures]:
+    """Where the nodes may end, begun at each of the positions, with the values of their gaps.
+
+    Of several ways to one position the first counts, as alternatives are written; so the work stays small.
+    """
     for node in nodes:
-        if isinstance(node, Word):
-            found.add(node.text)
+        ends: dict[int, Captures] = {}
+        for at, captures in starts.items():
+            for end, found in _one(node, tokens, at).items():
+                ends.setdefault(end, captures + found)
+        if not ends:
+            return ends
+        starts = ends
+    return starts
+
+
+def _one(node: Node, tokens: Sequence[Token], at: int) -> dict[int, Captures]:
+    match node:
+        case Word(text):
+            return {at + 1: ()} if at < len(tokens) and tokens[at].text == text else {}
+        case Gap(slot, name):
+            found = SLOTS[slot](tokens, at)
+            return {found[0]: ((name, found[1]),)} if found else {}
+        case Either(options):
+            ends: dict[int, Captures] = {}
+            for option in options:
+                for end, captures in _ways({at: ()}, option, tokens).items():
+                    ends.setdefault(end, captures)
+            return ends
+
+
+def gaps(nodes: Sequence_) -> Iterator[Gap]:
+    """Every gap of a phrase."""
+    for node in nodes:
+        if isinstance(node, Gap):
+            yield node
         elif isinstance(node, Either):
-            found.update(*(words(option) for option in node.options))
-    return frozenset(found)
+            for option in node.options:
+                yield from gaps(option)
 
 
 def needed(nodes: Sequence_) -> frozenset[str]:
     """A small set of words of which every text that fits holds one; empty where there is no such set."""
-    least: frozenset[str] = frozenset()
-    for node in nodes:
-        found = _needed(node) if not isinstance(node, Gap) else None
-        if found and (not least or len(found) < len(least)):
-            least = found
-    return least
+    sets = [found for found in map(_needed, nodes) if found]
+    return min(sets, key=len, default=frozenset())
 
 
-@cache
-def _needed(node: Word | Either) -> frozenset[str]:
+def _needed(node: Node) -> frozenset[str]:
     if isinstance(node, Word):
         return frozenset((node.text,))
-    if () in node.options:
+    if isinstance(node, Gap):
         return frozenset()
     sets = [needed(option) for option in node.options]
     return frozenset().union(*sets) if all(sets) else frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from editchain.classes import dataclass
 from editchain.imaging.colours import NAMES, colour
@@ -13,7 +14,7 @@ from editchain.imaging.letters import missing, missing_message
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, number, sign or quoted text (it begins with a quote), normalised, and its place."""
+    """A word, number, sign, list (it begins with a bracket) or quoted text (with a quote), normalised; its place."""
 
     text: str
     start: int
@@ -33,7 +34,7 @@ Slot = Callable[[Sequence[Token], int], tuple[int, object] | None]
 NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 LITTLE = frozenset(
-    (
+    [
         "little",
         "bit",
         "touch",
@@ -55,10 +56,14 @@ LITTLE = frozenset(
         "softly",
         "weak",
         "weakly",
-    )
+        "delicate",
+        "delicately",
+        "smidge",
+        "slighter",
+    ]
 )
 LOT = frozenset(
-    (
+    [
         "much",
         "lot",
         "lots",
@@ -81,8 +86,12 @@ LOT = frozenset(
         "extremely",
         "massively",
         "hugely",
-    )
+        "super",
+        "drastically",
+    ]
 )
+_LEAST = frozenset(("very", "ever", "so"))
+"""What may stand before a word for little without making it much: a very subtle vignette."""
 
 _MORE_COLOURS = {
     "cream": "#fff5dc", "burgundy": "#800020", "charcoal": "#36454f", "mint": "#98ff98", "peach": "#ffdab9",
@@ -116,20 +125,60 @@ _LETTERING = {
 }
 """Height of a line as a part of the picture's height."""
 _SAME_PLACE = {"upper": "top", "lower": "bottom", "middle": "centre"}
+_REGIONS = {
+    "subject": "subject", "background": "background", "sky": "sky", "face": "faces", "faces": "faces",
+    "centre": "centre", "middle": "centre", "shadows": "shadows", "highlights": "highlights", "midtones": "midtones",
+    "reds": "reds", "oranges": "oranges", "yellows": "yellows", "greens": "greens", "blues": "blues",
+    "purples": "purples", "pinks": "pinks", "cyans": "cyans", "magentas": "magentas",
+}  # fmt: skip
+_PIECES = {"half": "half", "side": "half", "third": "third", "quarter": "quarter"}
+_SHARES = {"half": 0.5, "third": 0.333333, "quarter": 0.25}
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
+_SHADOWS = {
+    "soft": 0.35, "subtle": 0.3, "light": 0.3, "slight": 0.3, "faint": 0.25, "strong": 0.8, "dark": 0.8, "hard": 0.8,
+    "heavy": 0.8, "drop": None, "natural": None, "contact": None,
+}  # fmt: skip
+_IMAGE = ("image", "picture", "photo")
 
 
+@cache
 def words() -> frozenset[str]:
     """Every word that some slot can read."""
-    colours = {word for name in _COLOURS for word in name.split()}
-    return (
-        LITTLE
-        | LOT
-        | colours
-        | frozenset(_LETTERING)
-        | {word for key in _POSITIONS for word in key}
-        | frozenset(_SAME_PLACE)
-        | {"half", "subject", "background"}
-        | {"x", "by", "px", "degrees", "stops", "colours"}
+    return frozenset().union(
+        LITTLE,
+        LOT,
+        _LEAST,
+        *(name.split() for name in _COLOURS),
+        _LETTERING,
+        *_POSITIONS,
+        _SAME_PLACE,
+        _REGIONS,
+        _PIECES,
+        _SHARES,
+        _ORDINALS,
+        _SHADOWS,
+        (
+            "only",
+            "hand",
+            "box",
+            "area",
+            "reference",
+            "other",
+            "image",
+            "picture",
+            "photo",
+            "px",
+            "%",
+            "x",
+            ":",
+            "main",
+            "times",
+            "shadow",
+            "matching",
+            "matched",
+            "match",
+            "colours",
+        ),
     )
 
 
@@ -180,14 +229,17 @@ def _signed(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     return at + 2, value / 100
 
 
-def _degree(vocabulary: frozenset[str], value: str) -> Slot:
-    """One or two words of degree: "a little bit", "very much"."""
+def _degree(vocabulary: frozenset[str], value: str, before: frozenset[str] = frozenset()) -> Slot:
+    """One or two words of degree, "a little bit", "very much", after words such as "very" or "ever so"."""
 
     def read(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
-        end = at
-        while end < len(tokens) and end < at + 2 and tokens[end].text in vocabulary:
+        start = at
+        while _unit(tokens, start, *before) and start < at + 2:
+            start += 1
+        end = start
+        while _unit(tokens, end, *vocabulary) and end < start + 2:
             end += 1
-        return (end, value) if end > at else None
+        return (end, value) if end > start else None
 
     return read
 
@@ -245,15 +297,108 @@ def _position(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 
 
 def _region(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """A part of the picture by name, "left half", "top third", "sky", or as a box."""
+    at += _unit(tokens, at, "only")
+    box = _box(tokens, at)
+    if box is not None:
+        return box
     side = _side(tokens, at)
-    if side and _unit(tokens, at + 1, "half"):
-        return at + 2, side[1]
-    return (at + 1, tokens[at].text) if _unit(tokens, at, "subject", "background") else None
+    if side:
+        middle = at + 1 + _unit(tokens, at + 1, "hand")
+        piece = _PIECES.get(tokens[middle].text) if middle < len(tokens) else None
+        return (middle + 1, f"{side[1]} {piece}") if piece else None
+    if _unit(tokens, at, "main") and _unit(tokens, at + 1, "subject"):
+        return at + 2, "subject"
+    name = _REGIONS.get(tokens[at].text) if at < len(tokens) else None
+    return (at + 1, name) if name else None
+
+
+def _box(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """Four numbers in brackets, x, y, width and height, after the word box or area or without it."""
+    at += _unit(tokens, at, "box", "area")
+    if at >= len(tokens) or not tokens[at].text.startswith("["):
+        return None
+    numbers = _numbers(tokens[at].text)
+    if numbers is None or len(numbers) != 4 or min(numbers) < 0 or min(numbers[2:]) == 0:
+        return at + 1, Unfit("a box is [x, y, width, height], of parts of the picture or pixels")
+    if max(numbers) <= 1 and (numbers[0] + numbers[2] > 1 or numbers[1] + numbers[3] > 1):
+        return at + 1, Unfit("the box reaches beyond the picture")
+    return at + 1, numbers
+
+
+def _corners(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """Eight numbers in brackets: four corners, from the top left clockwise."""
+    if at >= len(tokens) or not tokens[at].text.startswith("["):
+        return None
+    numbers = _numbers(tokens[at].text)
+    if numbers is None or len(numbers) != 8 or min(numbers) < 0:
+        return at + 1, Unfit("four corners are [x1, y1, x2, y2, x3, y3, x4, y4], from the top left clockwise")
+    return at + 1, numbers
+
+
+def _numbers(text: str) -> tuple[float, ...] | None:
+    parts = [part for part in re.split(r"[\s,;]+", text.strip("[] \t\n")) if part]
+    return tuple(_whole(float(part)) for part in parts) if all(map(NUMBER.fullmatch, parts)) else None
+
+
+def _reference(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """Which of the references, from 1: "the reference", "the second reference", "the second image", "image 3"."""
+    if _unit(tokens, at, "reference"):
+        end = at + 1 + _unit(tokens, at + 1, *_IMAGE)
+        number = _number(tokens, end)
+        return (end, 1) if number is None or not number.is_integer() else _nth(end + 1, number)
+    if _unit(tokens, at, "other") and _unit(tokens, at + 1, "reference", *_IMAGE):
+        return at + 2, 1
+    ordinal = _ORDINALS.get(tokens[at].text) if at < len(tokens) else None
+    if ordinal and _unit(tokens, at + 1, "reference"):
+        return _nth(at + 2 + _unit(tokens, at + 2, *_IMAGE), ordinal)
+    if ordinal and _unit(tokens, at + 1, *_IMAGE):
+        return _nth(at + 2, ordinal - 1)
+    number = _number(tokens, at + 1) if _unit(tokens, at, *_IMAGE) else None
+    return _nth(at + 2, number - 1) if number is not None else None
+
+
+def _shadow(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """How dark a shadow is: "soft shadow", "strong drop shadow"."""
+    depth, end = 0.5, at
+    while end < len(tokens) and end < at + 3:
+        text = tokens[end].text
+        if text == "shadow":
+            return end + 1, depth
+        if text not in _SHADOWS:
+            return None
+        depth, end = _SHADOWS[text] or depth, end + 1
+    return None
+
+
+def _matching(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    said = _unit(tokens, at, "matching", "matched", "match") and _unit(tokens, at + 1, "colours")
+    return (at + 2, True) if said else None
+
+
+def _nth(end: int, number: float) -> tuple[int, object]:
+    if number == 0:
+        return end, Unfit(
+            "the first image is the one that is edited; the references are the second and so on"
+        )
+    if number not in (1, 2, 3, 4, 5):
+        return end, Unfit("there are at most 5 references")
+    return end, int(number)
+
+
+def _share(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    part = _SHARES.get(tokens[at].text) if at < len(tokens) else None
+    return (at + 1, part) if part else None
 
 
 def _side(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     text = _SAME_PLACE.get(tokens[at].text, tokens[at].text) if at < len(tokens) else ""
     return (at + 1, text) if text in ("left", "right", "top", "bottom") else None
+
+
+def _level(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    side = _side(tokens, at)
+    return side if side and side[1] in ("top", "bottom") else None
 
 
 def _lettering(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
@@ -262,7 +407,7 @@ def _lettering(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 
 
 SLOTS: Mapping[str, Slot] = {
-    "little": _degree(LITTLE, "little"),
+    "little": _degree(LITTLE, "little", _LEAST),
     "lot": _degree(LOT, "lot"),
     "percent": _percent,
     "signed": _signed,
@@ -273,9 +418,18 @@ SLOTS: Mapping[str, Slot] = {
     "degrees": _measure(-360, 360, "degrees", "degrees", optional=True),
     "pixels": _measure(1, 16384, "pixels", "px"),
     "levels": _measure(2, 64, "colours"),
+    "count": _measure(1, 100, "faces"),
+    "factor": _measure(1, 8, "times", "x", "times"),
+    "share": _share,
+    "box": _box,
+    "corners": _corners,
+    "reference": _reference,
+    "shadow": _shadow,
+    "matching": _matching,
     "stops": _measure(-5, 5, "stops"),
     "position": _position,
     "side": _side,
+    "level": _level,
     "region": _region,
     "lettering": _lettering,
 }

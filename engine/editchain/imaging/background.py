@@ -7,13 +7,16 @@ import numpy as np
 from PIL import Image
 
 from editchain.errors import OperationError
-from editchain.imaging.arrays import Bytes, Floats, blurred, floats, guided, picture, rgb, smooth, within
+from editchain.imaging.arrays import Bytes, Floats, blurred, floats, picture, rgb, smooth, within
 from editchain.imaging.geometry import covering
 from editchain.imaging.subject import cut, without_spill
 
 _LEAST_SKY = 0.08
 _LEAST_SURE = 0.6
 _LEAST_SPAN = 0.4
+_MATTE_SIDE = 900
+STRIP = 512
+"""Rows that are worked on at a time, so that large pictures need no more memory than they have."""
 
 
 def background_blurred(image: Image.Image, alpha: Image.Image, radius: float) -> Image.Image:
@@ -60,8 +63,49 @@ def sky(image: Image.Image) -> Image.Image:
             f"I cannot tell the sky from the rest here ({share:.0%} of the picture, sureness {sure:.2f} of 1, "
             f"{_LEAST_SURE:.2f} is needed); give a mask."
         )
-    alpha = guided(image.convert("RGB"), found, max(image.size) / 100, 6e-5)
-    return picture(smooth(alpha, 0.1, 0.9))
+    return _matted(image.convert("RGB"), found)
+
+
+def _matted(image: Image.Image, found: Floats) -> Image.Image:
+    """The sky's edge at full size: each pixel near it goes to the side, sky or land, that it has the colour of."""
+    small = within(image, _MATTE_SIDE)
+    size = small.size
+    mask = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    reach = max(2, max(size) // 80)
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    sure_sky = (np.asarray(cv2.erode(mask, kernel)) > 0.5).astype(np.float32)
+    sure_land = (np.asarray(cv2.dilate(mask, kernel)) < 0.5).astype(np.float32)
+    colours = floats(rgb(small))
+    sky = picture(_spread(colours, sure_sky, max(size) / 14)).resize(image.size, Image.Resampling.BILINEAR)
+    land = picture(_spread(colours, sure_land, max(size) / 45)).resize(image.size, Image.Resampling.BILINEAR)
+    sure = picture(0.5 + (sure_sky - sure_land) / 2).resize(image.size, Image.Resampling.BILINEAR)
+    soft = picture(mask).resize(image.size, Image.Resampling.BILINEAR)
+    made = Image.new("L", image.size)
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(image.height, top + STRIP))
+        part = _sky_share(*(floats(np.asarray(one.crop(box))) for one in (image, sky, land, soft)))
+        known = floats(np.asarray(sure.crop(box)))
+        part = np.where(known > 0.98, 1, np.where(known < 0.02, 0, part))
+        made.paste(picture(part.astype(np.float32)), box[:2])
+    return made
+
+
+def _sky_share(pixels: Floats, sky: Floats, land: Floats, soft: Floats) -> Floats:
+    """0 for the colour of the land, 1 for that of the sky; the mask itself where the two are alike."""
+    line = sky - land
+    length = (line * line).sum(axis=2)
+    share = ((pixels - land) * line).sum(axis=2) / np.maximum(length, 1e-6)
+    trust = smooth(length, 0.006, 0.03)
+    made: Floats = smooth(share, 0.25, 0.85) * trust + soft * (1 - trust)
+    return made
+
+
+def _spread(colours: Floats, where: Floats, radius: float) -> Floats:
+    """The colours of a part carried on beyond it."""
+    usual = (colours * where[..., None]).sum(axis=(0, 1)) / max(float(where.sum()), 1.0)
+    near = blurred(where, radius)[..., None] + 1e-3
+    carried = blurred(np.ascontiguousarray(colours * where[..., None]), radius) + 1e-3 * usual
+    return np.asarray(carried / near, np.float32)
 
 
 def sky_replaced(image: Image.Image, alpha: Image.Image, other: Image.Image, relight: float) -> Image.Image:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from editchain.imaging.blur import blur
 from editchain.imaging.colours import Colour
+from editchain.imaging.draw import Lettering, readable_on, written
 from editchain.imaging.geometry import (
     check_size,
     covering,
@@ -16,7 +17,8 @@ from editchain.imaging.geometry import (
     rounded,
     smallest_of_ratio,
 )
-from editchain.imaging.tone import apply_curves, brightness
+from editchain.imaging.select import near_colour
+from editchain.imaging.tone import apply_curves, brightness, scaled_mask
 
 
 def bordered(image: Image.Image, widths: tuple[int, int, int, int], colour: Colour) -> Image.Image:
@@ -40,6 +42,68 @@ def extended_with_itself(image: Image.Image, ratio: Fraction) -> Image.Image:
     behind = apply_curves(behind, brightness(-0.35))
     behind.paste(image, place(size, image.size, "centre"), image if image.mode == "RGBA" else None)
     return behind
+
+
+def extended_with_mirror(image: Image.Image, ratio: Fraction) -> Image.Image:
+    """The picture on a canvas of a ratio whose rest is filled with its mirrored edges."""
+    size = check_size(smallest_of_ratio(image.size, ratio))
+    left, top = place(size, image.size, "centre")
+    canvas = Image.new(image.mode, size)
+    flipped = ImageOps.mirror(image), ImageOps.flip(image)
+    for step in range(-(-left // image.width), 0, -1):
+        for sign in (-1, 1):
+            tile = flipped[0] if step % 2 else image
+            canvas.paste(tile, (left + sign * step * image.width, top))
+    for step in range(-(-top // image.height), 0, -1):
+        for sign in (-1, 1):
+            tile = flipped[1] if step % 2 else image
+            canvas.paste(tile, (left, top + sign * step * image.height))
+    canvas.paste(image, (left, top))
+    return canvas
+
+
+def drop_shadow(image: Image.Image, amount: float) -> Image.Image:
+    """The picture on transparent ground that is larger by the room of its soft shadow; RGBA."""
+    soft = max(1, rounded(min(image.size) * 0.025))
+    room, fall = 3 * soft, soft
+    solid = image.convert("RGBA")
+    size = check_size((image.width + 2 * room, image.height + 2 * room))
+    shape = Image.new("L", size)
+    shape.paste(solid.getchannel("A"), (room, room + fall))
+    shape = scaled_mask(blur(shape, soft), 1.3 * amount)
+    canvas = Image.new("RGBA", size, (0, 0, 0, 0))
+    canvas.putalpha(shape)
+    canvas.alpha_composite(solid, (room, room))
+    return canvas
+
+
+def caption_bar(image: Image.Image, text: str, side: str, colour: Colour) -> Image.Image:
+    """The picture with a bar above or below it that holds one or two lines of text, dark or light as reads best."""
+    height = max(12, rounded(min(image.size) * 0.11))
+    top, bottom = (height, 0) if side == "top" else (0, height)
+    made = bordered(image, (0, top, 0, bottom), colour)
+    box = (0, 0, made.width, height) if side == "top" else (0, made.height - height, made.width, made.height)
+    style = Lettering(
+        "centre", rounded(height * 0.5), readable_on(colour), margin=rounded(height * 0.15), shadow=False
+    )
+    made.paste(written(made.crop(box), text, style), box[:2])
+    return made
+
+
+def trimmed(image: Image.Image, tolerance: float, margin: int, colour: Colour | None = None) -> Image.Image:
+    """What lies inside an even border of a colour, else of that of the top left corner; a blank picture stays."""
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 0 and colour is None:
+        box = image.getchannel("A").getbbox()
+    else:
+        red, green, blue = colour[:3] if colour else image.convert("RGB").crop((0, 0, 1, 1)).tobytes()[:3]
+        border = near_colour(image, (red, green, blue), tolerance)
+        box = border.point([255 - value for value in range(256)]).getbbox()
+    if box is None:
+        return image
+    return image.crop((
+        max(0, box[0] - margin), max(0, box[1] - margin),
+        min(image.width, box[2] + margin), min(image.height, box[3] + margin),
+    ))  # fmt: skip
 
 
 def polaroid(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
@@ -171,6 +172,20 @@ def rotated(
         canvas = Image.new("RGBA", turned.size, colour)
         return Image.composite(turned.convert("RGBA"), canvas, inside)
     return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=expand, fillcolor=colour)
+
+
+def quadrilateral(
+    image: Image.Image, corners: list[list[float]], width: int | None = None, height: int | None = None
+) -> Image.Image:
+    """The part between four corners seen straight on, as large as its longer sides unless a size is given.
+
+    Raises OperationError for corners as `clockwise` does.
+    """
+    corners = clockwise(corners, image.size)
+    top_left, top_right, bottom_right, bottom_left = corners
+    across = max(math.dist(top_left, top_right), math.dist(bottom_left, bottom_right))
+    down = max(math.dist(top_left, bottom_left), math.dist(top_right, bottom_right))
+    return straight_on(image, corners, (width or max(1, rounded(across)), height or max(1, rounded(down))))
 
 
 def straight_on(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:

@@ -7,6 +7,7 @@ import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from editchain.imaging.blur import clarity
 from editchain.imaging.colour import Rgb, saturation, split_tone, vibrance
 from editchain.imaging.tone import (
     Curve,
@@ -17,8 +18,10 @@ from editchain.imaging.tone import (
     contrast,
     encoded,
     faded,
+    highlights,
     linear,
     scaled_mask,
+    shadows,
     smooth_step,
     warmth,
 )
@@ -85,6 +88,26 @@ def noir(image: Image.Image, source: random.Random) -> Image.Image:
     grey = Image.merge("RGB", [image.convert("L", (0.45, 0.45, 0.1, 0))] * 3)
     made = apply_curves(apply_curves(grey, contrast(0.75)), brightness(-0.12))
     return grain(vignette(made, 0.6), 0.13, source)
+
+
+def airy(image: Image.Image) -> Image.Image:
+    """Bright, soft and a little pale, as in a white room."""
+    made = apply_curves(shadows(image, 0.35), brightness(0.22))
+    made = apply_curves(saturation(made, -0.12), faded(0.22))
+    return apply_curves(made, warmth(0.06))
+
+
+def moody(image: Image.Image) -> Image.Image:
+    """Dark and quiet: deep but soft blacks, little colour, cold shadows."""
+    made = apply_curves(saturation(image, -0.28), brightness(-0.24))
+    made = apply_curves(apply_curves(made, contrast(0.22)), faded(0.2))
+    return vignette(split_tone(made, (40, 74, 92), (196, 150, 110), 0.4), 0.4)
+
+
+def hdr(image: Image.Image) -> Image.Image:
+    """Open shadows, held highlights and strong local contrast, short of halos."""
+    made = highlights(shadows(image, 0.45), 0.45)
+    return vibrance(clarity(made, 0.55), 0.3)
 
 
 def fog(image: Image.Image, amount: float, source: random.Random) -> Image.Image:

@@ -51,6 +51,11 @@ def popped(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
     return Image.composite(image, black_and_white(image), picture(weights))
 
 
+def where_coloured(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
+    """White where a picture has about one colour, with soft edges; L. Raises OperationError as `recoloured` does."""
+    return picture(_found(image, oklab(image), colour, tolerance))
+
+
 def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Floats:
     lightness, chroma, hue = _polar(_of(colour))
     there_chroma = np.hypot(values[..., 1], values[..., 2])

@@ -86,6 +86,15 @@ def warmth(amount: float) -> Curves:
     return _channel_gain(red / luminance), _channel_gain(1 / luminance), _channel_gain(blue / luminance)
 
 
+def cast(colour: tuple[int, int, int], amount: float) -> Curves:
+    """Towards a colour, as through a filter of it; a grey keeps its luminance."""
+    light = [linear(channel / 255) for channel in colour]
+    gains = [1 + 0.6 * amount * (channel / max(light) - 1) for channel in light]
+    luminance = 0.2126 * gains[0] + 0.7152 * gains[1] + 0.0722 * gains[2]
+    red, green, blue = (_channel_gain(gain / luminance) for gain in gains)
+    return red, green, blue
+
+
 def inverted() -> Curves:
     """Light for dark."""
     return alike(lambda value: 1 - value)
