@@ -142,6 +142,8 @@ def standing_out(pixels: Bytes) -> Floats:
     """How far each colour is from the colours along the border, 0 to 1, a little stronger in the middle."""
     lab = np.asarray(cv2.cvtColor(floats(pixels), cv2.COLOR_RGB2LAB))
     rows, columns = lab.shape[:2]
+    if min(rows, columns) < 3:  # nothing but border
+        return np.ones((rows, columns), np.float32)
     rim = max(2, min(rows, columns) // 20)
     sides = (lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:])
     away = []
