@@ -16,10 +16,12 @@ import pytest
 from editchain import models, schemas
 from editchain.errors import ConfigurationError
 from editchain.models import Catalogue, Life, Model
+from editchain.providers import PROVIDERS
 
 HERE = Path(__file__).parent
 CATALOGUE = models.catalogue()
 PAGE = HERE.parent / "docs" / "models.md"
+PROVIDERS_PAGE = HERE.parent / "docs" / "providers.md"
 ENGINE = HERE.parent / "engine" / "editchain"
 EXAMPLES = {path.stem: schemas.read(path) for path in sorted((HERE / "models").glob("*.json"))}
 PLAIN = {"image": "a.png", "prompt": "Night"}
@@ -176,7 +178,9 @@ def test_a_route_sends_the_defaults_that_it_does_not_refuse(model: Model, route:
             assert fits or value == "auto", (name, value)
 
 
-@pytest.mark.parametrize("model", CATALOGUE.models.values(), ids=lambda model: model.name)
+@pytest.mark.parametrize(
+    "model", [model for model in CATALOGUE.models.values() if model.routes], ids=lambda model: model.name
+)
 def test_some_route_carries_every_field(model: Model) -> None:
     for name in model.document["properties"]:
         assert any("refused" not in route.fields[name] for route in model.routes), name
@@ -485,6 +489,55 @@ def page(text: str) -> str:
     return text
 
 
+MARKS = {"": "yes", "emulated": "≈", "ignored": "ignored", "refused": "–"}
+
+
+def sending(found: Catalogue) -> str:
+    """The table of routes and fields, as the page of providers has it."""
+    names = list(
+        dict.fromkeys(name for model in found.models.values() for name in model.document["properties"])
+    )
+    rows = [
+        f"| model | route | {' | '.join(f'`{name}`' for name in names)} |",
+        "|---" * (len(names) + 2) + "|",
+    ]
+    for model in found.models.values():
+        for route in model.routes:
+            way = route.provider + (f" ({route.endpoint})" if route.endpoint else "")
+            cells = [_sent(route, name) for name in names]
+            rows.append(f"| `{model.name}` | {way} `{route.id}` | {' | '.join(cells)} |")
+        if not model.routes:
+            cells = ["none" if name in model.document["properties"] else "" for name in names]
+            rows.append(f"| `{model.name}` | no route yet | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _sent(route: models.Route, name: str) -> str:
+    entry = route.fields.get(name)
+    if entry is None:
+        return ""
+    if mark := next((MARKS[word] for word in ("emulated", "ignored", "refused") if word in entry), ""):
+        return mark
+    return "some" if {"accepts", "max_items", "otherwise"} & entry.keys() else MARKS[""]
+
+
+def providers_page(text: str) -> str:
+    """The page of providers with its table made anew."""
+    begin, end = "<!-- sending -->", "<!-- end of sending -->"
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n{sending(CATALOGUE)}\n{end}{rest.partition(end)[2]}"
+
+
+def test_the_page_of_providers_has_the_table_of_routes_and_fields() -> None:
+    text = PROVIDERS_PAGE.read_text()
+    assert providers_page(text) == text, "write it anew with: python tests/test_models.py"
+
+
+def test_a_route_leads_to_a_provider_of_this_version() -> None:
+    named = {route.provider for model in CATALOGUE.models.values() for route in model.routes}
+    assert named <= PROVIDERS.keys()
+
+
 def test_the_page_has_the_tables_of_the_catalogue() -> None:
     assert page(PAGE.read_text()) == PAGE.read_text(), "write them anew with: python tests/test_models.py"
 
@@ -498,3 +551,4 @@ def test_the_page_explains_every_word_of_a_route() -> None:
 
 if __name__ == "__main__":
     PAGE.write_text(page(PAGE.read_text()))
+    PROVIDERS_PAGE.write_text(providers_page(PROVIDERS_PAGE.read_text()))

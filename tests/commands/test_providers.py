@@ -9,6 +9,7 @@ import pytest
 from tests.vendors.base import Fault, said
 from tests.vendors.scenario import KEY, SECRET, Scenario
 
+from editchain import schemas
 from editchain.providers import LOCAL, PROVIDERS, load
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def documents(call: Call, *arguments: str) -> dict[str, Any]:
 
 
 def test_every_provider_is_listed_and_those_that_only_documents_name(folder: Path, call: Call) -> None:
+    text = (schemas.folder() / "models" / "seedream-4.json").read_text().replace("seedream-4", "mine")
+    (folder / "models").mkdir()
+    (folder / "models" / "mine.json").write_text(text.replace('"provider": "ark"', '"provider": "replicate"'))
     found = documents(call)
     assert set(PROVIDERS) <= set(found)
     assert {name for name, one in found.items() if one["runs_here"]} == set(PROVIDERS)

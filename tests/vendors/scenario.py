@@ -243,6 +243,8 @@ MODELS: dict[str, tuple[Decimal, list[dict[str, Any]]]] = {
 }
 """What each model takes, and its units for one picture."""
 
+MODELS["model_qwen-image-edit-2511"] = MODELS["model_qwen-image-edit-2509"]
+
 LORAS = {"model_style": "flux.1-kontext-lora", "model_other": "qwen-image-lora"}
 LEGACY = (
     "gemini-2.0-flash",
