@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +88,13 @@ def test_of_two_pictures_for_one_task_under_two_keys_the_recipe_decides(bought: 
     assert bought.calls == 5
 
 
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def stored(shop: Shop, digest: bytes) -> bytes:
     name = digest.hex()
     return (shop.folder / ".editchain/objects" / name[:2] / name[2:]).read_bytes()
@@ -145,6 +153,22 @@ def test_what_is_here_can_be_taken_where_only_one_is(torn: Shop, call: Call) -> 
     (torn.folder / ".editchain/objects" / gone[:2] / gone[2:]).unlink()
     assert call("lock", "merge", "--take", "here").code == 0
     assert [line.digest for line in torn.lock.lines if line.task == "again"] == [conflict.choices[1].digest]
+
+
+@pytest.mark.parametrize(("typed", "code"), [("2\n", 0), ("skip\n", 4), ("9\n1\n", 0)])
+def test_a_person_at_a_terminal_is_asked(
+    torn: Shop, call: Call, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
+) -> None:
+    (conflict,) = read(torn.place, merging=True).conflicts
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    said = call("lock", "merge")
+    assert said.code == code
+    assert "again has 2 pictures:" in said.err
+    digest = conflict.choices[1].digest.hex()
+    assert f"  2 lies in .editchain/objects/{digest[:2]}/{digest[2:]}" in said.err
+    if code == 0:
+        chosen = conflict.choices[int(typed.split()[-1]) - 1]
+        assert [line.digest for line in torn.lock.lines if line.task == "again"] == [chosen.digest]
 
 
 @pytest.mark.parametrize("taken", ["5e01", "zzzzzzz", "", "../../x"])

@@ -278,6 +278,32 @@ def test_locked_refuses_what_is_not_in_the_lock_and_names_what_differs(shop: Sho
     assert "again: take 1 became 2" in call("run", "p.yaml", "--locked").err
 
 
+def test_locked_looks_at_what_is_wanted_only(shop: Shop, call: Call) -> None:
+    call("run", "p.yaml")
+    shop.write(RECIPE.replace("Add a lamp", "Add two lamps"))
+    call("run", "p.yaml")
+    shop.git("checkout", "-q", "p.yaml")
+    call("run", "p.yaml")
+    shop.write(RECIPE.replace("Add a lamp", "Add two lamps"))
+    # stored, but not as the lock has it
+    assert call("run", "p.yaml", "--locked").code == 3
+    assert call("run", "p.yaml", "--locked", "--until", "small").code == 0
+    shop.write(
+        RECIPE.replace("Add a lamp", "Add two lamps").replace(
+            "  again: {from: $again, path: again.png}\n", ""
+        )
+    )
+    assert call("run", "p.yaml", "--locked").code == 0
+
+
+def test_why_speaks_of_what_is_known(shop: Shop, call: Call) -> None:
+    call("run", "p.yaml")
+    empty(shop)
+    said = call("why", "p.yaml", "again")
+    assert (said.code, "again is known, and its picture is not here: " in said.out) == (0, True)
+    assert call("why", "p.yaml", "again", "--json").document("why")["state"] == "known"
+
+
 def test_locked_refuses_a_remade_picture_that_is_another(shop: Shop, call: Call) -> None:
     call("run", "p.yaml")
     lines = {line.task: line for line in shop.lock.lines}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.commands.shop import RECIPE, Shop
+from tests.commands.test_lock_merge import Terminal
 from tests.test_remote import bucket
 
 if TYPE_CHECKING:
@@ -211,6 +212,17 @@ def test_what_was_paid_for_stays_unless_a_person_says_so(branched: Shop, call: C
     assert "2 results (2 of them paid for)" in found.out
     assert call("store", "gc", "--keep-runs", "1", "--yes", "--paid").code == 0
     assert len(objects(branched)) == before - 2
+
+
+@pytest.mark.parametrize(("typed", "goes"), [("y\ny\n", 1), ("n\n", 0), ("y\nn\n", 0)])
+def test_a_person_at_a_terminal_is_asked_for_what_was_paid_for(
+    branched: Shop, call: Call, monkeypatch: pytest.MonkeyPatch, typed: str, goes: int
+) -> None:
+    before = len(objects(branched))
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    said = call("store", "gc", "--keep-runs", "1")
+    assert "1 picture among them was paid for. Remove those too?" in said.err
+    assert len(objects(branched)) == before - goes
 
 
 @pytest.mark.parametrize("how", ["tag", "stash", "worktree", "detached"])

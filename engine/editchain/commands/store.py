@@ -293,8 +293,9 @@ def _asks_for_paid(found: Collection) -> bool:
     """Whether a person says that what was paid for may go; it stays where nobody can be asked."""
     if not sys.stdin.isatty():
         return False
+    were = "was" if found.paid == 1 else "were"
     return click.confirm(
-        f"{showing.many(found.paid, 'picture')} among them were paid for. Remove those too?", err=True
+        f"{showing.many(found.paid, 'picture')} among them {were} paid for. Remove those too?", err=True
     )
 
 

@@ -20,7 +20,7 @@ from editchain.commands.tracing import Tracer
 from editchain.diagnostics import did_you_mean, one_of, visible
 from editchain.errors import ConfigurationError
 from editchain.plans.dimensions import coordinate
-from editchain.plans.tasks import REJECTED
+from editchain.plans.tasks import KNOWN, REJECTED, UNNEEDED
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -137,6 +137,12 @@ def _stored(look: Journal | None, one: StepPlan, at: int) -> Answer:
             f"{one.task_name(at)} was made on the way to another step; its bytes are made again when asked for."
         ]
         return {"state": "stored", "result": None, "changes": []}, lines
+    if one.states[at] in (KNOWN, UNNEEDED):
+        lines = [
+            f"{one.task_name(at)} is known, and its picture is not here: {one.digests[at].hex()[:16]}.",
+            "  A run that needs it looks for it in the remote store; --rebuy buys again what cannot be had.",
+        ]
+        return {"state": "known", "result": None, "changes": []}, lines
     lines = [f"{one.task_name(at)} is stored."]
     if result is not None:
         size = f"{result.width} × {result.height} pixels, " if result.width else ""

@@ -16,15 +16,15 @@ from editchain.lock import Held, Line, Lock, Output, named
 from editchain.models import Model
 from editchain.plans.identity import version_of
 from editchain.plans.reasons import differences, phrase
-from editchain.plans.tasks import IN_PASSING, UNNEEDED
+from editchain.plans.tasks import IN_PASSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from editchain.journal.entries import Result
     from editchain.journal.journal import Journal
-    from editchain.pipeline import Pipeline
+    from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.workspace import Digests
 
@@ -173,9 +173,15 @@ class Unlocked:
     follows: bool
 
 
-def refuse_unlocked(plan: Plan, lock: Lock, place: Path, journal: Journal | None) -> None:
+def refuse_unlocked(
+    plan: Plan,
+    lock: Lock,
+    place: Path,
+    journal: Journal | None,
+    targets: Callable[[Step], bool] | None = None,
+) -> None:
     """Raises Refused where a plan has tasks that are not as the lock has them, naming what differs."""
-    outside = unlocked(plan, lock, journal)
+    outside = unlocked(plan, lock, journal, targets)
     if not outside:
         return
     causes = [one for one in outside if not one.follows]
@@ -189,25 +195,39 @@ def refuse_unlocked(plan: Plan, lock: Lock, place: Path, journal: Journal | None
     raise Refused("\n".join([head, *lines, "A run without --locked writes the lock anew."]))
 
 
-def unlocked(plan: Plan, lock: Lock, journal: Journal | None) -> list[Unlocked]:
-    """The tasks of a plan that its lock does not have, or has with another picture than the one that would be used."""
-    found: list[Unlocked] = []
+def unlocked(
+    plan: Plan, lock: Lock, journal: Journal | None, targets: Callable[[Step], bool] | None = None
+) -> list[Unlocked]:
+    """The tasks that are wanted, or needed for what is, and that the lock does not have, or has with another picture.
+
+    What costs nothing and is taken by a task that the lock has need not be in it: the key of that task holds it.
+    """
     outside: set[tuple[int, int]] = set()
-    implied = _implied(plan, lock)
-    tasks: dict[str, Line] | None = None
-    for one in plan.steps:
-        for ordinal in one.ordinals():
-            if one.states[ordinal] == UNNEEDED or _is_in(lock, one, ordinal):
-                continue
-            if (one.index, ordinal) in implied:
-                continue
+    seen: set[tuple[int, int, bool]] = set()
+    left = [
+        (one, ordinal, False)
+        for one in plan.steps
+        for ordinal in one.ordinals()
+        if (one.kept[ordinal] if targets is None else targets(one.step))
+    ]
+    while left:
+        one, ordinal, is_implied = left.pop()
+        if (one.index, ordinal, is_implied) in seen:
+            continue
+        seen.add((one.index, ordinal, is_implied))
+        is_in = _is_in(lock, one, ordinal) or (is_implied and not is_paid(one, ordinal))
+        if not is_in:
             outside.add((one.index, ordinal))
-            follows = any((other.index, at) in outside for other, at in one.needs(ordinal))
-            if tasks is None:
-                tasks = {line.task: line for line in lock.lines}
-            name = one.task_name(ordinal)
-            what = "" if follows else _difference(one, ordinal, tasks.get(name), journal)
-            found.append(Unlocked(name, what, follows))
+        if not is_in or one.is_to_do(ordinal):
+            left.extend((other, need, is_in) for other, need in one.needs(ordinal))
+    tasks = {line.task: line for line in lock.lines} if outside else {}
+    found: list[Unlocked] = []
+    for index, ordinal in sorted(outside):
+        one = plan.steps[index]
+        follows = any((other.index, at) in outside for other, at in one.needs(ordinal))
+        name = one.task_name(ordinal)
+        what = "" if follows else _difference(one, ordinal, tasks.get(name), journal)
+        found.append(Unlocked(name, what, follows))
     return found
 
 
@@ -215,18 +235,6 @@ def _is_in(lock: Lock, one: StepPlan, ordinal: int) -> bool:
     key = one.keys[ordinal]
     line = None if key is None else lock.by_key.get(key)
     return line is not None and one.digests.get(ordinal) in (None, IN_PASSING, line.digest)
-
-
-def _implied(plan: Plan, lock: Lock) -> set[tuple[int, int]]:
-    """What costs nothing and is taken by tasks that the lock has: their keys hold it, in the lock or not."""
-    implied: set[tuple[int, int]] = set()
-    for one in reversed(plan.steps):
-        for ordinal in one.ordinals():
-            if (one.index, ordinal) in implied or _is_in(lock, one, ordinal):
-                implied.update(
-                    (other.index, at) for other, at in one.needs(ordinal) if not is_paid(other, at)
-                )
-    return implied
 
 
 def _difference(one: StepPlan, ordinal: int, line: Line | None, journal: Journal | None) -> str:

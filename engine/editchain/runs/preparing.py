@@ -112,7 +112,7 @@ class Preparation:
         """The plan, held to the lock where that is wanted."""
         plan = self.plan()
         if self.choices.is_locked:
-            refuse_unlocked(plan, self.lock, self.place, self.workspace.look)
+            refuse_unlocked(plan, self.lock, self.place, self.workspace.look, self.choices.targets)
         return plan
 
     def locking(self, *, is_partial: bool = False) -> Locking:
