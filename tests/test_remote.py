@@ -172,6 +172,17 @@ def test_a_bucket_without_the_extra_names_it(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
+def test_a_large_picture_goes_over_in_parts(bucket: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "one")
+    digest = store.put(os.urandom(24_000_000), durable=False)
+    remote = remote_of(f"{bucket}/large", tmp_path)
+    assert push(store, remote, [digest]).moved == [digest]
+    other = Store(tmp_path / "other")
+    assert pull(other, remote, [digest]).moved_bytes == 24_000_000
+    assert other.read(digest) == store.read(digest)
+
+
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there(bucket: str, tmp_path: Path) -> None:
     remote = remote_of("s3://nobody/x", tmp_path)
     with pytest.raises(RemoteError, match="NoSuchBucket"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,10 @@ from editchain.platform import DISK, disk_error, flush_folder, write_file
 
 if TYPE_CHECKING:
     from editchain.platform import Disk
+
+
+RETRIES: dict[str, Any] = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+"""How often a store is asked again that answers with trouble of its own, or not at all."""
 
 
 class RemoteError(EditchainError):
@@ -124,9 +129,10 @@ class Bucket:
         self._obstore = obstore
         self._url = url
         try:
-            # S3 then checks the bytes that arrive against their SHA-256.
-            said: dict[str, Any] = {"aws_checksum_algorithm": "SHA256"} if url.startswith("s3") else {}
-            self._store: Any = obstore.store.from_url(url, **said)
+            options: dict[str, Any] = {"client_options": _patience(), "retry_config": RETRIES}
+            if url.startswith("s3"):
+                options["aws_checksum_algorithm"] = "SHA256"  # so that S3 checks the bytes that arrive
+            self._store: Any = obstore.store.from_url(url, **options)
         except (ValueError, TypeError, obstore.exceptions.BaseError) as error:
             raise ConfigurationError(f"{url} is no remote store: {_first_line(error)}") from error
 
@@ -162,6 +168,15 @@ class Bucket:
 
     def _trouble(self, error: Exception) -> RemoteError:
         return RemoteError(f"{self._url}: {_first_line(error)}")
+
+
+def _patience() -> dict[str, Any]:
+    """How long one request may take: a large picture over a slow line takes minutes, and the default is half of one.
+
+    Who gives options has to give all of them, so the one that the environment usually gives is read here.
+    """
+    plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    return {"timeout": "10 minutes", "connect_timeout": "10 seconds", "allow_http": plain}
 
 
 def _first_line(error: Exception) -> str:

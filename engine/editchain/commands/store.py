@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import write_json
+from editchain.commands.base import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.commands.transfers import pull, push
 from editchain.errors import ConfigurationError
@@ -19,7 +19,7 @@ from editchain.remote import RemoteError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from editchain.journal.entries import Result
     from editchain.journal.journal import Journal
@@ -150,7 +150,7 @@ def verify(remake: bool, as_json: bool) -> int:
         if look is None:
             return 0
         found = verify_store(workspace.store, look, checked=told)
-        remedies = {one.key: _remedy(workspace, one) for one in found.missing}
+        remedies = _remedies(workspace, found.missing)
         remade = _remade(workspace, look, _counting("made again", is_live=is_live)) if remake else None
     if is_live:
         click.echo("\r\x1b[2K", err=True, nl=False)
@@ -178,12 +178,20 @@ def _counting(verb: str, *, is_live: bool) -> Callable[[int], None]:
     return told
 
 
-def _remedy(workspace: Workspace, lost: Result) -> str:
-    """How a lost picture can be had again; the remote store is asked where there is one and it answers."""
-    with suppress(RemoteError):
-        if workspace.remote is not None and workspace.remote.size(lost.digest) is not None:
-            return "fetch"
-    return "make" if lost.request_key is None else "buy"
+def _remedies(workspace: Workspace, lost: Iterable[Result]) -> dict[bytes, str]:
+    """How lost pictures can be had again, by key; the remote store is asked where there is one, as long as it answers."""
+    remote = workspace.remote
+    found = {}
+    for one in lost:
+        is_there = False
+        if remote is not None:
+            try:
+                is_there = remote.size(one.digest) is not None
+            except RemoteError as error:
+                say(f"the remote store was not asked for all: {error}")
+                remote = None
+        found[one.key] = "fetch" if is_there else "make" if one.request_key is None else "buy"
+    return found
 
 
 def _remade(workspace: Workspace, look: Journal, told: Callable[[int], None]) -> Comparison:
