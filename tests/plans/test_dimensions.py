@@ -425,3 +425,21 @@ def test_tasks_needs_and_keys_are_those_of_the_naive_model(folder: Path, case: C
             plan_of(file, Remembered())
         return
     compare(plan_of(file, Remembered()), case.things)
+
+
+def test_samples_of_another_step_are_gathered_by_one_that_has_samples_of_its_own(folder: Path) -> None:
+    paint(folder / "a.png")
+    file = folder / "samples.yaml"
+    file.write_text(
+        "version: 1\nsteps:\n"
+        "  first: {model: gemini-2.5-flash, image: a.png, prompt: x, num_samples: 2}\n"
+        "  second: {model: gemini-2.5-flash, image: a.png, references: $first.*, prompt: y, num_samples: 3}\n"
+        "  third: {model: gemini-2.5-flash, image: $second, references: $second.*, prompt: z}\n"
+    )
+    plan = plan_of(file, Remembered())
+    by_name = {one.name: one for one in plan.steps}
+    second, third = by_name["second"], by_name["third"]
+    assert second.count == 3
+    assert [[at for _, at in second.needs(ordinal)] for ordinal in range(3)] == [[0, 1]] * 3
+    # What comes from one step has its samples lined up.
+    assert [[at for _, at in third.needs(ordinal)] for ordinal in range(3)] == [[0, 0], [1, 1], [2, 2]]

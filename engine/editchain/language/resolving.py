@@ -246,10 +246,19 @@ class Resolver:
                 fixed.append((dimension, position))
         if reference.gathers:
             kept = self.dimensions.keys() | self._ambient_names()
-            gathered = [one for one in picture.dimensions if one.name not in kept and not one.is_outer]
+            gathered = [
+                one
+                for one in picture.dimensions
+                if not one.is_outer and (one.name not in kept or self._is_others_sample(one))
+            ]
         names = {one.name for one in gathered}
         ordered = tuple(one for one in picture.dimensions if one.name in names)
         return Picture(picture.step, tuple(fixed), (*picture.gathered, *ordered), reference.is_list)
+
+    def _is_others_sample(self, dimension: Dimension) -> bool:
+        """Whether it counts the samples of another step, while this one has samples of its own: these do not line up."""
+        own = self.dimensions.get(dimension.name)
+        return dimension.name == "sample" and own is not None and own is not dimension
 
     def _no_field(self, reference: Reference, field: str, source: Source, at: int) -> Any:
         spelt = with_braces(reference)

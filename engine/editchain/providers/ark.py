@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://ark.ap-southeast.bytepluses.com/api/v3",
+    console="https://console.byteplus.com/ark",
     credentials=(("ARK_API_KEY",),),
     concurrency=8,
     per_second=8.0,

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://queue.fal.run",
+    console="https://fal.ai/dashboard",
     credentials=(("FAL_KEY",),),
     hosts=("rest.fal.ai",),
     uploads=True,

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://generativelanguage.googleapis.com/v1beta",
+    console="https://aistudio.google.com/usage",
     credentials=(("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_OAUTH_ACCESS_TOKEN"),),
     checks=True,
     concurrency=4,

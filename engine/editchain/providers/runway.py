@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 is_local = False
 capabilities = Capabilities(
     base_url="https://api.dev.runwayml.com/v1",  # whatever its name says, this is where the vendor sells
+    console="https://dev.runwayml.com",
     credentials=(("RUNWAYML_API_SECRET", "RUNWAY_API_KEY"),),
     uploads=True,
     checks=True,
