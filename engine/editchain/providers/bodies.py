@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import secrets
+import time
 from typing import Any
 
 import anyio.to_thread
@@ -13,7 +14,7 @@ import anyio.to_thread
 from editchain.classes import dataclass
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, Kind, probe
 
-PIECE_BYTES = 3 << 18
+PIECE_BYTES = 3 << 16
 """How much is packed at once: what one step of it takes holds up everything else. It makes whole base64 groups."""
 _PIECE_CHARACTERS = PIECE_BYTES // 3 * 4
 
@@ -57,10 +58,9 @@ def pack(document: Any) -> bytes:
     whole = [pieces[0]]
     for one, rest in zip(found, pieces[1:], strict=True):
         whole.append(one.prefix.encode())
-        whole += [
-            base64.b64encode(one.data[start : start + PIECE_BYTES])
-            for start in range(0, len(one.data), PIECE_BYTES)
-        ]
+        for start in range(0, len(one.data), PIECE_BYTES):
+            whole.append(base64.b64encode(one.data[start : start + PIECE_BYTES]))
+            _let_others()
         whole.append(rest)
     return b"".join(whole)
 
@@ -71,10 +71,16 @@ def decoded(text: str | bytes) -> bytes | None:
         if not text.isascii():
             return None
         text = text.encode("ascii")
+    pieces = []
     try:
-        return b"".join(
-            binascii.a2b_base64(text[start : start + _PIECE_CHARACTERS], strict_mode=True)
-            for start in range(0, len(text), _PIECE_CHARACTERS)
-        )
+        for start in range(0, len(text), _PIECE_CHARACTERS):
+            pieces.append(binascii.a2b_base64(text[start : start + _PIECE_CHARACTERS], strict_mode=True))
+            _let_others()
     except binascii.Error:
         return None
+    return b"".join(pieces)
+
+
+def _let_others() -> None:
+    """Hands the interpreter over to a thread that waits for it, which else may wait for some milliseconds."""
+    time.sleep(0)
