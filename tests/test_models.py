@@ -460,7 +460,7 @@ def lives(found: Catalogue) -> str:
     rows = ["| model | routes, in the order they are tried | price | end |", "|---|---|---|---|"]
     for model in found.models.values():
         ways = [f"{r.provider} `{r.id}`" + (f" ({r.endpoint})" if r.endpoint else "") for r in model.routes]
-        unpriced = "free" if all(route.free for route in model.routes) else "unknown"
+        unpriced = "free" if model.routes and all(route.free for route in model.routes) else "unknown"
         prices = "<br>".join(_price(price) for price in model.prices if price.when is None) or unpriced
         rows.append(f"| `{model.name}` | {'<br>'.join(ways)} | {prices} | {_end(model.life)} |")
     return "\n".join(rows)

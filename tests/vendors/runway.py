@@ -39,6 +39,10 @@ _NANO = (
     f"{_31_1K} {_2K} {_4K} 512:2064 2064:512 352:2928 2928:352 1024:4128 4128:1024 704:5856 5856:704 "
     "2048:8256 8256:2048 1408:11712 11712:1408"
 )
+_SEED_5 = (
+    "1024:1024 1184:896 896:1184 1376:768 768:1376 1296:864 864:1296 2048:2048 2304:1728 1728:2304 2720:1530 1530:2720 "
+    "2496:1664 1664:2496 auto_1k auto_2k"
+)
 _GPT = (
     "2048:880 1920:1088 1920:1280 1920:1440 1920:1536 1920:1920 1536:1920 1440:1920 1280:1920 1088:1920 2912:1248 "
     "2560:1440 2560:1712 2560:1920 2560:2048 2560:2560 2048:2560 1920:2560 1712:2560 1440:2560 3840:1648 3840:2160 "
@@ -79,6 +83,12 @@ def _gpt(qualities: list[str], *backgrounds: str) -> dict[str, Any]:
     }
 
 
+_BYTEDANCE = {
+    "grounding": {"type": "boolean"},
+    "outputCount": {"type": "integer", "minimum": 1, "maximum": 4},
+    "outputFormat": {"enum": ["png", "jpeg"]},
+}
+_ANY_SIZE = {"type": "string", "pattern": "^[1-9][0-9]{2,4}:[1-9][0-9]{2,4}$"}
 _PLAIN = ("opaque", "auto")
 _THINKING = {"enum": ["minimal", "medium", "high"]}
 _BEST = ["low", "medium", "high", "xhigh", "max"]
@@ -90,6 +100,8 @@ MODELS: dict[str, tuple[int, dict[str, Any]]] = {
     "gemini_image3.1_flash": (10, _takes(_FLASH, 14, prompt=5500, **_ONE_OR_FOUR)),
     "gemini_image3.1_flash_lite": (5, _takes(_31_1K, 14, **_ONE_OR_FOUR)),
     "nano_banana_2.1": (7, _takes(_NANO, 14, outputCount=_UP_TO_TEN, thinkingLevel=_THINKING)),
+    "seedream5_pro": (5, _takes(_SEED_5, 10, prompt=4000, tags=False, **_BYTEDANCE)),
+    "seedream5_lite": (4, _takes("", 14, prompt=4000, tags=False, **_BYTEDANCE, ratio=_ANY_SIZE)),
     "gpt_image_2": (20, _takes(_GPT, 16, **_gpt(["low", "medium", "high", "auto"], "transparent", *_PLAIN))),
     "gpt_image_2_5_flare": (15, _takes(_GPT, 16, **_gpt(_BEST, *_PLAIN))),
     "gpt_image_2_5_sunburst": (20, _takes(_GPT, 16, **_gpt(_BEST, "transparent", *_PLAIN))),
