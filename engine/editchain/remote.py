@@ -50,7 +50,7 @@ def remote_of(address: str, root: Path) -> Remote:
     """
     scheme, colon, rest = address.partition("://")
     if not colon:
-        return Folder(str(root / Path(address).expanduser()))
+        return Folder(os.path.normpath(root / Path(address).expanduser()))
     if scheme == "file":
         return Folder(rest)
     return Bucket(address)

@@ -63,6 +63,10 @@ def test_a_colleagues_clone_pulls_and_runs_locked_with_no_call(
     assert len(clone.published()) == 3
     assert shared.calls == 3
     assert clone.git("status", "--short") == ""
+    # and knows of each picture what it is: why, and what remakes it
+    clone.write(RECIPE.replace("Add a lamp", "Add two lamps"))
+    assert "Add [-a lamp-]{+two lamps+}" in call("why", "p.yaml", "again").out
+    assert call("store", "verify", "--remake", "--json").document("store-verify")["remade"]["same"] == 2
 
 
 def test_a_run_pulls_only_what_somebody_needs(

@@ -72,7 +72,6 @@ def pull(files: tuple[Path, ...], address: str | None, as_json: bool) -> int:
 
     FILE is a pipeline or a lock; without one, all locks of the workspace count. Exits with 1 where one cannot be had.
     """
-    from editchain.runs.supplying import adopt
     from editchain.transferring import pull as transfer
 
     with Workspace(nearest_workspace(Path.cwd())) as workspace:
@@ -83,11 +82,6 @@ def pull(files: tuple[Path, ...], address: str | None, as_json: bool) -> int:
         wanted = sorted(branches.digests(locks))
         with _progress("pulled", len(wanted), as_json=as_json) as progress:
             moved = transfer(workspace.store, remote, wanted, watch=progress.watch)
-        for lock in locks:
-            stored = workspace.journal.has_results(lock.by_key)
-            adopt(
-                workspace, lock, [key for key, line in lock.by_key.items() if stored.get(key) != line.digest]
-            )
     code = _told("pulled", "not in the remote", moved, remote, locks, as_json=as_json)
     return code or (1 if moved.missing else 0)
 

@@ -101,9 +101,9 @@ class Preparation:
         plan = self._planned()
         while plan.counts["known"]:
             self._gone |= supply(workspace, plan, choices, watch)
-            adopt(workspace, self.lock, self._known - self._gone)
+            adopt(workspace, plan, self.lock, self._known - self._gone)
             plan = self._planned()
-        if adopt(workspace, self.lock, self._known):
+        if adopt(workspace, plan, self.lock, self._known):
             plan = self._planned()
         fetch_needed(workspace, plan, self.digests, choices)
         return plan

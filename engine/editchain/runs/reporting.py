@@ -84,12 +84,16 @@ def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[s
             if one.total > 1:
                 parts.append(f"({shape(one.dimensions)})")
             parts.append(where)
-            parts.append("· " + "; ".join(dict.fromkeys(_reasons(one, reason))))
+            parts = [" ".join(parts), "; ".join(dict.fromkeys(_reasons(one, reason)))]
         if counts[KNOWN]:
-            parts.append(f"· {counts[KNOWN]:,} known: their pictures are not here")
+            parts.append(_known(counts[KNOWN]))
         if counts[REJECTED]:
-            parts.append(f"· {counts[REJECTED]:,} rejected before: --retry-rejected asks again")
-        yield f"  {one.name:<{width}}  {' '.join(parts)}"
+            parts.append(f"{counts[REJECTED]:,} rejected before: --retry-rejected asks again")
+        yield f"  {one.name:<{width}}  {' · '.join(parts)}"
+
+
+def _known(count: int) -> str:
+    return f"{count:,} known: {'its picture is' if count == 1 else 'their pictures are'} not here"
 
 
 def rebuying_line(plan: Plan) -> str | None:
@@ -192,12 +196,12 @@ def plan_markdown(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterato
     rows = [
         (
             one.name,
-            f"{one.states.count(RUN) + one.states.count(AFTER):,} of {one.total:,}",
+            f"{sum(one.states.count(state) for state in (RUN, AFTER, KNOWN)):,} of {one.total:,}",
             _where(one).removeprefix("by "),
-            "; ".join(dict.fromkeys(_reasons(one, reason))),
+            "; ".join(dict.fromkeys([*_reasons(one, reason), *_knowns(one)])),
         )
         for one in plan.steps
-        if RUN in one.states or AFTER in one.states
+        if RUN in one.states or AFTER in one.states or KNOWN in one.states
     ]
     if rows:
         yield ""
@@ -205,6 +209,11 @@ def plan_markdown(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterato
         yield "|---|---|---|---|"
         for row in rows:
             yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+
+
+def _knowns(one: StepPlan) -> list[str]:
+    count = one.states.count(KNOWN)
+    return [_known(count)] if count else []
 
 
 class Transfer:

@@ -12,7 +12,7 @@ from editchain.plans.tasks import AFTER, KNOWN, RUN
 from editchain.runs.locking import is_paid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from editchain.lock import Line, Lock
     from editchain.plans.tasks import Plan, StepPlan
@@ -95,14 +95,21 @@ def _lost(workspace: Workspace, lost: list[str], terms: Terms) -> str:
     )
 
 
-def adopt(workspace: Workspace, lock: Lock, keys: Iterable[bytes]) -> bool:
+def adopt(workspace: Workspace, plan: Plan, lock: Lock, keys: Collection[bytes]) -> bool:
     """Notes in the journal what the lock says of pictures that are here; says whether there were any. Raises StoreError."""
-    lines = [line for key in keys if (line := lock.by_key.get(key)) and workspace.store.has(line.digest)]
-    for line in lines:
-        workspace.journal.add_result(_result(workspace, line))
-    if lines:
-        workspace.journal.commit()
-    return bool(lines)
+    lines = {key: line for key in keys if (line := lock.by_key.get(key)) and workspace.store.has(line.digest)}
+    if not lines:
+        return False
+    identities = {
+        key: one.identity(ordinal)
+        for one in plan.steps
+        for ordinal, key in enumerate(one.keys)
+        if key is not None and key in lines
+    }
+    for key, line in lines.items():
+        workspace.journal.add_result(_result(workspace, line), identities.get(key))
+    workspace.journal.commit()
+    return True
 
 
 def _result(workspace: Workspace, line: Line) -> Result:
