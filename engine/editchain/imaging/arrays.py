@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from editchain.imaging.strips import strips
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -83,10 +85,16 @@ def guided(guide: Image.Image, weights: NDArray[Any], radius: float, epsilon: fl
     size = guide.size
     if weights.shape[:2] != (size[1], size[0]):
         weights = np.asarray(cv2.resize(weights.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
-    made = cv2.ximgproc.guidedFilter(
-        floats(rgb(guide)), weights.astype(np.float32), max(1, round(radius)), epsilon
-    )
-    return np.clip(np.asarray(made, np.float32), 0, 1)
+    weights = weights.astype(np.float32, copy=False)
+    reach = max(1, round(radius))
+    made = np.empty((size[1], size[0]), np.float32)
+    # the filter holds some twenty numbers for each pixel, and looks twice as far as its radius
+    for one in strips(size, 2 * reach + 1):
+        part, values = floats(rgb(one.of(guide))), weights[one.first : one.last]
+        found = np.asarray(cv2.ximgproc.guidedFilter(part, values, reach, epsilon))
+        own = found[one.top - one.first : one.bottom - one.first]
+        np.clip(own, 0, 1, out=made[one.top : one.bottom])
+    return made
 
 
 def smooth(value: NDArray[Any], low: float, high: float) -> Floats:

@@ -9,18 +9,29 @@ from PIL import Image
 from editchain.errors import OperationError
 from editchain.imaging.arrays import Bytes, Floats, blurred, floats, picture, rgb, smooth, within
 from editchain.imaging.geometry import covering
+from editchain.imaging.strips import strips
 from editchain.imaging.subject import cut, without_spill
 
 _LEAST_SKY = 0.08
 _LEAST_SURE = 0.6
 _LEAST_SPAN = 0.4
 _MATTE_SIDE = 900
-STRIP = 512
-"""Rows that are worked on at a time, so that large pictures need no more memory than they have."""
+_BLURRED_SIDE = 1600
+"""The longer side of the copy on which what is soft is made."""
 
 
 def background_blurred(image: Image.Image, alpha: Image.Image, radius: float) -> Image.Image:
     """Out of focus where alpha, the subject, is black; the subject does not bleed into it."""
+    # what is out of focus has no fine detail: a copy is enough in which the blur is still some pixels wide
+    small = within(image, max(_BLURRED_SIDE, round(max(image.size) * min(1.0, 4 / max(radius, 1e-6)))))
+    behind = _out_of_focus(
+        small, alpha.resize(small.size, Image.Resampling.BOX), radius * small.width / image.width
+    )
+    behind = behind.resize(image.size, Image.Resampling.BICUBIC)
+    return Image.composite(without_spill(image, alpha), behind, alpha)
+
+
+def _out_of_focus(image: Image.Image, alpha: Image.Image, radius: float) -> Image.Image:
     weights = floats(np.asarray(alpha))
     ground = np.where(weights < 0.5, 1 - weights, 0).astype(np.float32)
     colours = floats(rgb(image)) ** 2.2  # in light, so that lamps stay bright
@@ -28,8 +39,7 @@ def background_blurred(image: Image.Image, alpha: Image.Image, radius: float) ->
     made = _disc(np.ascontiguousarray(colours * ground[..., None]), radius) / np.maximum(total, 1e-3)
     near = np.clip(total / 0.02, 0, 1)
     made = made * near + blurred(colours, radius) * (1 - near)
-    behind = picture(np.clip(made, 0, 1) ** (1 / 2.2))
-    return Image.composite(without_spill(image, alpha), behind, alpha)
+    return picture(np.clip(made, 0, 1) ** (1 / 2.2))
 
 
 def on_background(image: Image.Image, alpha: Image.Image, behind: Image.Image) -> Image.Image:
@@ -81,8 +91,8 @@ def _matted(image: Image.Image, found: Floats) -> Image.Image:
     sure = picture(0.5 + (sure_sky - sure_land) / 2).resize(image.size, Image.Resampling.BILINEAR)
     soft = picture(mask).resize(image.size, Image.Resampling.BILINEAR)
     made = Image.new("L", image.size)
-    for top in range(0, image.height, STRIP):
-        box = (0, top, image.width, min(image.height, top + STRIP))
+    for strip in strips(image.size):
+        box = (0, strip.top, image.width, strip.bottom)
         part = _sky_share(*(floats(np.asarray(one.crop(box))) for one in (image, sky, land, soft)))
         known = floats(np.asarray(sure.crop(box)))
         part = np.where(known > 0.98, 1, np.where(known < 0.02, 0, part))
@@ -110,19 +120,30 @@ def _spread(colours: Floats, where: Floats, radius: float) -> Floats:
 
 def sky_replaced(image: Image.Image, alpha: Image.Image, other: Image.Image, relight: float) -> Image.Image:
     """Another sky where alpha is white; the land takes on some of its light, `relight` 0 to 1."""
-    weights = floats(np.asarray(alpha))[..., None]
     rows = np.flatnonzero(np.asarray(alpha).max(axis=1) > 25)
     height = int(rows[-1]) + 1 if rows.size else image.height
     new = covering(other.convert("RGB"), (image.width, height), "top")
     canvas = Image.new("RGB", image.size, new.getpixel((image.width // 2, height - 1)))
     canvas.paste(new)
-    above, below = floats(rgb(canvas)), floats(rgb(image))
-    old = (below * weights).sum(axis=(0, 1)) / max(float(weights.sum()), 1.0)
-    light = np.clip((above * weights).sum(axis=(0, 1)) / max(float(weights.sum()), 1.0), 0.02, 1)
-    gain = np.clip(light / np.maximum(old, 0.05), 0.35, 1.35) ** (0.6 * relight)
-    land = np.clip(below * gain.astype(np.float32), 0, 1)
-    land = floats(rgb(without_spill(picture(land), Image.eval(alpha, lambda value: 255 - value))))
-    return picture(land * (1 - weights) + above * weights)
+    light, old = (
+        np.maximum(_mean_light(one, alpha), least) for one, least in ((canvas, 0.02), (image, 0.05))
+    )
+    gain = np.clip(light / old, 0.35, 1.35) ** (0.6 * relight)
+    curves = [
+        value for one in gain for value in np.clip(np.arange(256) * one + 0.5, 0, 255).astype(int).tolist()
+    ]
+    land = without_spill(
+        image.convert("RGB").point(curves), alpha.point([255 - value for value in range(256)])
+    )
+    return Image.composite(canvas, land, alpha)
+
+
+def _mean_light(image: Image.Image, alpha: Image.Image) -> Floats:
+    """The mean colour where alpha is, 0 to 1."""
+    small = within(image.convert("RGB"), _BLURRED_SIDE)
+    weights = floats(np.asarray(alpha.resize(small.size, Image.Resampling.BOX)))[..., None]
+    found: Floats = (floats(rgb(small)) * weights).sum(axis=(0, 1)) / max(float(weights.sum()), 1.0)
+    return found
 
 
 def _sky_start(pixels: Bytes) -> Floats:

@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageMath
 
+from editchain.imaging.strips import by_strips
+
 Blend = Callable[[Image.Image, Image.Image], Image.Image]
 """Of the picture below and the one above, both RGB and of one size."""
 
@@ -14,7 +16,6 @@ _Colours = tuple[Any, Any, Any]
 """Red, green and blue as terms of a formula, 0 to 255."""
 
 _TINY = 1e-3
-_STRIP_PIXELS = 1 << 18
 
 
 def blended(below: Image.Image, above: Image.Image, blend: str) -> Image.Image:
@@ -26,12 +27,7 @@ def _by_strips(make: Blend) -> Blend:
     """The same, a few rows at a time: formulas hold many numbers for each pixel."""
 
     def whole(below: Image.Image, above: Image.Image) -> Image.Image:
-        rows = max(1, _STRIP_PIXELS // below.width)
-        made = Image.new("RGB", below.size)
-        for top in range(0, below.height, rows):
-            box = 0, top, below.width, min(top + rows, below.height)
-            made.paste(make(below.crop(box), above.crop(box)), box)
-        return made
+        return by_strips(lambda part, strip: make(part, strip.of(above)), below)
 
     return whole
 

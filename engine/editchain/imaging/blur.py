@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from PIL import Image, ImageChops, ImageFilter
 
+from editchain.imaging.strips import Strip, by_strips
 from editchain.imaging.tone import apply_curve, luminance
 
 _DIRECT = 6.0
@@ -24,9 +27,14 @@ def blur(image: Image.Image, radius: float) -> Image.Image:
 def sharpen(image: Image.Image, amount: float) -> Image.Image:
     """Edges steeper, on luminance alone so that no colour fringes appear."""
     radius = max(0.8, min(image.size) / 900)
-    grey = luminance(image)
-    sharp = grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), 2))
-    return _with_luminance(image, grey, sharp)
+
+    def sharpened(part: Image.Image, _: Strip) -> Image.Image:
+        grey = luminance(part)
+        return _with_luminance(
+            part, grey, grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), 2))
+        )
+
+    return by_strips(sharpened, image, overlap=math.ceil(4 * radius) + 4)
 
 
 def clarity(image: Image.Image, amount: float) -> Image.Image:

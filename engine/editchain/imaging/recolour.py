@@ -9,11 +9,14 @@ import numpy as np
 from PIL import Image
 
 from editchain.errors import OperationError
-from editchain.imaging.arrays import Floats, from_oklab, guided, oklab, picture, smooth
+from editchain.imaging.arrays import Floats, from_oklab, guided, oklab, picture, smooth, within
 from editchain.imaging.colour import Rgb, black_and_white
+from editchain.imaging.strips import Strip, by_strips, strips
 
 _GREYISH = 0.04
 _LEAST_SHARE = 0.0005
+_LOOKED_AT = 1200
+"""The longer side of the copy from which hues and medians are taken."""
 
 
 def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Image.Image:
@@ -22,32 +25,38 @@ def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Imag
     `tolerance`, 0 to 1, is how far a hue may be from the old colour's. Raises OperationError where there is
     next to nothing of it.
     """
-    values = oklab(image)
+    small = within(image, _LOOKED_AT)
+    values = oklab(small)
     weights = _found(image, values, old, tolerance)
     lightness, chroma, hue = _polar(_of(old))
     new_lightness, new_chroma, new_hue = _polar(_of(new))
-    there = weights > 0.5
+    there = np.asarray(picture(weights).resize(small.size, Image.Resampling.BOX)) > 127
     lightness = float(np.median(values[..., 0][there])) if there.any() else lightness
     old_chroma = float(np.median(np.hypot(values[..., 1], values[..., 2])[there])) if there.any() else chroma
-    made = values.copy()
-    made[..., 0] = _moved(values[..., 0], lightness, new_lightness)
-    if chroma > _GREYISH:
-        stretch = min(1.7, new_chroma / max(old_chroma, 0.02))
-        turn = new_hue - hue
-        cosine, sine = math.cos(turn) * stretch, math.sin(turn) * stretch
-        made[..., 1] = values[..., 1] * cosine - values[..., 2] * sine
-        made[..., 2] = values[..., 1] * sine + values[..., 2] * cosine
-    else:  # a grey has no hue to turn
-        shade = np.clip(made[..., 0] / max(new_lightness, 0.02), 0, 1.2)
-        made[..., 1] = new_chroma * math.cos(new_hue) * shade
-        made[..., 2] = new_chroma * math.sin(new_hue) * shade
-    weight = weights[..., None]
-    return from_oklab(np.asarray(values + (made - values) * weight, np.float32))
+    stretch = min(1.7, new_chroma / max(old_chroma, 0.02))
+    turn = new_hue - hue
+    cosine, sine = math.cos(turn) * stretch, math.sin(turn) * stretch
+
+    def changed(part: Image.Image, strip: Strip) -> Image.Image:
+        before = oklab(part)
+        made = before.copy()
+        made[..., 0] = _moved(before[..., 0], lightness, new_lightness)
+        if chroma > _GREYISH:
+            made[..., 1] = before[..., 1] * cosine - before[..., 2] * sine
+            made[..., 2] = before[..., 1] * sine + before[..., 2] * cosine
+        else:  # a grey has no hue to turn
+            shade = np.clip(made[..., 0] / max(new_lightness, 0.02), 0, 1.2)
+            made[..., 1] = new_chroma * math.cos(new_hue) * shade
+            made[..., 2] = new_chroma * math.sin(new_hue) * shade
+        weight = weights[strip.top : strip.bottom, :, None]
+        return from_oklab(np.asarray(before + (made - before) * weight, np.float32))
+
+    return by_strips(changed, image)
 
 
 def popped(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
     """Black and white but for what has about one colour; raises OperationError as `recoloured` does."""
-    weights = _found(image, oklab(image), colour, tolerance)
+    weights = _found(image, oklab(within(image, _LOOKED_AT)), colour, tolerance)
     return Image.composite(image, black_and_white(image), picture(weights))
 
 
@@ -57,21 +66,12 @@ def where_coloured(image: Image.Image, colour: Rgb, tolerance: float) -> Image.I
 
 
 def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Floats:
-    lightness, chroma, hue = _polar(_of(colour))
-    there_chroma = np.hypot(values[..., 1], values[..., 2])
-    if chroma > _GREYISH:
-        there_hue = np.arctan2(values[..., 2], values[..., 1])
-        away = _apart(there_hue, _meant(there_hue, there_chroma, hue))
-        reach = math.radians(8 + 80 * tolerance)
-        least = max(
-            0.03, 0.13 - 0.25 * tolerance
-        )  # paler colours only where much is tolerated: skin is orange too
-        weights = smooth(away, reach, reach * 0.6) * smooth(there_chroma, 0.7 * least, 1.2 * least)
-        weights *= smooth(values[..., 0], 0.08, 0.2)  # in the dark, hue is noise
-    else:
-        reach = 0.08 + 0.8 * tolerance
-        weights = smooth(np.abs(values[..., 0] - lightness), reach, reach * 0.6)
-        weights *= smooth(there_chroma, 0.07, 0.03)
+    """How much each pixel has of a colour, 0 to 1; `values` are those of the picture, or of a small copy of it."""
+    hue = _polar(_of(colour))[2]
+    meant = _meant(np.arctan2(values[..., 2], values[..., 1]), np.hypot(values[..., 1], values[..., 2]), hue)
+    weights = np.empty((image.height, image.width), np.float32)
+    for one in strips(image.size):
+        weights[one.top : one.bottom] = _share(oklab(one.of(image)), colour, meant, tolerance)
     if float(weights.mean()) < _LEAST_SHARE:
         raise OperationError(
             f"There is next to nothing of #{bytes(colour).hex()} in this picture; "
@@ -79,6 +79,22 @@ def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) ->
         )
     weights = np.asarray(cv2.medianBlur(weights, 5) if min(image.size) > 200 else weights, np.float32)
     return smooth(guided(image, weights, max(image.size) / 250, 1e-3), 0.15, 0.85)
+
+
+def _share(values: Floats, colour: Rgb, meant: float, tolerance: float) -> Floats:
+    """How much of a colour there is at each place, by itself; `meant` is the hue that it stands for."""
+    lightness, chroma, _ = _polar(_of(colour))
+    there = np.hypot(values[..., 1], values[..., 2])
+    if chroma <= _GREYISH:
+        reach = 0.08 + 0.8 * tolerance
+        return smooth(np.abs(values[..., 0] - lightness), reach, reach * 0.6) * smooth(there, 0.07, 0.03)
+    away = _apart(np.arctan2(values[..., 2], values[..., 1]), meant)
+    reach = math.radians(8 + 80 * tolerance)
+    # paler colours only where much is tolerated: skin is orange too
+    least = max(0.03, 0.13 - 0.25 * tolerance)
+    # in the dark, hue is noise
+    is_bright = smooth(values[..., 0], 0.08, 0.2)
+    return smooth(away, reach, reach * 0.6) * smooth(there, 0.7 * least, 1.2 * least) * is_bright
 
 
 def _meant(hues: Floats, chroma: Floats, named: float) -> float:

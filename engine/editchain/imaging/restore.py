@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 
 from editchain.errors import OperationError
 from editchain.imaging.arrays import floats, guided, picture, rgb, within
+from editchain.imaging.strips import Strip, by_strips
 
 _LARGEST_HOLE = 0.15
 
@@ -24,10 +25,15 @@ def dehazed(image: Image.Image, amount: float) -> Image.Image:
     air = np.clip(small[brightest].mean(axis=0), 0.5, 0.97).astype(np.float32)
     veil = np.asarray(cv2.erode((small / air).min(axis=2), kernel))
     through = guided(image, 1 - 0.95 * amount * np.clip(veil, 0, 1), max(image.size) / 25, 1e-3)
-    clear = (floats(rgb(image)) - air) / np.maximum(through, 0.12)[..., None] + air
-    made = np.clip(clear, 0, 1)
-    # what was hidden by haze is dark without it: lift it a little
-    return picture(np.power(made, 1 - 0.18 * amount))
+
+    def cleared(part: Image.Image, strip: Strip) -> Image.Image:
+        clear = (floats(rgb(part)) - air) / np.maximum(through[strip.top : strip.bottom], 0.12)[
+            ..., None
+        ] + air
+        # what was hidden by haze is dark without it: lift it a little
+        return picture(np.power(np.clip(clear, 0, 1), 1 - 0.18 * amount))
+
+    return by_strips(cleared, image)
 
 
 def denoised(image: Image.Image, amount: float, *, fast: bool = False) -> Image.Image:

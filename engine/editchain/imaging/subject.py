@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from editchain.errors import OperationError
 from editchain.imaging.arrays import Bytes, Floats, blurred, floats, guided, picture, rgb, smooth, within
@@ -24,6 +24,10 @@ _OVAL = 0.4
 """How far, in parts of the box, the second start inside a box reaches from its middle."""
 _SIDE = 320
 _ROUNDS = 4
+_SOLID = 0.92
+"""How opaque a subject has to be for its colours to be its own."""
+
+_SPREAD_SIDE = 1600
 _WHOLE = (0, 0, 1, 1)
 """A rectangle that GrabCut asks for and, begun with a mask, does not look at."""
 
@@ -200,15 +204,24 @@ def _refined(image: Image.Image, found: Floats) -> Image.Image:
 
 def without_spill(image: Image.Image, alpha: Image.Image) -> Image.Image:
     """The subject's own colours along its edge, so that no rim of an old background shows on a new one."""
-    weights = floats(np.asarray(alpha))
-    band = np.asarray(alpha.filter(ImageFilter.MaxFilter(3)))
-    solid = np.where(weights > 0.92, weights, 0).astype(np.float32)[..., None]
-    colours = floats(rgb(image))
+    edge = ImageChops.darker(
+        alpha.filter(ImageFilter.MaxFilter(3)).point([255 * (value > 0) for value in range(256)]),
+        alpha.point([255 * (value / 255 < _SOLID) for value in range(256)]),
+    )
+    small = within(image, _SPREAD_SIDE)
+    colours = picture(
+        _spread(floats(rgb(small)), floats(np.asarray(alpha.resize(small.size, Image.Resampling.BOX))))
+    )
+    return Image.composite(colours.resize(image.size, Image.Resampling.BICUBIC), image.convert("RGB"), edge)
+
+
+def _spread(colours: Floats, weights: Floats) -> Floats:
+    """The colours of what is surely the subject, carried on beyond it."""
+    solid = np.where(weights > _SOLID, weights, 0).astype(np.float32)
     made = colours
-    for radius in (max(image.size) / 60, max(image.size) / 250):
-        total = blurred(np.ascontiguousarray(solid[..., 0]), radius)[..., None]
-        spread = blurred(np.ascontiguousarray(colours * solid), radius)
+    for radius in (max(solid.shape) / 60, max(solid.shape) / 250):
+        total = blurred(solid, radius)[..., None]
+        spread = blurred(np.ascontiguousarray(colours * solid[..., None]), radius)
         trust = np.clip(total / 0.08, 0, 1)
         made = made * (1 - trust) + trust * spread / np.maximum(total, 1e-3)
-    edge = ((band > 0) & (weights < 0.92))[..., None]
-    return picture(np.where(edge, made, colours))
+    return np.asarray(np.clip(made, 0, 1), np.float32)
