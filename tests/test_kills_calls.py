@@ -104,6 +104,24 @@ def test_what_a_dead_run_had_claimed_passes_on_to_one_that_waits(folder: Path, v
     _settle(folder, vendor)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment_samples_share_their_calls_all_the_same(
+    folder: Path, vendor: Scenario, seed: int
+) -> None:
+    written(
+        folder,
+        RECIPE.replace("seed: 3", "num_samples: 3").replace("{n}.png", "{n}-{sample}.png"),
+    )
+    chance = random.Random(100 + seed)
+    for _ in range(3):
+        process = begin(folder)
+        time.sleep(chance.uniform(0.4, 3.0))
+        process.kill()
+        finish(process)
+    _settle(folder, vendor, files=3 * CALLS)
+    assert {job.input["numOutputs"] for job in vendor.jobs.values()} == {3}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_any_moment_nothing_is_charged_twice_or_lost(
     folder: Path, vendor: Scenario, seed: int
@@ -117,7 +135,7 @@ def test_killed_at_any_moment_nothing_is_charged_twice_or_lost(
     _settle(folder, vendor)
 
 
-def _settle(folder: Path, vendor: Scenario) -> None:
+def _settle(folder: Path, vendor: Scenario, files: int = CALLS) -> None:
     """Later the vendor's list can be trusted: what is there is adopted, what is not was never charged."""
     vendor.server.ahead_seconds = 3600.0
     for _ in range(3):
@@ -126,7 +144,7 @@ def _settle(folder: Path, vendor: Scenario) -> None:
             break
     assert code == 0, said
     assert prompts(vendor) == {f"Number {n}": 1 for n in range(CALLS)}
-    assert len(list((folder / "out").iterdir())) == CALLS
+    assert len(list((folder / "out").iterdir())) == files
     assert not list((folder / ".editchain").rglob("*.tmp"))
 
 
