@@ -118,7 +118,7 @@ async def _once(url: str, rules: Rules) -> tuple[int, str | None, bytes]:
         ssl.SSLError,
         OSError,
     ) as error:
-        raise FetchError(f"{_shown(url)} cannot be fetched: {error or type(error).__name__}.") from error
+        raise FetchError(f"{_shown(url)} cannot be fetched: {_words(error)}.") from error
 
 
 async def _body(response: httpcore.Response, url: str, rules: Rules) -> bytes:
@@ -299,13 +299,11 @@ class Client:
             httpx.PoolTimeout,
             httpx.UnsupportedProtocol,
         ) as error:
-            raise NotSent(f"{self.base_url} cannot be reached: {error or type(error).__name__}.") from error
+            raise NotSent(f"{self.base_url} cannot be reached: {_words(error)}.") from error
         except TimeoutError as error:
             raise ReplyLost(f"{self.base_url} did not answer within {seconds:.0f} s.") from error
         except httpx.HTTPError as error:
-            raise ReplyLost(
-                f"The answer of {self.base_url} was cut off: {error or type(error).__name__}."
-            ) from error
+            raise ReplyLost(f"The answer of {self.base_url} was cut off: {_words(error)}.") from error
         return Reply(
             answer.status_code,
             {name.lower(): value for name, value in answer.headers.items()},
@@ -340,8 +338,13 @@ class Client:
                 with anyio.fail_after(seconds):
                     return (await bare.request(method, url, **what)).status_code
             except (httpx.HTTPError, TimeoutError) as error:
-                raise NotSent(f"{_shown(url)} cannot be sent to: {error or type(error).__name__}.") from error
+                raise NotSent(f"{_shown(url)} cannot be sent to: {_words(error)}.") from error
 
     async def fetch(self, url: str) -> bytes:
         """The bytes at an address that the vendor gave, without credentials, judged like any other; raises FetchError."""
         return await fetch(url, self._rules)
+
+
+def _words(error: Exception) -> str:
+    """What an error says, to stand inside a sentence."""
+    return str(error).rstrip(".") or type(error).__name__

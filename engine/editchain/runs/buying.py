@@ -146,9 +146,10 @@ class Buyer:
             await self._unsent(call, trouble.message)
             if trouble.seconds is None:
                 raise NotHere(NoPicture("failed", f"{trouble.message} Nothing was charged."))
-            message = f"{trouble.message} Tried again in {trouble.seconds:.0f} s: nothing was charged."
+            wait = max(trouble.seconds, self._repeater.backoff(attempt, retry.delay_seconds))
+            message = f"{trouble.message} Tried again in {wait:.0f} s: nothing was charged."
             self._tell(Notice("retry", message, group[0].sample.task, vendor.name, call.id))
-            await vendor.again(max(trouble.seconds, self._repeater.backoff(attempt, retry.delay_seconds)))
+            await vendor.again(wait)
         raise AssertionError
 
     def _trouble(
@@ -236,13 +237,16 @@ class Buyer:
                     call.price_most
                 )
         price = " and ".join(f"{amount:f} {unit}" for unit, amount in sums.items()) or "unknown"
-        count = len(self._out)
-        calls, replies = ("1 call is", "its reply") if count == 1 else (f"{count} calls are", "their replies")
+        is_one = len(self._out) == 1
+        calls, replies = (
+            ("1 call is", "its reply") if is_one else (f"{len(self._out)} calls are", "their replies")
+        )
+        given_up = "it: whether it was" if is_one else "them: whether they were"
         self._tell(
             Notice(
                 "stopping",
                 f"{calls} waiting for {replies} (price at most: {price}), which may hold what is paid for: waited for, "
-                f"{self._grace:.0f} s at the most. A second signal gives up on them: whether they were charged is then not known.",
+                f"{self._grace:.0f} s at the most. A second signal gives up on {given_up} charged is then not known.",
             )
         )
 
@@ -323,7 +327,7 @@ class Buyer:
             raise Resend
         raise NoPicture(
             "waiting",
-            f"{answer.message} Whether {call.provider} accepted it is not known (call {call.id}, at most "
+            f"{answer.message} {found.message} Whether {call.provider} accepted it is not known (call {call.id}, at most "
             f"{call.price_most or '?'} {call.currency or ''}); it is not sent again by itself: "
             f"editchain resolve {call.id} settles it.",
         )
@@ -334,7 +338,7 @@ class Buyer:
         if provider.capabilities.replays and call.token:
             return await self._replayed(asking, call)
         if not provider.capabilities.finds_lost:
-            return Unknown("The vendor cannot be asked.")
+            return Unknown(f"{call.provider} has no list of jobs to look in.")
         since = (call.intent_at or 0.0) - 60.0
         try:
             found = await self._repeater.freely(partial(provider.find, session, asking.request, since))
@@ -353,4 +357,8 @@ class Buyer:
             if attempt < REPLAYS and not self._repeater.stop.is_asked:
                 await anyio.sleep(self._repeater.backoff(attempt))
         # A refusal now says nothing of what was accepted before.
-        return answer if isinstance(answer, (Accepted, Finished, Failed)) else Unknown("It does not say.")
+        return (
+            answer
+            if isinstance(answer, (Accepted, Finished, Failed))
+            else Unknown("Sent again, it was not answered.")
+        )

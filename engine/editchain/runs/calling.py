@@ -228,7 +228,9 @@ class Caller:
                 else:
                     asking = await self._as_sent(asking, call, work, route)
                     found = await self._buyer.look_for(
-                        asking, call, Unknown("An earlier run ended before the reply came.")
+                        asking,
+                        call,
+                        Unknown(Detail.of(call).why or "An earlier run ended before the reply came."),
                     )
         except NoPicture as outcome:
             return dict.fromkeys((one.sample.key for one in group), outcome)
