@@ -19,6 +19,7 @@ ORDER = (
     # errors and nouns
     "classes",
     "errors",
+    "plugins",
     "artifacts",
     "pipeline",
     "diagnostics",
@@ -121,6 +122,7 @@ ORDER = (
     "viewing",
     "server",
     # ways in
+    "testing",
     "api",
     "commands",
     "cli",

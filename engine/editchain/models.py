@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
+from editchain import plugins
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.schemas import Kind, RuleProblem, Rules, Schema, dotted, folder, meta_problems, place_of, read
@@ -201,49 +202,72 @@ def catalogue(workspace_models: Path | None = None) -> Catalogue:
             f'{own[twice[0]]}:1:1  there is a model "{twice[0]}" already; give yours another name'
         )
 
+    operations = _documents(folder() / "operations")
+
     def load_model(name: str) -> Model:
-        return _model(name, _checked(own[name]) if name in own else read(models[name]))
+        if name in models:
+            return _model(name, read(models[name]))
+        return _model(
+            name, _checked(own[name] if name in own else plugins.documents("models")[name], "model")
+        )
+
+    def load_operation(name: str) -> OperationDocument:
+        if name in operations:
+            return operation_document(name, read(operations[name]))
+        return operation_document(name, _checked(plugins.documents("operations")[name], "operation"))
 
     return Catalogue(
-        models=_Lazy(sorted([*models, *own]), load_model),
-        operations=_lazy_operations(_documents(folder() / "operations")),
+        models=_Lazy(sorted([*models, *own]), load_model, lambda: plugins.documents("models")),
+        operations=_Lazy(sorted(operations), load_operation, lambda: plugins.documents("operations")),
     )
 
 
-def _lazy_operations(paths: Mapping[str, Path]) -> Mapping[str, OperationDocument]:
-    return _Lazy(sorted(paths), lambda name: _operation(name, read(paths[name])))
-
-
 class _Lazy(Mapping[str, T], Generic[T]):
-    """A mapping whose names are known and whose values are made when they are asked for, once."""
+    """A mapping whose names are known and whose values are made when they are asked for, once.
 
-    def __init__(self, names: list[str], make: Callable[[str], T]) -> None:
+    There may be `more` names, which are asked for when one is not known, or all are wanted.
+    """
+
+    def __init__(
+        self, names: list[str], make: Callable[[str], T], more: Callable[[], Iterable[str]] = lambda: ()
+    ) -> None:
         self._made: dict[str, T | None] = dict.fromkeys(names)
         self._make = make
+        self._more = more
 
     def __getitem__(self, name: str) -> T:
+        if name not in self:
+            raise KeyError(name)
         made = self._made[name]
         if made is None:
             made = self._made[name] = self._make(name)
         return made
 
     def __iter__(self) -> Iterator[str]:
+        self._look_further()
         return iter(self._made)
 
     def __len__(self) -> int:
+        self._look_further()
         return len(self._made)
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._made:
+            self._look_further()
         return name in self._made
+
+    def _look_further(self) -> None:
+        for name in self._more():
+            self._made.setdefault(name, None)
 
 
 def _documents(where: Path) -> dict[str, Path]:
     return {path.stem: path for path in where.iterdir() if path.suffix == ".json"} if where.is_dir() else {}
 
 
-def _checked(path: Path) -> Schema:
+def _checked(path: Path, kind: Literal["model", "operation"]) -> Schema:
     document = read(path)
-    problems = meta_problems(document, "model")
+    problems = meta_problems(document, kind)
     if problems:
         text = path.read_text(encoding="utf-8-sig")
         raise ConfigurationError("\n".join(_line(path, text, problem) for problem in problems))
@@ -269,7 +293,8 @@ def _model(name: str, document: Schema) -> Model:
     )
 
 
-def _operation(name: str, document: Schema) -> OperationDocument:
+def operation_document(name: str, document: Schema) -> OperationDocument:
+    """What the document of an operation says, as data."""
     known = document["x-editchain"]
     return OperationDocument(
         **_shared(name, document, "operation"),

@@ -10,7 +10,7 @@ from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.models import Model
 from editchain.plans.tasks import Way
-from editchain.providers import LOCAL, PROVIDERS, load, loadable
+from editchain.providers import LOCAL, PROVIDERS, is_local, load, loadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +79,7 @@ class Router:
         """The ways that are allowed, in order."""
         for name in wanted or dict.fromkeys(route.provider for route in model.routes):
             offered = [route for route in model.routes if route.provider == name]
-            yield from (Way(model, route, name in LOCAL, model.price(name)) for route in offered)
+            yield from (Way(model, route, is_local(name), model.price(name)) for route in offered)
             if not offered and name in LOCAL and not step.providers:
                 other = self._catalogue.models[name]
                 yield Way(other, other.routes[0], True, None)

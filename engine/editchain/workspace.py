@@ -71,7 +71,8 @@ class Configuration:
     """What `editchain.toml` says. `routes` orders providers for all models or for one; `limits` is by provider.
 
     `plain_hosts` are those that may be fetched from without TLS, private ones among them; `base_urls` has a provider's
-    host where it is another than the vendor's own, `credentials` where its credentials are, where that is said.
+    host where it is another than the vendor's own, `credentials` where its credentials are, where that is said. `plugins`
+    are modules to look into when a name is in no table.
     `rates` turn currencies into each other. `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
     a stop waits for replies that bring pictures. `programs` are those that
     steps may run.
@@ -88,6 +89,7 @@ class Configuration:
     plain_hosts: frozenset[str] = frozenset()
     base_urls: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
     on_unknown: str = "hold"
     stop_grace_seconds: float = 60.0
     programs: frozenset[str] = frozenset()
@@ -128,6 +130,7 @@ def read_configuration(root: Path) -> Configuration:
         workers=_workers(path, _table(path, data, "run").get("workers")),
         plain_hosts=frozenset(map(str, _table(path, data, "fetch").get("plain_hosts", ()))),
         base_urls={name: one["base_url"] for name, one in vendors.items() if "base_url" in one},
+        plugins=_plugins(path, data.get("plugins", [])),
         credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
         on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
         stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
@@ -195,6 +198,14 @@ def _amount(path: Path, value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise ConfigurationError(f"{path}: confirm_above is an amount such as 1.00.")
     return float(value)
+
+
+def _plugins(path: Path, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and all(part.isidentifier() for part in one.split(".")) for one in value
+    ):
+        raise ConfigurationError(f'{path}: plugins is a list of modules, such as ["acme_editchain"].')
+    return tuple(value)
 
 
 def _vendor(path: Path, name: str, value: Any) -> dict[str, Any]:
@@ -323,8 +334,10 @@ class Workspace:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Models and operations, the workspace's own among them."""
+        from editchain import plugins
         from editchain.models import catalogue
 
+        plugins.use(self.configuration.plugins)
         own = self.root / "models"
         return catalogue(own if own.is_dir() else None)
 

@@ -22,15 +22,30 @@ if TYPE_CHECKING:
     from editchain.models import Model, Price, Route
 
 
-@click.command("models", epilog="Examples:\n\n\b\n  editchain models\n  editchain models NAME")
+@click.command(
+    "models",
+    epilog="Examples:\n\n\b\n  editchain models\n  editchain models NAME\n  editchain models import scenario MODEL_ID",
+)
 @click.argument("name", required=False)
+@click.argument("words", nargs=-1, metavar="")
+@click.option("--name", "new_name", metavar="NAME", help="What an imported model is called here.")
+@click.option("--overwrite", is_flag=True, help="Import over a document of this workspace.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def command(name: str | None, as_json: bool) -> int:
+def command(
+    name: str | None, words: tuple[str, ...], new_name: str | None, overwrite: bool, as_json: bool
+) -> int:
     """List the models; with a NAME, all that is known of one: fields, limits, routes, prices, life.
 
-    Models of this workspace's own models/ folder are among them.
+    Models of this workspace's own models/ folder are among them. `import scenario MODEL_ID` makes a document there of the
+    vendor's record of a model, for nothing, so that any of its custom models that edit pictures can be used.
     """
     with Workspace.of(Path.cwd()) as workspace:
+        if name == "import":
+            from editchain.commands.importing import import_model
+
+            return import_model(workspace, words, new_name, overwrite=overwrite, as_json=as_json)
+        if words:
+            raise ConfigurationError("Name one model, or write editchain models import scenario MODEL_ID.")
         known, today = workspace.catalogue.models, workspace.today
         if name is None:
             models = list(known.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from editchain import plugins
+
 if TYPE_CHECKING:
     from editchain.operations.base import Operation
 
@@ -54,5 +56,6 @@ OPERATIONS: dict[str, str] = {
 
 
 def load(name: str) -> Operation:
-    """The operation of this name; raises KeyError for one that is not in the table."""
-    return cast("Operation", importlib.import_module(OPERATIONS[name]))
+    """The operation of this name, a plug-in's where it is in no table of ours; raises KeyError for one that is nowhere."""
+    module = OPERATIONS[name] if name in OPERATIONS else plugins.operations()[name]
+    return cast("Operation", importlib.import_module(module))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from editchain import plugins
 from editchain.diagnostics import one_of
 from editchain.errors import ConfigurationError
 
@@ -29,17 +30,24 @@ LOCAL = frozenset({"darkroom"})
 
 
 def loadable(name: str) -> bool:
-    """Whether there is a provider of a name, told without importing it."""
-    return name in PROVIDERS
+    """Whether there is a provider of a name, told without importing it: one of these, or a plug-in's."""
+    return name in PROVIDERS or name in plugins.providers()
+
+
+def is_local(name: str) -> bool:
+    """Whether a provider makes pictures on this machine; of a plug-in's, its module tells."""
+    return name in LOCAL or (name not in PROVIDERS and loadable(name) and load(name).is_local)
 
 
 def load(name: str) -> Provider:
     """The provider of a name; raises ConfigurationError where there is none in this version."""
-    if name not in PROVIDERS:
+    if name in PROVIDERS:
+        return cast("Provider", importlib.import_module(PROVIDERS[name]))
+    if not loadable(name):
         raise ConfigurationError(
             f'There is no provider "{name}" in this version. There is {one_of(PROVIDERS)}.'
         )
-    return cast("Provider", importlib.import_module(PROVIDERS[name]))
+    return cast("Provider", importlib.import_module(plugins.providers()[name]))
 
 
 def check_prompt(

@@ -28,6 +28,7 @@ from editchain.providers.costs import amount
 from editchain.providers.headers import sendable
 from editchain.providers.lacking import advise_prompt as advise_prompt
 from editchain.providers.lacking import cancel as cancel
+from editchain.providers.lacking import check as check
 from editchain.providers.lacking import check_prompt as check_prompt
 from editchain.providers.lacking import find as find
 from editchain.providers.lacking import poll as poll
