@@ -78,7 +78,7 @@ def test_where_no_route_is_left_the_successor_is_named(bench: Bench, model: Mode
 
 
 def test_a_provider_that_is_none_is_an_error_with_the_nearest(model: Model) -> None:
-    with pytest.raises(ConfigurationError, match=r'\[routes\] flux-kontext .*no provider "tow".*two'):
+    with pytest.raises(ConfigurationError, match=r'\[routes\] .*no provider "tow".*two'):
         router(model, [], flux_kontext=("tow",))
     with pytest.raises(ConfigurationError, match=r'no model "flux-kontex"\. Did you mean "flux-kontext"'):
         router(model, [], flux_kontex=("two",))
@@ -161,3 +161,30 @@ def test_values_that_are_only_known_later_are_no_objection(bench: Bench) -> None
     looped = ", aspect_ratio: $shape, for_each: {shape: ['1:1', '3:2']}"
     way, providers = chosen(bench, router(model, ["fal"]), model, looped)
     assert (way.problem, providers) == (None, ["fal"])
+
+
+@pytest.mark.parametrize(
+    "table", ["[limits.scenaro]\nconcurrency = 2", '[providers.scenaro]\ncredential = "env:A"']
+)
+def test_a_table_of_a_provider_that_is_none_is_an_error(bench: Bench, table: str) -> None:
+    (bench.root / "editchain.toml").write_text(table)
+    code, _, messages = bench.command("plan", str(bench.write(RECIPE % "Night")))
+    assert code == 2
+    assert 'no provider "scenaro". Did you mean "scenario"?' in messages
+
+
+def test_a_model_without_a_route_says_so(bench: Bench) -> None:
+    file = bench.write("steps: {s: {model: instruct-pix2pix, image: a.png, prompt: Night}}\n")
+    assert bench.plan(file).problems == (
+        "s: instruct-pix2pix cannot run: its document has no route, as no provider here serves it.",
+    )
+
+
+def test_a_model_that_is_gone_is_an_error_of_validate_and_its_pictures_stay_good(bench: Bench) -> None:
+    file = bench.write("steps: {s: {model: gemini-2.0-flash, image: a.png, prompt: Night}}\n")
+    code, _, messages = bench.command("validate", str(file))
+    assert (code, "error: steps.s.model: gemini-2.0-flash was shut down" in messages) == (2, True)
+    code, _, messages = bench.command("plan", str(file))
+    assert (code, "warning: steps.s.model: gemini-2.0-flash was shut down" in messages) == (10, True)
+    code, _, messages = bench.command("run", str(file))
+    assert (code, "was shut down" in messages) == (2, True)

@@ -13,7 +13,7 @@ from editchain.plans.tasks import Way
 from editchain.providers import LOCAL, PROVIDERS, is_local, load, loadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
     from editchain.models import Catalogue, Route
@@ -100,6 +100,9 @@ class Router:
     def _no_way(self, step: Step, model: Model, wanted: Sequence[str]) -> Way:
         names = wanted or dict.fromkeys(route.provider for route in model.routes)
         routes = [route for name in names for route in model.routes if route.provider == name]
+        if not model.routes:
+            problem = f"{step.name}: {model.name} cannot run: its document has no route, as no provider here serves it."
+            return Way(model, None, False, None, problem)
         if not routes:
             offered = one_of(sorted({route.provider for route in model.routes}))
             problem = f"{step.name}: {model.name} is not offered by {one_of(wanted)}; it is by {offered}."
@@ -190,12 +193,15 @@ def _check_names(model: str, providers: Sequence[str], catalogue: Catalogue) -> 
     if model != DEFAULT and model not in catalogue.models:
         offer = did_you_mean(model, [*catalogue.models, DEFAULT]) or "editchain models lists them."
         raise ConfigurationError(f'[routes] in editchain.toml: there is no model "{model}". {offer}')
-    for name in providers:
+    check_providers("routes", providers, catalogue)
+
+
+def check_providers(table: str, names: Iterable[str], catalogue: Catalogue) -> None:
+    """Raises ConfigurationError where a table of `editchain.toml` names a provider that nobody has heard of."""
+    for name in names:
         if not loadable(name) and name not in (known := _named_anywhere(catalogue)):
             offer = did_you_mean(name, known) or f"There is {one_of(known)}."
-            raise ConfigurationError(
-                f'[routes] {model} in editchain.toml: there is no provider "{name}". {offer}'
-            )
+            raise ConfigurationError(f'[{table}] in editchain.toml: there is no provider "{name}". {offer}')
 
 
 def _named_anywhere(catalogue: Catalogue) -> list[str]:

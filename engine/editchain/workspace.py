@@ -408,8 +408,11 @@ class Workspace:
     @cached_property
     def router(self) -> Router:
         """What chooses the routes to models, here and today. Raises ConfigurationError."""
-        from editchain.routing import Router
+        from editchain.routing import Router, check_providers
 
+        configuration = self.configuration
+        check_providers("limits", configuration.limits, self.catalogue)
+        check_providers("providers", {**configuration.base_urls, **configuration.credentials}, self.catalogue)
         return Router(self.configuration.routes, self.catalogue, self.today, self.is_usable)
 
     def _forbidden(self, step: Step) -> str | None:
