@@ -249,7 +249,7 @@ class OutputLoader:
 
 
 def check_collisions(outputs: Sequence[Output], inputs: Mapping[str, Input], problems: Problems) -> None:
-    """Notes where two pictures would become one file."""
+    """Notes where two pictures would become one file, or one a folder that another is to be in."""
     seen: dict[str, tuple[Output, dict[str, str]]] = {}
     for output in outputs:
         for path, keys in output_paths(output, inputs, "png"):
@@ -258,6 +258,20 @@ def check_collisions(outputs: Sequence[Output], inputs: Mapping[str, Input], pro
                 continue
             _collision(output, path, keys, known, problems)
             break
+    for path, (output, _) in seen.items():
+        folder = path.rpartition("/")[0]
+        while folder:
+            if folder in seen:
+                _folder_collision(output, folder, seen[folder][0], problems)
+                return
+            folder = folder.rpartition("/")[0]
+
+
+def _folder_collision(output: Output, folder: str, other: Output, problems: Problems) -> None:
+    line = other.place.source.locate(other.place.offset)[0]
+    message = f'outputs.{output.name}: "{folder}" would be a folder, and outputs.{other.name} (line {line}) is a file there.'
+    width = max(1, len(output.path or output.name))
+    problems.error(output.place, "path-collision", message, "Give them different paths.", width=width)
 
 
 def _collision(

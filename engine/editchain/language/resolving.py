@@ -232,6 +232,8 @@ class Resolver:
         fixed = list(picture.fixed)
         gathered: list[Dimension] = []
         for select in reference.selects:
+            if select.key is None and self._is_one_image(select.dimension, picture):
+                continue  # one photo where there may be many: gathered, it is a list of one
             dimension = self._selected(reference, select, picture.dimensions, source, at)
             if dimension is None:
                 return UNKNOWN
@@ -259,6 +261,14 @@ class Resolver:
         """Whether it counts the samples of another step, while this one has samples of its own: these do not line up."""
         own = self.dimensions.get(dimension.name)
         return dimension.name == "sample" and own is not None and own is not dimension
+
+    def _is_one_image(self, name: str | None, picture: Picture) -> bool:
+        """Whether a name is an image input that was given one value, and would be an outer dimension with several."""
+        if name is None or any(one.name == name for one in picture.dimensions):
+            return False
+        target = self.scope.names.get(name)
+        one = target.input if isinstance(target, Handed) else target
+        return isinstance(one, Input) and one.type == "image" and one.dimension is None
 
     def _no_field(self, reference: Reference, field: str, source: Source, at: int) -> Any:
         spelt = with_braces(reference)

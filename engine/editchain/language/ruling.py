@@ -13,7 +13,7 @@ from editchain.language.scalars import width_of
 from editchain.language.syntax import Map, Seq
 from editchain.language.values import dimensions_of, evaluate_text, is_image_pick, is_plain, value_at
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
-from editchain.schemas import Rules, dotted
+from editchain.schemas import TYPES, Rules, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -110,7 +110,7 @@ class Ruling:
             field = str(problem.path[0]) if problem.path else ""
             if field in candidate.ignored or _is_a_consequence(problem, draft, candidate):
                 continue
-            place, message, suggestion = self._untyped_column(draft, fields, problem) or (
+            place, message, suggestion = self._untyped_column(draft, fields, problem, candidate) or (
                 self._place_of(draft, fields, problem, candidate),
                 problem.message,
                 problem.suggestion,
@@ -122,19 +122,31 @@ class Ruling:
             note(place, problem.code, f"{where}: {message}", suggestion, width=_width(candidate, problem))
 
     def _untyped_column(
-        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem
+        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: _Candidate
     ) -> tuple[Place, str, str | None] | None:
-        """Says of a column's text where a number is wanted that the column has to be typed."""
+        """Says of a column's text where a number is wanted that the column has to be typed, and of the reverse."""
         value = fields.get(str(problem.path[0])) if len(problem.path) == 1 else None
         if problem.code != "wrong-type" or not isinstance(value, Pick) or value.column is None:
             return None
         table = self.names.get(value.dimension.name)
         if not isinstance(table, Input) or table.type != "table":
             return None
+        found = candidate.fields[str(problem.path[0])]
+        if (
+            not isinstance(found, str)
+            and self._place_of(draft, fields, problem, candidate).source is draft.source
+        ):
+            return None  # it is written in the pipeline, and may be put in quotes there
         entry = draft.entries[str(problem.path[0])]
         columns = f"{value.dimension.name}.{value.column}"
+        if not isinstance(found, str):
+            message = f"{columns} is no text, as `columns` types it, and text is wanted."
+            return entry.place, message, f"Take {value.column} out of columns in that input."
+        kind = next(
+            (one for one, words in TYPES.items() if problem.message.endswith(f"is not {words}.")), "number"
+        )
         message = f"{columns} is text, as every column is that `columns` does not type."
-        return entry.place, message, f"Write columns: {{{value.column}: integer}} in that input."
+        return entry.place, message, f"Write columns: {{{value.column}: {kind}}} in that input."
 
     def _place_of(
         self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: _Candidate
