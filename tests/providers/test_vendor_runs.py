@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.vendors import ark, bfl, fal, gemini, open_ai, runway, scenario
+from tests.vendors.base import Answer, Fault
 from tests.workbench import paint, written
 
 RECIPE = """
@@ -152,3 +153,45 @@ def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: 
             name: Decimal(amount) for name, _, _, amount in rows if name in ("google", "openai", "scenario")
         }
         assert paid == {name: vendors[name].charged for name in paid}
+
+
+DELIVERY = {"ark": "GET /tos/", "bfl": "GET /delivery/", "fal": "GET /files/req-"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "shop", [one for one in SHOPS if one.provider in DELIVERY], ids=lambda one: one.provider
+)
+def test_a_picture_that_comes_damaged_is_fetched_again_and_paid_for_once(
+    tmp_path: Path, shop: Shop, vendor: Any
+) -> None:
+    workspace(tmp_path, {shop.provider: vendor.url})
+    written(tmp_path, RECIPE.replace("MODEL", shop.model))
+    place = DELIVERY[shop.provider]
+    for fault in (
+        Fault(cut_at=-9),
+        Fault(instead=Answer(200, b"<html>not a picture</html>", {"Content-Type": "image/png"})),
+        Fault(instead=Answer(503)),
+    ):
+        vendor.server.fault(place, fault)
+    ran = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
+    assert ran.returncode == 0, ran.stderr
+    assert len(vendor.server.names(place)) == 4
+    assert len(vendor.bill) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "shop", [one for one in SHOPS if one.provider in DELIVERY], ids=lambda one: one.provider
+)
+def test_a_reply_that_is_cut_waits_for_a_person_and_is_not_bought_again(
+    tmp_path: Path, shop: Shop, vendor: Any
+) -> None:
+    workspace(tmp_path, {shop.provider: vendor.url})
+    written(tmp_path, RECIPE.replace("MODEL", shop.model))
+    path = {"ark": "POST /api/v3/images", "bfl": "POST /v1/flux", "fal": "POST /fal-ai/"}[shop.provider]
+    vendor.server.fault(path, Fault(cut_at=20))
+    for _ in range(2):
+        ran = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
+        assert ran.returncode == 4, ran.stderr
+        assert len(vendor.bill) == 1
