@@ -195,3 +195,19 @@ def test_a_reply_that_is_cut_waits_for_a_person_and_is_not_bought_again(
         ran = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
         assert ran.returncode == 4, ran.stderr
         assert len(vendor.bill) == 1
+
+
+def test_samples_as_a_series_are_one_call_and_what_is_missing_is_asked_for_by_the_next_run(
+    tmp_path: Path,
+) -> None:
+    with ark.Ark(endings=[ark.Ending(count=3)]).running() as vendor:
+        workspace(tmp_path, {"ark": vendor.url})
+        step = "{model: seedream-4-5, image: a.png, prompt: Night, num_samples: 4, samples_as: series}"
+        written(tmp_path, f"steps:\n  night: {step}\n")
+        first = editchain(tmp_path, "run", "p.yaml", ARK_API_KEY=ark.KEY)
+        assert first.returncode == 1, first.stderr
+        assert "gave 3 pictures of those asked for" in first.stderr
+        assert editchain(tmp_path, "run", "p.yaml", ARK_API_KEY=ark.KEY).returncode == 0
+        asked = [one["sequential_image_generation_options"]["max_images"] for one in vendor.asks]
+        assert asked == [4, 1]
+        assert vendor.charged == Decimal("0.16")
