@@ -47,3 +47,27 @@ def test_programs_get_it_like_every_warning(recipe: Path, capsys: pytest.Capture
     assert [(one["line"], one["severity"], one["code"]) for one in problems] == [
         (5, "warning", "unneeded-step")
     ]
+
+
+OF_ONE = """
+inputs:
+  photo: {type: image, default: a.png}
+  logo: {type: image, default: b.png}
+steps:
+  one: {operation: flip, image: $photo}
+  two: {operation: flip, image: $logo}
+outputs:
+  one: {from: $one, path: "{photo}.png"}
+  two: {from: $two, path: "{photo}-logo.png"}
+"""
+
+
+def test_a_path_may_name_an_input_of_several_only_where_its_pictures_have_it(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paint(recipe.parent / "b.png")
+    written(recipe.parent, OF_ONE)
+    assert run_command(["plan", "p.yaml"]) == 10
+    capsys.readouterr()
+    assert run_command(["run", "p.yaml", "-i", "photo=a.png", "-i", "photo=b.png"]) == 2
+    assert 'outputs.two.path: these images have no dimension "photo"' in capsys.readouterr().err

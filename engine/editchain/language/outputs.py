@@ -217,11 +217,15 @@ class OutputLoader:
 
     @cached_property
     def _images(self) -> frozenset[str]:
-        """The names of image inputs, which a path may always name."""
+        """The names of image inputs of one image, which a path may always name; of several, they are a dimension."""
         declared = (
             (name, one.input if isinstance(one, Handed) else one) for name, one in self.scope.names.items()
         )
-        return frozenset(name for name, one in declared if isinstance(one, Input) and one.type == "image")
+        return frozenset(
+            name
+            for name, one in declared
+            if isinstance(one, Input) and one.type == "image" and one.dimension is None
+        )
 
     def _check_names(self, where: str, text: str, path: Template, picture: Picture, at: int) -> None:
         """Notes names in a path that are no dimension of its images, and references, which do not belong there."""
