@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.commands.conftest import Said
 from tests.commands.shop import Shop, opened
-from tests.vendors.scenario import KEY, SECRET, Scenario
+from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 
 Call = Callable[..., Said]
 
@@ -19,7 +19,7 @@ Call = Callable[..., Said]
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A workspace that buys at the stand-in, as the current folder."""
-    vendor = Scenario()
+    vendor = Scenario(endings=[Ending(("success",))] * 3)
     with vendor.running():
         made = opened(tmp_path / "shop", vendor)
         monkeypatch.chdir(made.folder)
