@@ -2,5 +2,15 @@
 
 from __future__ import annotations
 
-BENCHMARKS = ("nothing", "tasks", "growth", "reading", "validation", "makespan", "starting", "chaining")
+BENCHMARKS = (
+    "nothing",
+    "tasks",
+    "growth",
+    "reading",
+    "validation",
+    "makespan",
+    "starting",
+    "chaining",
+    "edits",
+)
 """The modules that each give rows of the table."""

@@ -29,6 +29,7 @@ TINY: dict[str, dict[str, Any]] = {
     "makespan": {"steps": 5, "photos": 4},
     "starting": {},
     "chaining": {"photos": 2, "megapixels": 0.01},
+    "edits": {"megapixels": 0.01},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
 

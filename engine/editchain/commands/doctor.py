@@ -20,6 +20,7 @@ from editchain.commands import showing
 from editchain.commands.base import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError, EditchainError, StoreError
+from editchain.imaging.extra import OPENCV
 from editchain.platform import disk_error
 from editchain.workspace import Workspace
 
@@ -31,14 +32,6 @@ Standing = Literal["ok", "missing", "wrong"]
 # Window functions, which finding the last runs of a pipeline needs, came with this one.
 OLDEST_SQLITE = (3, 25, 0)
 LITTLE_ROOM_BYTES = 1_000_000_000
-
-OPENCV = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
-"""Wheels that all bring the module cv2, of which one environment can hold only one."""
 
 _CODECS = {
     "jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF", "libtiff": "compressed TIFF", "freetype2": "text",

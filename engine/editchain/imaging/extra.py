@@ -21,6 +21,15 @@ def install(extra: str) -> str:
 INSTALL = install("darkroom")
 
 
+OPENCV = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+"""Wheels that all bring the module cv2, of which one environment can hold only one."""
+
+
 @cache
 def is_installed(extra: str = "darkroom") -> bool:
     """Whether the modules of an extra can be imported."""

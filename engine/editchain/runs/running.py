@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -19,6 +20,7 @@ from editchain import __version__
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
+from editchain.imaging.extra import OPENCV, is_installed
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
@@ -158,7 +160,14 @@ class JournalResults:
 
 def library_versions() -> dict[str, str]:
     """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
-    return {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+    versions = {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+    if is_installed():
+        versions["numpy"] = importlib.metadata.version("numpy")
+        for name in reversed(OPENCV):  # the one that the extra brings first
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                versions[name] = importlib.metadata.version(name)
+                break
+    return versions
 
 
 def library_versions_json() -> str:
