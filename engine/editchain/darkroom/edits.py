@@ -109,6 +109,8 @@ def _edited(edit: Edit, image: Image.Image, room: Room) -> Image.Image:
 def _blended(
     before: Image.Image, after: Image.Image, strength: float, mask: Image.Image | None
 ) -> Image.Image:
+    if strength >= 1 and mask is None:
+        return after
     if before.mode != after.mode:
         before, after = before.convert("RGBA"), after.convert("RGBA")
     if strength < 1:

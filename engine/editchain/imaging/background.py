@@ -15,6 +15,7 @@ from editchain.imaging.subject import cut, without_spill
 _LEAST_SKY = 0.08
 _LEAST_SURE = 0.6
 _LEAST_SPAN = 0.4
+_LEAST_WHOLE = 0.4
 _MATTE_SIDE = 900
 _BLURRED_SIDE = 1600
 """The longer side of the copy on which what is soft is made."""
@@ -65,6 +66,8 @@ def sky(image: Image.Image) -> Image.Image:
         raise OperationError(
             "I find no sky here: nothing blue or bright and even lies along the upper edge; give a mask."
         )
+    if _largest_share(start) < _LEAST_WHOLE:
+        raise OperationError("I find no sky here: what might be one lies in many pieces; give a mask.")
     found = _sky_cut(pixels, start)
     share = float(found.mean())
     sure = float(np.minimum(found, start).sum() / max(1.0, float(np.maximum(found, start).sum())))
@@ -162,6 +165,12 @@ def _sky_start(pixels: Bytes) -> Floats:
     joined: Floats = np.isin(labels, upper[upper != 0]).astype(np.float32)
     spans = float(joined[: max(2, labels.shape[0] // 50)].max(axis=0).mean())
     return joined if spans > _LEAST_SPAN else np.zeros_like(joined)
+
+
+def _largest_share(found: Floats) -> float:
+    """How much of what was found is in one piece."""
+    areas = cv2.connectedComponentsWithStats(found.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    return float(areas.max() / areas.sum()) if len(areas) else 0.0
 
 
 def _sky_cut(pixels: Bytes, start: Floats) -> Floats:
