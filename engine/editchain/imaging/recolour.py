@@ -78,7 +78,10 @@ def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) ->
             "raise the tolerance or name another colour."
         )
     weights = np.asarray(cv2.medianBlur(weights, 5) if min(image.size) > 200 else weights, np.float32)
-    return smooth(guided(image, weights, max(image.size) / 250, 1e-3), 0.15, 0.85)
+    made = guided(image, weights, max(image.size) / 250, 1e-3)
+    for one in strips(image.size):
+        made[one.top : one.bottom] = smooth(made[one.top : one.bottom], 0.15, 0.85)
+    return made
 
 
 def _share(values: Floats, colour: Rgb, meant: float, tolerance: float) -> Floats:
