@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -162,12 +163,17 @@ def test_steps_that_go_by_defaults_move_together_or_not_at_all(folder: Path, cal
 
 
 def test_another_model_and_a_step_are_named(folder: Path, call: Call) -> None:
-    text = "version: 1\nsteps:\n  a: {model: gemini-2.0-flash, image: a.png, prompt: Night}\n  b: {model: flux-kontext, image: a.png, prompt: Night, guidance: 3}\n"
+    old = json.loads((schemas.folder() / "models" / "gemini-2.0-flash.json").read_text())
+    old["$id"] = old["$id"].replace("gemini-2.0-flash", "old-flash")
+    old["x-editchain"]["life"]["successor"] = None
+    (folder / "models").mkdir()
+    (folder / "models" / "old-flash.json").write_text(json.dumps(old))
+    text = "version: 1\nsteps:\n  a: {model: old-flash, image: a.png, prompt: Night}\n  b: {model: flux-kontext, image: a.png, prompt: Night, guidance: 3}\n"
     said, after = migrated(folder, call, text)
     assert (said.code, after) == (0, text)
     assert "Name a model with --to." in said.err
     _, after = migrated(folder, call, text, "--to", "gemini-2.5-flash")
-    assert after == text.replace("gemini-2.0-flash", "gemini-2.5-flash")
+    assert after == text.replace("old-flash", "gemini-2.5-flash")
     _, after = migrated(folder, call, text, "--step", "b", "--to", "seedream-4")
     assert after == text.replace("flux-kontext", "seedream-4").replace(", guidance: 3", "")
 
@@ -245,8 +251,6 @@ def examples(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [model.name for model in SUCCEEDED])
 def test_every_recipe_of_a_model_that_has_a_successor_moves(folder: Path, call: Call, name: str) -> None:
-    import json
-
     lines = ["version: 1", "steps:"]
     for number, fields in enumerate(examples(name)):
         whole = {"model": name, "image": "a.png", "prompt": "Night", **fields}
