@@ -117,6 +117,7 @@ ORDER = (
     "runs.approving",
     "runs.running",
     "runs.remaking",
+    "runs.origins",
     "rehearsing",
     "snapshots",
     "viewing",

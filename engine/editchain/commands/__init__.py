@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a pipeline; what is stored is not made again.",
     "why": "What differs from the nearest stored result, down to its cause.",
     "explain": "What the embedded model understands of a prompt.",
+    "show": "Where a picture came from, back to the inputs.",
     "report": "A page of a run, to look at and to pass on.",
     "graph": "The graph of a pipeline: Mermaid, dot or SVG.",
     "status": "What is going on, or how a run went.",

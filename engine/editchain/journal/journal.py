@@ -213,6 +213,21 @@ class Journal:
         with self._asking() as connection:
             return reading.published(connection, paths)
 
+    def results_with(self, digests: Iterable[bytes]) -> list[Result]:
+        """The results with these bytes, the oldest first. Reads the whole table."""
+        with self._asking() as connection:
+            return reading.results_with(connection, digests)
+
+    def published_with(self, digests: Iterable[bytes]) -> list[Published]:
+        """The files that were published with these bytes, by path. Reads the whole table."""
+        with self._asking() as connection:
+            return reading.published_with(connection, digests)
+
+    def files_with(self, digests: Iterable[bytes]) -> dict[bytes, str]:
+        """Digest to the path of an input file that was last read with these bytes. Reads the whole table."""
+        with self._asking() as connection:
+            return reading.files_with(connection, digests)
+
     def published_by(self, pipeline: str) -> list[Published]:
         """All that a pipeline published, by path."""
         with self._asking() as connection:

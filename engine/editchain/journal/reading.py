@@ -215,6 +215,33 @@ def published(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str,
     return found
 
 
+def results_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> list[Result]:
+    """The results with these bytes, the oldest first. Reads the whole table."""
+    found: list[Result] = []
+    for batch in _batches(digests):
+        sql = f"SELECT {columns(Result)} FROM results WHERE digest IN ({marks(len(batch))})"
+        found.extend(map(Result._make, connection.execute(sql, batch)))
+    return sorted(found, key=lambda one: (one.made_at, one.key))
+
+
+def published_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> list[Published]:
+    """The files that were published with these bytes, by path. Reads the whole table."""
+    found: list[Published] = []
+    for batch in _batches(digests):
+        sql = f"SELECT {columns(Published)} FROM published WHERE digest IN ({marks(len(batch))})"
+        found.extend(map(Published._make, connection.execute(sql, batch)))
+    return sorted(found)
+
+
+def files_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, str]:
+    """Digest to the path of an input file that was last read with these bytes. Reads the whole table."""
+    found: dict[bytes, str] = {}
+    for batch in _batches(digests):
+        sql = f"SELECT digest, path FROM files WHERE digest IN ({marks(len(batch))}) ORDER BY path DESC"
+        found.update(connection.execute(sql, batch))
+    return found
+
+
 def published_by(connection: sqlite3.Connection, pipeline: str) -> list[Published]:
     """All that a pipeline published, by path."""
     sql = f"SELECT {columns(Published)} FROM published WHERE pipeline = ? ORDER BY path"
