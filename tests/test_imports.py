@@ -24,6 +24,7 @@ ORDER = (
     "pipeline",
     "diagnostics",
     "lock",
+    "wording",
     # documents: schemas, models, operations
     "schemas",
     "models",
@@ -69,6 +70,7 @@ ORDER = (
     # what is kept
     "platform",
     "lockfiles",
+    "revisions",
     "branches",
     "journal.entries",
     "journal.records",
@@ -120,6 +122,7 @@ ORDER = (
     "runs.origins",
     "rehearsing",
     "snapshots",
+    "differences",
     "viewing",
     "server",
     # ways in

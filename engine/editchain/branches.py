@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editchain.errors import ConfigurationError
 from editchain.lock import ENDING, parse
 from editchain.lockfiles import read
+from editchain.revisions import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,19 +71,11 @@ def _lines(root: Path, *arguments: str) -> list[str]:
 
 def _git(root: Path, *arguments: str) -> bytes:
     try:
-        found = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            check=False,
-        )
-    except OSError as error:
+        return git(root, *arguments)
+    except ConfigurationError as error:
         raise ConfigurationError(
-            f"{root} is in git, and git cannot be asked which pictures its branches name: {error.strerror}."
+            f"{root} is in git, and git cannot say which pictures its branches name: {error}"
         ) from error
-    if found.returncode:
-        said = found.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        raise ConfigurationError(f"git cannot say which pictures the branches of {root} name: {said}")
-    return found.stdout
 
 
 def digests(found: Iterable[Lock]) -> frozenset[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from tests.commands.conftest import RECIPE
 from tests.workbench import paint
 
-from editchain.commands.why import word_diff
+from editchain.commands.showing import word_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

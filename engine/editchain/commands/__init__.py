@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "plan": "Show what a run would do, why, and at what price.",
     "run": "Run a pipeline; what is stored is not made again.",
     "why": "What differs from the nearest stored result, down to its cause.",
+    "diff": "Two revisions of a pipeline side by side, with their pictures.",
     "explain": "What the embedded model understands of a prompt.",
     "show": "Where a picture came from, back to the inputs.",
     "report": "A page of a run, to look at and to pass on.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -61,3 +62,19 @@ def path(place: str | os.PathLike[str]) -> str:
     text = os.fspath(place)
     relative = os.path.relpath(text)
     return visible(text if relative.startswith("..") else relative)
+
+
+def word_diff(before: str, after: str) -> str:
+    """Both texts as one, with what went and what came marked."""
+    from editchain.wording import changed_words
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    gone, new = ("\x1b[31;9m{}\x1b[0m", "\x1b[32m{}\x1b[0m") if colour else ("[-{}-]", "{{+{}+}}")
+    parts = []
+    for one, other in changed_words(before, after):
+        if one == other:
+            parts.append(visible(one))
+            continue
+        parts += [gone.format(visible(one))] if one else []
+        parts += [new.format(visible(other))] if other else []
+    return "".join(parts)

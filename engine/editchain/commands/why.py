@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +21,12 @@ from editchain.plans.tasks import KNOWN, REJECTED, UNNEEDED
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from editchain.commands.tracing import Change, Trace
     from editchain.journal.entries import Result
     from editchain.journal.journal import Journal
     from editchain.plans.tasks import Plan, StepPlan
 
 _ADDRESS = re.compile(r"([^\[\]]+)(?:\[(.*)\])?", re.DOTALL)
-_WORD = re.compile(r"\s+|\w(?:[\w'’:./-]*\w)?%?|[^\w\s]")
 MOST_CHANGES = 3
 """With more that differ, the nearest result is another picture altogether."""
 
@@ -232,7 +226,7 @@ def _line(change: Change) -> str:
         and (" " in stored or " " in wanted)
         and "[" not in change.field
     ):
-        return f"{change.field}: {word_diff(stored, wanted)}"
+        return f"{change.field}: {showing.word_diff(stored, wanted)}"
     return f"{change.field}: {visible(change.says)}"
 
 
@@ -243,43 +237,3 @@ def _text(value: str | None) -> str | None:
     except ValueError:
         return None
     return text if isinstance(text, str) else None
-
-
-def word_diff(stored: str, wanted: str) -> str:
-    """Both texts as one, with what went and what came marked."""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    gone, new = ("\x1b[31;9m{}\x1b[0m", "\x1b[32m{}\x1b[0m") if colour else ("[-{}-]", "{{+{}+}}")
-    parts = []
-    for before, after in _segments(_WORD.findall(stored), _WORD.findall(wanted)):
-        if before == after:
-            parts.append(visible(before))
-            continue
-        parts += [gone.format(visible(before))] if before else []
-        parts += [new.format(visible(after))] if after else []
-    return "".join(parts)
-
-
-def _segments(old: list[str], now: list[str]) -> Iterator[tuple[str, str]]:
-    """What stood there and what stands here, piece by piece; white space between two changes is part of both."""
-    waiting: tuple[str, str] | None = None
-    between = ""
-    for kind, start, end, begin, stop in difflib.SequenceMatcher(
-        None, old, now, autojunk=False
-    ).get_opcodes():
-        before, after = "".join(old[start:end]), "".join(now[begin:stop])
-        if kind != "equal":
-            waiting = (
-                (before, after)
-                if waiting is None
-                else (waiting[0] + between + before, waiting[1] + between + after)
-            )
-            between = ""
-        elif waiting is not None and before.isspace() and end < len(old):
-            between = before
-        else:
-            if waiting is not None:
-                yield waiting
-            waiting = None
-            yield before, after
-    if waiting is not None:
-        yield waiting

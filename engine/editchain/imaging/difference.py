@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 
 from PIL import Image, ImageChops
@@ -33,6 +34,17 @@ def difference_map(one: Image.Image, other: Image.Image) -> Image.Image:
     )
     shown = most.point([0 if value < _LEAST else min(255, 150 + 4 * value) for value in range(256)])
     return Image.composite(heat, Image.merge("RGB", [dim] * 3), shown)
+
+
+def differing_share(one: Image.Image, other: Image.Image) -> float:
+    """The part of the pixels, 0 to 1, of which a channel differs by 3 of 255 or more; both of one size.
+
+    What lies under full transparency does not count.
+    """
+    pair = [image.convert("RGBA").convert("RGBa").split() for image in (one, other)]
+    most = reduce(ImageChops.lighter, map(ImageChops.difference, *pair))
+    counts = most.histogram()
+    return sum(counts[_LEAST:]) / sum(counts)
 
 
 def _colour(value: int) -> tuple[int, int, int]:

@@ -23,7 +23,10 @@ Images = dict[str, Any]
 
 def inline_images(pictures: Mapping[str, tuple[bytes, bytes]]) -> Images:
     """Small pictures inside of the page, by digest: thumbnail and view, as WebP."""
-    inline = {digest: [_data(thumbnail), _data(view)] for digest, (thumbnail, view) in pictures.items()}
+    inline = {
+        digest: [data_address(thumbnail), data_address(view)]
+        for digest, (thumbnail, view) in pictures.items()
+    }
     return {"inline": inline, "beside": None, "there": []}
 
 
@@ -34,24 +37,9 @@ def images_beside(folder: str, digests: Iterable[str]) -> Images:
 
 def html(page: Page, images: Images) -> str:
     """The document."""
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; img-src data: file: 'self'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    title = escape(f"{page.pipeline} · {page.run}")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="generator" content="editchain {__version__}">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<a class="skip" href="#steps">To the steps</a>
+    return document(
+        f"{page.pipeline} · {page.run}",
+        f"""<a class="skip" href="#steps">To the steps</a>
 <header>
 <h1>{escape(page.pipeline)}</h1>
 <dl class="facts" id="facts"></dl>
@@ -69,14 +57,38 @@ def html(page: Page, images: Images) -> str:
 <footer>Made by editchain {__version__}. Everything that this page shows is in it or beside it.</footer>
 <dialog id="task" aria-labelledby="task-name"></dialog>
 <script type="application/json" id="page">{_json(page.document())}</script>
-<script type="application/json" id="images">{_json(images)}</script>
+<script type="application/json" id="images">{_json(images)}</script>""",
+        asset("page.css"),
+        asset("page.js"),
+    )
+
+
+def document(title: str, body: str, style: str, script: str) -> str:
+    """A page that runs this style and script and loads nothing but pictures; `body` is HTML, `title` is text."""
+    policy = (
+        f"default-src 'none'; img-src data: file: 'self'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="generator" content="editchain {__version__}">
+<title>{escape(title)}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
 <script>{script}</script>
 </body>
 </html>
 """
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a style or script that comes with editchain."""
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
@@ -90,5 +102,6 @@ def _json(document: Any) -> str:
     return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _data(webp: bytes) -> str:
+def data_address(webp: bytes) -> str:
+    """The address of a picture that is inside of the page."""
     return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
