@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from editchain import platform
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import say, write_json
 from editchain.commands.running_now import find_run, owners_of, pipeline_of, state_of
 from editchain.commands.shared import nearest_workspace
@@ -25,7 +25,7 @@ Done = Literal["asked", "ended", "broken-off"]
 
 
 @click.command("cancel", epilog="Example: editchain cancel last")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(run: str, as_json: bool) -> int:
     """Ask a run on this machine to stop: RUN is its id, the beginning of it, or last.

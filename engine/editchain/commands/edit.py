@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.classes import dataclass
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import say, wants_colour, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import did_you_mean, one_of, render
@@ -64,7 +64,14 @@ class Wish:
 )
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.argument("prompt")
-@click.option("-m", "--model", default="darkroom", show_default=True, help="The model that edits.")
+@click.option(
+    "-m",
+    "--model",
+    default="darkroom",
+    show_default=True,
+    shell_complete=completing.models,
+    help="The model that edits.",
+)
 @click.option("-o", "--out", metavar="FILE|DIR", help="Where the result goes, instead of beside you.")
 @click.option("--save", metavar="FILE", help="Also write the edit as a recipe to run, share and keep.")
 @click.option("--seed", type=click.IntRange(min=0), help="What chance is drawn from.")

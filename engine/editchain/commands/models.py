@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import write_json
 from editchain.commands.documents import choice, field_lines, heading, paragraph, refusal_lines, warning_lines
 from editchain.diagnostics import did_you_mean, one_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "models",
     epilog="Examples:\n\n\b\n  editchain models\n  editchain models NAME\n  editchain models import scenario MODEL_ID",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.models)
 @click.argument("words", nargs=-1, metavar="")
 @click.option("--name", "new_name", metavar="NAME", help="What an imported model is called here.")
 @click.option("--overwrite", is_flag=True, help="Import over a document of this workspace.")

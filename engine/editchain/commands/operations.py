@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import write_json
 from editchain.commands.documents import field_lines, heading, paragraph, refusal_lines, warning_lines
 from editchain.diagnostics import did_you_mean, one_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.command(
     "operations", epilog="Examples:\n\n\b\n  editchain operations\n  editchain operations contact_sheet"
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.operations)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(name: str | None, as_json: bool) -> int:
     """List the operations, the image functions that run here; with a NAME, all fields of one."""

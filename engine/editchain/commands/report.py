@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import write_json
 from editchain.commands.running_now import find_run, owners_of, state_of
 from editchain.commands.shared import nearest_workspace
@@ -31,7 +31,7 @@ VIEW_SIDE, VIEW_SIDE_BESIDE, VIEW_SIDE_MANY, MANY = 1280, 1024, 512, 2000
 
 
 @click.command("report", epilog="Example: editchain report last -o run.html")
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=completing.runs)
 @click.option(
     "-o",
     "--out",

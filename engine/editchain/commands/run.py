@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
@@ -41,11 +41,24 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", metavar="DIR", help="Where outputs are published (the workspace's out/ by default)."
 )
-@click.option("--only", metavar="STEP", help="Run one step alone; what it needs must be stored.")
-@click.option("--from", "from_", metavar="STEP", help="Run a step and what needs it.")
-@click.option("--until", metavar="STEP", help="Run a step and what it needs.")
 @click.option(
-    "--fresh", multiple=True, metavar="STEP", help="Make a step's pictures anew, under the same keys."
+    "--only",
+    metavar="STEP",
+    shell_complete=completing.steps,
+    help="Run one step alone; what it needs must be stored.",
+)
+@click.option(
+    "--from", "from_", metavar="STEP", shell_complete=completing.steps, help="Run a step and what needs it."
+)
+@click.option(
+    "--until", metavar="STEP", shell_complete=completing.steps, help="Run a step and what it needs."
+)
+@click.option(
+    "--fresh",
+    multiple=True,
+    metavar="STEP",
+    shell_complete=completing.steps,
+    help="Make a step's pictures anew, under the same keys.",
 )
 @click.option("--budget", metavar="AMOUNT", help="A ceiling for this run, such as 3.00 or '3.00 USD'.")
 @click.option("--plan", "kept", metavar="PLAN", help="Do what a kept plan says, and spend nothing else.")

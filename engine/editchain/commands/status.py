@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import write_json
 from editchain.commands.running_now import (
     find_run,
@@ -34,7 +34,7 @@ MOST_TROUBLES = 40
 
 
 @click.command("status", epilog="Examples:\n\n\b\n  editchain status\n  editchain status last")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(run: str | None, as_json: bool) -> int:
     """Say what is going on in this workspace; with a RUN (its id, the beginning of it, or last), how that went."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import showing
+from editchain.commands import completing, showing
 from editchain.commands.base import write_json
 from editchain.commands.planned import Given, planned
 from editchain.commands.shared import input_options
@@ -33,7 +33,7 @@ MOST_CHANGES = 3
 
 @click.command("why", epilog="Example: editchain why pipelines/hello.yaml 'styled[look=noir]'")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.argument("step", metavar="STEP[KEY]")
+@click.argument("step", metavar="STEP[KEY]", shell_complete=completing.steps)
 @input_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def command(file: Path, step: str, options: tuple[str, ...], inputs_file: str | None, as_json: bool) -> int:
