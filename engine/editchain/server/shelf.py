@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -11,7 +12,7 @@ from editchain.errors import StoreError
 from editchain.platform import disk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 SHAPE = 1
@@ -162,16 +163,24 @@ class Shelf:
             except sqlite3.Error as error:
                 raise self._trouble(error) from error
 
-    def _put(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        marks = ", ".join("?" * len(_NOUNS[table]._fields))  # type: ignore[attr-defined]
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk when the block is left; nothing of it where the block fails."""
         with self._mutex:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+                yield self._connection
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._connection.execute("ROLLBACK")
-                raise self._trouble(error) from error
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise self._trouble(error) from error
+                raise
+
+    def _put(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with self._writing() as connection:
+            connection.executemany(_insert(table), rows)
 
     # ------------------------------------------------------------------ keys
 
@@ -250,33 +259,19 @@ class Shelf:
 
     def begin_job(self, job: Job) -> Job:
         """Adds a job; where its project has one of the same token already, gives that one and adds nothing."""
-        with self._mutex:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                found = self._connection.execute(
-                    "SELECT * FROM jobs WHERE project = ? AND token = ?", [job.project, job.token]
-                ).fetchone()
-                if found is None:
-                    marks = ", ".join("?" * len(job))
-                    self._connection.execute(f"INSERT INTO jobs VALUES ({marks})", job)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._connection.execute("ROLLBACK")
-                raise self._trouble(error) from error
+        with self._writing() as connection:
+            found = connection.execute(
+                "SELECT * FROM jobs WHERE project = ? AND token = ?", [job.project, job.token]
+            ).fetchone()
+            if found is None:
+                connection.execute(_insert("jobs"), job)
         return job if found is None else Job(*found)
 
     def finish_job(self, job: Job, assets: Sequence[Asset]) -> None:
         """The end of a job and its assets, together."""
-        asset_marks, job_marks = (", ".join("?" * len(noun._fields)) for noun in (Asset, Job))
-        with self._mutex:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.executemany(f"INSERT OR REPLACE INTO assets VALUES ({asset_marks})", assets)
-                self._connection.execute(f"INSERT OR REPLACE INTO jobs VALUES ({job_marks})", job)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._connection.execute("ROLLBACK")
-                raise self._trouble(error) from error
+        with self._writing() as connection:
+            connection.executemany(_insert("assets"), assets)
+            connection.execute(_insert("jobs"), job)
 
     def job(self, project: str | None, id_: str) -> Job | None:
         """A job of a project; of any where that is None."""
@@ -324,6 +319,11 @@ class Shelf:
         """The costs of a project's jobs with their currencies: what they cost, or may cost at the most."""
         rows = self._ask("SELECT cost, currency FROM jobs WHERE project = ? AND cost IS NOT NULL", [project])
         return [(str(cost), str(currency)) for cost, currency in rows]
+
+
+def _insert(table: str) -> str:
+    marks = ", ".join("?" * len(_NOUNS[table]._fields))  # type: ignore[attr-defined]  # they are all named tuples
+    return f"INSERT OR REPLACE INTO {table} VALUES ({marks})"
 
 
 def with_status(job: Job, status: JobStatus, date: str, **changed: Any) -> Job:
