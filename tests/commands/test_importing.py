@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.vendors.scenario import KEY, MODELS, SECRET, Scenario
+from tests.vendors.scenario import KEY, MODELS, SECRET, Ending, Scenario
 
 from editchain.errors import ProviderError
 from editchain.providers.scenario_models import imported
@@ -31,7 +31,7 @@ outputs: {s: $s}
 @pytest.fixture
 def vendor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     """The stand-in, serving, with the credentials for it."""
-    made = Scenario()
+    made = Scenario(usual=Ending(("success",)))
     monkeypatch.setenv("SCENARIO_API_KEY", KEY)
     monkeypatch.setenv("SCENARIO_API_SECRET", SECRET)
     with made.running():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.imaging.test_anatomy import exif, picture, saved
 from tests.vendors.base import Fault, said
-from tests.vendors.scenario import KEY, SECRET, Scenario
+from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 from tests.workbench import paint, written
 
 from editchain.imaging import codec
@@ -39,7 +39,7 @@ outputs:
 @pytest.fixture
 def vendor() -> Iterator[Scenario]:
     """The stand-in, serving."""
-    made = Scenario()
+    made = Scenario(usual=Ending(("success",)))
     with made.running():
         yield made
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -316,13 +316,14 @@ class _No(Exception):
 class Scenario:
     """The stand-in. Switch its attributes to make it misbehave; `server.fault` does so for single exchanges.
 
-    `bill` has every job that was accepted; `leaked` the addresses that were sent credentials; `dropped` the inputs that
+    `endings` are those of the next jobs, `usual` is that of all others. `bill` has every job that was accepted; `leaked` the addresses that were sent credentials; `dropped` the inputs that
     were left out without an error, as the vendor does with a bare value for a list.
     """
 
     parallel: int = 100
     imports_after: int = 0
     endings: list[Ending] = field(default_factory=list)
+    usual: Ending = field(default_factory=Ending)
     wrong_type: bytes | None = None
     stale_addresses: int = 0
     page_size: int = 50
@@ -519,7 +520,7 @@ class Scenario:
         if len(busy) >= self.parallel:
             details = {"actionName": "parallel-custom-jobs", "actionLimit": self.parallel}
             raise _No(429, "Too many jobs at a time", details=details)
-        ending = self.endings.pop(0) if self.endings else Ending()
+        ending = self.endings.pop(0) if self.endings else replace(self.usual)
         job = _Job(self._id("job"), model, kind, given, count, units, self._date(), ending)
         self.jobs[job.id] = job
         self.bill.append(Charge(job.id, units))
