@@ -107,6 +107,7 @@ ORDER = (
     "runs.buying",
     "runs.calling",
     "runs.settling",
+    "runs.crediting",
     "runs.recording",
     "runs.outlining",
     "runs.reporting",

@@ -62,6 +62,7 @@ _KEYS = {
     "run_command": ("programs",),
     "budget": ("max", "currency"),
     "fetch": ("plain_hosts",),
+    "metadata": ("publish",),
 }
 """What the tables take that are read here."""
 
@@ -75,7 +76,7 @@ class Configuration:
     are modules to look into when a name is in no table.
     `rates` turn currencies into each other. `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
     a stop waits for replies that bring pictures. `programs` are those that
-    steps may run.
+    steps may run. `metadata` is what published pictures say of how they were made: "full", "credit" or "none".
     """
 
     store: str | None = None
@@ -93,6 +94,7 @@ class Configuration:
     on_unknown: str = "hold"
     stop_grace_seconds: float = 60.0
     programs: frozenset[str] = frozenset()
+    metadata: str = "none"
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -134,6 +136,7 @@ def read_configuration(root: Path) -> Configuration:
         credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
         on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
         stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
+        metadata=_metadata(path, _table(path, data, "metadata").get("publish", "none")),
         programs=_programs(path, _table(path, data, "run_command").get("programs", [])),
     )
 
@@ -234,6 +237,14 @@ def _on_unknown(path: Path, value: Any) -> str:
     if value not in ("hold", "resend"):
         raise ConfigurationError(
             f'{path}: on_unknown is "hold", or "resend" where paying twice is better than waiting for a person.'
+        )
+    return str(value)
+
+
+def _metadata(path: Path, value: Any) -> str:
+    if value not in ("full", "credit", "none"):
+        raise ConfigurationError(
+            f'{path}: [metadata] publish is "full", "credit" or "none": what published pictures say of how they were made.'
         )
     return str(value)
 

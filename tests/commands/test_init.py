@@ -67,6 +67,7 @@ def test_every_setting_in_the_comments_is_one(made: Path, tmp_path: Path) -> Non
         "run",
         "budget",
         "prices",
+        "metadata",
     }
     assert (found.workers, found.store, found.limits["bfl"]["concurrency"]) == (4, "~/.editchain", 4)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from tests.commands.conftest import Said
 from tests.commands.shop import Shop
+
+from editchain.imaging import credits as crediting
 
 Call = Callable[..., Said]
 
@@ -131,3 +134,79 @@ def test_what_nobody_knows_is_said(ran: Path, call: Call, name: str, message: st
     said = call("show", name)
     assert (said.code, said.out) == (2, "")
     assert message in said.err
+
+
+METADATA = '[metadata]\npublish = "{}"\n'
+
+
+@pytest.mark.parametrize("setting", ["credit", "full"])
+def test_published_files_say_how_they_were_made(shop: Shop, call: Call, tmp_path: Path, setting: str) -> None:
+    shop.configure(METADATA.format(setting))
+    assert call("run", "p.yaml", "-o", "out", "--yes").code == 0
+    known, origins = shown(call, "out/again.png")
+    again = origins[known["origin"]]
+    said = known["metadata"]
+    assert said["source_type"] == "compositeWithTrainedAlgorithmicMedia"
+    assert (said["models"], said["key"]) == (["flux-kontext"], again["key"])
+    recipe = hashlib.sha256((shop.folder / "p.yaml").read_bytes()).hexdigest()
+    full = ("again", "Add a lamp", 3, recipe) if setting == "full" else (None,) * 4
+    assert (said["step"], said["prompt"], said["seed"], said["recipe"]) == full
+    published = (shop.folder / "out" / "again.png").read_bytes()
+    assert (b"Add a lamp" in published) == (setting == "full")
+    assert str(shop.folder).encode() not in published
+    assert hashlib.sha256(published).hexdigest() != again["digest"]
+    # in a place that knows nothing of it, the file says it itself
+    shutil.rmtree(shop.folder / ".editchain")
+    (shop.folder / "p.lock.jsonl").unlink()
+    alone, none = shown(call, "out/again.png")
+    assert (alone["origin"], none, alone["metadata"]) == (None, {}, said)
+    assert said["key"] in call("show", "out/again.png").out
+
+
+def test_the_key_in_a_file_finds_what_its_bytes_do_not(shop: Shop, call: Call) -> None:
+    shop.configure(METADATA.format("credit"))
+    assert call("run", "p.yaml", "-o", "out", "--yes").code == 0
+    file = shop.folder / "out" / "again.png"
+    file.write_bytes(file.read_bytes() + b"changed")
+    document, origins = shown(call, "out/again.png")
+    assert origins[document["origin"]]["task"] == "again"
+
+
+def test_a_second_run_does_nothing_and_another_setting_publishes_anew(ran: Path, call: Call) -> None:
+    file = ran / "out" / "sheet.png"
+    seen = [file.read_bytes()]
+    assert crediting.read(seen[0]) is None
+    for setting in ("credit", "full", "none"):
+        (ran / "editchain.toml").write_text(METADATA.format(setting))
+        assert call("run", "look.yaml").code == 0
+        seen.append(file.read_bytes())
+        before = file.stat()
+        assert "outputs unchanged" in call("run", "look.yaml").out
+        assert (file.stat().st_mtime_ns, file.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert len(set(seen)) == 3
+    assert seen[0] == seen[3]
+    credit = crediting.read(seen[1])
+    assert credit is not None
+    assert (credit.source_type, credit.models, credit.prompt) == (
+        "algorithmicallyEnhanced",
+        ("darkroom",),
+        None,
+    )
+    assert call("store", "verify").code == 0
+
+
+def test_a_file_that_somebody_changed_is_left_alone_whatever_the_setting(ran: Path, call: Call) -> None:
+    file = ran / "out" / "sheet.png"
+    file.write_bytes(b"mine")
+    (ran / "editchain.toml").write_text(METADATA.format("full"))
+    call("run", "look.yaml")
+    assert file.read_bytes() == b"mine"
+    assert call("run", "look.yaml", "--overwrite").code == 0
+    assert crediting.read(file.read_bytes()) is not None
+
+
+def test_a_setting_that_there_is_not(ran: Path, call: Call) -> None:
+    (ran / "editchain.toml").write_text(METADATA.format("some"))
+    said = call("run", "look.yaml")
+    assert said.code == 2
+    assert '[metadata] publish is "full", "credit" or "none"' in said.err

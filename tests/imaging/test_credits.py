@@ -17,7 +17,7 @@ CREDIT = Credit(
     ("flux-kontext", "darkroom"),
     bytes(range(32)),
     "night[time=dusk]",
-    'Say "<&>"\nin two lines, für 夜',
+    'Say "<&>"\nin two lines,\tfür 夜',
     7,
     "ab" * 32,
 )

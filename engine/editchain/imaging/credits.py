@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 import struct
 import zlib
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
 
 from editchain.classes import dataclass
 from editchain.errors import ImageError
@@ -66,13 +65,17 @@ class Credit:
             "editchain:recipe": self.recipe,
         }
         names = "".join(f' xmlns:{name}="{address}"' for name, address in _NAMESPACES.items())
-        values = "".join(
-            f" {name}={quoteattr(_UNWRITABLE.sub('', value))}" for name, value in said.items() if value
-        )
+        values = "".join(f' {name}="{_escaped(value)}"' for name, value in said.items() if value)
         return (
             f'{_BEGIN}<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF[1:-1]}">'
             f'<rdf:Description rdf:about=""{names}{values}/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
         )
+
+
+def _escaped(value: str) -> str:
+    # As references, as readers of attributes turn lines and tabs into spaces.
+    text = html.escape(_UNWRITABLE.sub("", value))
+    return text.replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
 
 
 def embed(data: bytes, packet: str) -> bytes:
@@ -96,6 +99,8 @@ def embed(data: bytes, packet: str) -> bytes:
 
 def read(data: bytes) -> Credit | None:
     """What a file says of how editchain made it; None where it says nothing of that, or cannot be read."""
+    from xml.etree import ElementTree
+
     packet = _packet(data)
     # A document type could make a small packet expand beyond all bounds.
     if packet is None or b"<!" in packet:

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from editchain.journal.journal import Journal
     from editchain.pipeline import Output
     from editchain.plans.tasks import Plan, StepPlan
+    from editchain.runs.crediting import Crediting
     from editchain.store import Store
+
+CREDITED = ("png", "jpeg", "webp")
+"""Formats that metadata is put into."""
 
 GROUP = 4096
 """How many files are written, flushed and noted together."""
@@ -46,7 +50,10 @@ _FORMAT_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One file to publish: where, from which result, and how its bytes are made from the result's."""
+    """One file to publish: where, from which result, and how its bytes are made from the result's.
+
+    `packet` is the metadata that is put into it.
+    """
 
     path: str
     digest: bytes
@@ -55,15 +62,24 @@ class Copy:
     lossless: bool
     output: str
     task: str
+    packet: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bytes are the result's own."""
+        return self.format is None and self.packet is None
 
     @property
     def encoding(self) -> str:
         """How the bytes are made, in words that are the same for the same bytes."""
-        return (
+        said = (
             "copy"
             if self.format is None
             else f"{self.format} quality={self.quality} lossless={self.lossless}"
         )
+        if self.packet is None:
+            return said
+        return f"{said} metadata={sha256(self.packet.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +119,7 @@ class Publication:
     paths: list[str] = field(default_factory=list)
 
 
-def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
+def copies(plan: Plan, types: Mapping[bytes, str], crediting: Crediting) -> Iterator[Copy]:
     """The files of every output whose pictures are there; `types` has the media types of stored results by digest."""
     by_step = plan.by_step()
     fixed = _fixed(plan)
@@ -128,6 +144,7 @@ def copies(plan: Plan, types: Mapping[bytes, str]) -> Iterator[Copy]:
                 output.lossless,
                 output.name,
                 one.task_name(at),
+                crediting.packet(one, at) if form in CREDITED else None,
             )
 
 
@@ -283,8 +300,8 @@ class Publisher:
         result = self._begin()
         for group in groups(wanted):
             todo = self._look(group, result)
-            self._publish_some([one for one in todo if one.copy.format is None], result, workers)
-            encoded = [one for one in todo if one.copy.format is not None]
+            self._publish_some([one for one in todo if one.copy.is_plain], result, workers)
+            encoded = [one for one in todo if not one.copy.is_plain]
             for start in range(0, len(encoded), ENCODED):
                 self._publish_some(encoded[start : start + ENCODED], result, workers)
         self._begun.end()
@@ -366,19 +383,23 @@ class Publisher:
         return is_new
 
     def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
-        if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
+        if sum(not one.copy.is_plain for one in todo) > 1 and workers > 1:
             with ThreadPoolExecutor(workers) as pool:
                 return list(pool.map(self._prepare, todo))
         return [self._prepare(one) for one in todo]
 
     def _prepare(self, one: Todo) -> Ready:
         copy = one.copy
-        if copy.format is None:
+        if copy.is_plain:
             return Ready(one, copy.digest)
         try:
-            data = self._encoded(copy, copy.format)
+            data = self._store.read(copy.digest) if copy.format is None else self._encoded(copy, copy.format)
         except ImageError as error:
             return Ready(one, b"", problem=str(error))
+        if copy.packet is not None:
+            from editchain.imaging.credits import embed
+
+            data = embed(data, copy.packet)
         return Ready(one, sha256(data).digest(), data)
 
     def _write(self, ready: Ready) -> os.stat_result:

@@ -26,6 +26,7 @@ from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
 from editchain.models import Model
 from editchain.runs import locking, outlining
+from editchain.runs.crediting import NONE, Crediting
 from editchain.runs.locking import Locked
 from editchain.runs.outcomes import Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
@@ -382,21 +383,23 @@ def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, wo
     publisher = Publisher(
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
-    types = _types(journal, plan)
-    publication = publisher.publish(copies(plan, types), workers=workers)
+    types, seeds = _made(journal, plan)
+    crediting = Crediting(plan, workspace.configuration.metadata, seeds)
+    publication = publisher.publish(copies(plan, types, crediting), workers=workers)
     if options.prune:
         named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
         publication.pruned = publisher.prune(named.union(publication.paths))
     return publication
 
 
-def wanted_copies(journal: Journal, plan: Plan) -> Iterator[Copy]:
-    """The files that a plan's outputs want, as far as their pictures are there."""
-    return copies(plan, _types(journal, plan))
+def wanted_copies(journal: Journal, plan: Plan, metadata: str = NONE) -> Iterator[Copy]:
+    """The files that a plan's outputs want, as far as their pictures are there; `metadata` is what they are to say."""
+    types, seeds = _made(journal, plan)
+    return copies(plan, types, Crediting(plan, metadata, seeds))
 
 
-def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
-    """The media types of the pictures that are published, by digest."""
+def _made(journal: Journal, plan: Plan) -> tuple[dict[bytes, str], dict[bytes, int]]:
+    """The media types of the pictures that are published, by digest, and the seeds of those that have one, by key."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
     published = [one for one in plan.steps if id(one.step) in wanted]
     pairs = (
@@ -406,12 +409,14 @@ def _types(journal: Journal, plan: Plan) -> dict[bytes, str]:
         if key is not None and at in one.digests
     )
     types: dict[bytes, str] = {}
+    seeds: dict[bytes, int] = {}
     for group in groups(pairs):
         digests = dict(group)
-        types.update(
-            (digests[key], sys.intern(result.media_type)) for key, result in journal.results(digests).items()
-        )
-    return types
+        for key, result in journal.results(digests).items():
+            types[digests[key]] = sys.intern(result.media_type)
+            if result.seed is not None:
+                seeds[key] = result.seed
+    return types, seeds
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:
