@@ -4,6 +4,7 @@
 #   make demo       run a recipe on the embedded model; pictures in demo-out/
 #   make test       the tests, without the slow ones
 #   make test-all   the slow ones too: installed packages, kills, load, other validators
+#   make storm      simulated power cuts and real kills in numbers: TRIALS=20000 KILLED_RUNS=60
 #   make lint       ruff, mypy, pyright
 #   make schema     refresh schemas/pipeline.schema.json after a change to any schema
 #   make bench      what performance claims are measured with
@@ -30,7 +31,10 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-slow lint ruff mypy pyright schema bench clean
+TRIALS ?= 20000
+KILLED_RUNS ?= 60
+
+.PHONY: help demo test test-all test-slow storm lint ruff mypy pyright schema bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +64,11 @@ test-slow: $(VENV)/test.stamp $(VENV)/slow.stamp
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow
+
+# What happened is counted and shown for each batch of trials.
+storm: $(VENV)/test.stamp $(VENV)/slow.stamp
+	EDITCHAIN_TRIALS=$(TRIALS) EDITCHAIN_KILLED_RUNS=$(KILLED_RUNS) $(BIN)/python -m pytest -m slow -rP \
+		-n $(WORKERS) tests/simulation tests/test_kills_calls.py
 
 lint: ruff mypy pyright
 

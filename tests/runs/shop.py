@@ -33,7 +33,7 @@ from editchain.providers.base import (
 )
 from editchain.runs.books import Books
 from editchain.runs.calling import Caller
-from editchain.runs.outcomes import Notice, Run, Stop
+from editchain.runs.outcomes import Ended, Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
 from editchain.runs.repeating import Repeater
 from editchain.runs.running import JournalResults, local_executor
@@ -149,6 +149,9 @@ class Shop:
     ended: Callable[[], None] = lambda: None
     others: dict[str, Vendor] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    watch: Callable[[Ended], None] | None = None
+    open: Callable[..., Workspace] = Workspace
+    instruments: Sequence[trio.abc.Instrument] = ()
 
     @property
     def vendors(self) -> dict[str, Vendor]:
@@ -174,7 +177,7 @@ class Shop:
         try:
             # Without threads, so that the virtual clock never runs ahead of them.
             with patch("anyio.to_thread.run_sync", _here):
-                return trio.run(work, clock=MockClock(autojump_threshold=0))
+                return trio.run(work, clock=MockClock(autojump_threshold=0), instruments=self.instruments)
         finally:
             self.stop = Stop()  # a process of its own has its own
 
@@ -195,7 +198,7 @@ class Shop:
         return runs
 
     async def _run(self, ceilings: tuple[Ceiling, ...], concurrency: int) -> Run:
-        with Workspace(self.folder, now=lambda: NOW) as workspace:
+        with self.open(self.folder, now=lambda: NOW) as workspace:
             _ = workspace.journal
             made, digests = self.plan(workspace)
             executor = local_executor(workspace, digests, 2)
@@ -213,7 +216,9 @@ class Shop:
             caller = Caller(
                 books, vendors, repeater, executor.request_of, tell=self.notices.append, resends=self.resends
             )  # fmt: skip
-            scheduler = Scheduler(made, executor, results, call=caller, stop=self.stop, paces=paces)
+            scheduler = Scheduler(
+                made, executor, results, call=caller, watch=self.watch, stop=self.stop, paces=paces
+            )
             with trio.CancelScope() as self.scope:
                 await scheduler.go()
             self.ended()
