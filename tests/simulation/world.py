@@ -557,7 +557,7 @@ class World:
         """A vendor told what became of a request, and of all that had its token."""
         for one in self.submissions:
             if one.token == token:
-                one.is_doubtful = False
+                one.is_doubtful, one.is_final = False, one.is_final and one.charged > 0
 
     def beat(self) -> None:
         """An exchange with a vendor; the run may be asked to stop at one."""
