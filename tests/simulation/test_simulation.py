@@ -29,7 +29,7 @@ from editchain.store import Store
 
 BATCHES = 10
 TRIALS = 300
-MANY_TRIALS = int(os.environ.get("EDITCHAIN_TRIALS", "10000"))
+MANY_TRIALS = int(os.environ.get("EDITCHAIN_TRIALS", "3000"))
 SEED = os.environ.get("EDITCHAIN_SEED")
 TRIALS_FOR_A_GUARD = 400
 
