@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from editchain.imaging.arrays import Floats, floats, picture, smooth
+from editchain.imaging.arrays import floats, picture, smooth
 from editchain.imaging.blur import blur
 from editchain.imaging.colour import Rgb
 from editchain.imaging.tone import scaled_mask
@@ -57,7 +60,7 @@ def _small(size: tuple[int, int]) -> tuple[int, int]:
     return max(2, round(size[1] * factor)), max(2, round(size[0] * factor))
 
 
-def _grown(values: Floats, size: tuple[int, int]) -> Image.Image:
+def _grown(values: NDArray[Any], size: tuple[int, int]) -> Image.Image:
     """At full size, with a little noise against bands."""
     image = picture(np.asarray(values, np.float32)).resize(size, Image.Resampling.BICUBIC)
     noise = np.random.Generator(np.random.PCG64(0)).integers(0, 3, (256, 256), np.uint8)

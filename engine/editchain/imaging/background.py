@@ -109,8 +109,8 @@ def _sky_share(pixels: Floats, sky: Floats, land: Floats, soft: Floats) -> Float
     length = (line * line).sum(axis=2)
     share = ((pixels - land) * line).sum(axis=2) / np.maximum(length, 1e-6)
     trust = smooth(length, 0.006, 0.03)
-    made: Floats = smooth(share, 0.25, 0.85) * trust + soft * (1 - trust)
-    return made
+    made = smooth(share, 0.25, 0.85) * trust + soft * (1 - trust)
+    return made.astype(np.float32, copy=False)
 
 
 def _spread(colours: Floats, where: Floats, radius: float) -> Floats:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from editchain.imaging.arrays import Floats, blurred, floats, picture, rgb
@@ -96,7 +98,7 @@ def _working(image: Image.Image) -> Floats:
     return floats(rgb(image))
 
 
-def _finished(made: Floats, image: Image.Image) -> Image.Image:
+def _finished(made: NDArray[Any], image: Image.Image) -> Image.Image:
     drawn = picture(np.asarray(made, np.float32))
     return drawn if drawn.size == image.size else drawn.resize(image.size, Image.Resampling.BICUBIC)
 

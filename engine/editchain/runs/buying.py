@@ -350,6 +350,7 @@ class Buyer:
 
     async def _replayed(self, asking: Asking, call: Call) -> Any:
         """The answer to the same request with the same token, which the vendor charges once."""
+        answer: Any = None
         for attempt in range(1, REPLAYS + 1):
             answer = await self._submit(asking, call)
             if not isinstance(answer, (NotSent, Unknown)):

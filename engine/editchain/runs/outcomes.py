@@ -91,5 +91,5 @@ class NoPicture(Exception):
     """Ends the work on a call with an outcome other than a picture."""
 
     def __init__(self, outcome: Outcome, message: str) -> None:
-        self.outcome = outcome
+        self.outcome: Outcome = outcome
         super().__init__(message)

@@ -89,7 +89,7 @@ def document(title: str, body: str, style: str, script: str) -> str:
 
 def asset(name: str) -> str:
     """The text of a style or script that comes with editchain."""
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("editchain.viewing").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
