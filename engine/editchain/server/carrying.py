@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
-    from editchain.runs.outcomes import Stop
     from editchain.server.asking import Wish
     from editchain.workspace import Digests
 
@@ -54,7 +53,6 @@ class Outcome:
     pictures: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     is_open: bool = False
-    is_canceled: bool = False
     costs: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -124,7 +122,6 @@ def given_of(wish: Wish, path: Callable[[str], str]) -> dict[str, tuple[str, ...
 
 async def carry_out(
     root: str, place: str, given: Mapping[str, tuple[str, ...]], ceiling: tuple[str, str | None] | None, run_id: str,
-    stop: Stop | None = None,
 ) -> Outcome:  # fmt: skip
     """Runs a recipe of ours and gives its pictures; publishes nothing. Opens the workspace by itself, as any command does."""
     with Workspace(Path(root)) as workspace:
@@ -133,7 +130,7 @@ async def carry_out(
         options = running.Options(
             "", command="serve", workers=1, ceilings=ceilings, publishes=False, heeds_signals=False
         )
-        report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id, stop=stop)
+        report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id)
         costs = _costs(workspace, run_id)
     last = found.plan.steps[-1]
     pictures = tuple(last.digests[at].hex() for at in last.ordinals() if at in last.digests)
@@ -143,7 +140,6 @@ async def carry_out(
         pictures,
         tuple(dict.fromkeys(one.message for one in troubles if one.message)),
         is_open=any(one.outcome == "open" for one in troubles),
-        is_canceled=report.run.stopped_by == "cancel",
         costs=costs,
     )
 

@@ -13,7 +13,6 @@ import anyio
 import anyio.to_process
 
 from editchain.errors import EditchainError
-from editchain.runs.outcomes import Stop
 from editchain.runs.running import new_run_id
 from editchain.server.asking import Refusal, Wish
 from editchain.server.carrying import carry_out, carry_out_here, given_of, ready, recipe_of
@@ -61,7 +60,6 @@ class Worker:
         self._date = date
         self._here = anyio.CapacityLimiter(processes or os.cpu_count() or 2)
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
-        self._stops: dict[str, Stop] = {}
         self._group: TaskGroup | None = None
         self.is_draining = False
 
@@ -77,7 +75,6 @@ class Worker:
     def begin(self, job: Job) -> None:
         """Has a job carried out as soon as there is room for it."""
         if self._group is not None and not self.is_draining:
-            self._stops[job.id] = Stop()
             self._group.start_soon(self._work, job)
 
     async def drain(self, seconds: float) -> None:
@@ -88,15 +85,11 @@ class Worker:
                 await anyio.sleep(0.05)
 
     def cancel(self, job: Job) -> bool:
-        """Ends a job that has not begun, or asks a run to stop; whether that was possible."""
-        stop = self._stops.get(job.id)
-        if job.status == "queued":
-            self._shelf.put_job(with_status(job, "canceled", self._today(), updated_at=self._now()))
-            return True
-        if job.status == "in-progress" and stop is not None and job.kind == "pipeline":
-            stop.ask("cancel")
-            return True
-        return False
+        """Ends a job that has not begun; whether it had not."""
+        if job.status != "queued":
+            return False
+        self._shelf.put_job(with_status(job, "canceled", self._today(), updated_at=self._now()))
+        return True
 
     # ------------------------------------------------------------------ plans
 
@@ -128,8 +121,6 @@ class Worker:
         except Exception:
             log.exception("job %s", job.id)
             self._end(job, "The server failed at it; its log says why.")
-        finally:
-            self._stops.pop(job.id, None)
 
     async def _attempt(self, job: Job) -> None:
         wish = Wish.of(json.loads(job.wish))
@@ -157,7 +148,7 @@ class Worker:
         ceiling = None if job.cost is None else (job.cost, job.currency)
         arguments = (str(self._root), str(place), given, ceiling, job.run)
         if is_call:
-            return await carry_out(*arguments, stop=self._stops.get(job.id))  # type: ignore[arg-type]
+            return await carry_out(*arguments)  # type: ignore[arg-type]
         # Pictures of strangers are decoded in a process of its own, which takes nothing with it where it ends badly.
         return await anyio.to_process.run_sync(
             partial(carry_out_here, *arguments), cancellable=True, limiter=anyio.CapacityLimiter(1)
