@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+# A browser that is slow to draw is tried again; a page that is wrong stays wrong.
+BROWSED = [pytest.mark.slow, pytest.mark.flaky(reruns=2)]
+
 
 @contextmanager
 def chromium() -> Iterator[Any]:
@@ -23,6 +26,11 @@ def chromium() -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def counted(page: Any, selector: str, number: int) -> None:
+    """Wait until that many elements are there: a page draws what comes near when the browser finds time."""
+    pytest.importorskip("playwright.sync_api").expect(page.locator(selector)).to_have_count(number)
 
 
 class Tab:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser import Tab, chromium
+from tests.browser import BROWSED, Tab, chromium
 from tests.commands.shop import GIT
 from tests.workbench import Bench
 
-pytestmark = pytest.mark.slow
+pytestmark = BROWSED
 
 RECIPE = """
 inputs:
@@ -46,11 +46,11 @@ def test_it_shows_offline_what_changed(address: str, width: int, scheme: str) ->
         page: Any = tab.page
         assert page.locator("del").inner_text() == "sepia"
         assert page.locator("ins").inner_text() == "warmer"
-        assert page.evaluate("[...document.images].every(one => one.complete && one.naturalWidth === 64)")
+        page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth === 64)")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.locator("input[type=range]").focus()
         page.keyboard.press("Home")
-        assert page.evaluate("document.querySelector('.over').style.clipPath") == "inset(0px 100% 0px 0px)"
+        page.wait_for_function("document.querySelector('.over').style.clipPath === 'inset(0px 100% 0px 0px)'")
         assert [one for one in tab.asked if not one.startswith(("file:", "data:"))] == []
         assert tab.complaints == []
         assert tab.serious_findings() == []

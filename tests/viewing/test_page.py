@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.browser import Tab, chromium
+from tests.browser import BROWSED, Tab, chromium, counted
 from tests.workbench import Bench
 
-pytestmark = pytest.mark.slow
+pytestmark = BROWSED
 
 RECIPE = """
 inputs:
@@ -86,10 +86,9 @@ def test_it_opens_offline_and_reads_well(browser: Any, address: str, width: int,
 
 def test_a_matrix_has_a_place_for_each_task(browser: Any, address: str) -> None:
     page = Tab(browser, address).page
-    page.wait_for_selector("#step-tone .card")
+    counted(page, "#step-tone .card", 6)
     assert page.locator("#step-tone .column").all_inner_texts() == ["0.2", "0.5", "0.8"]
     assert page.locator("#step-tone .label").all_inner_texts() == ["", "sepia", "blur"]
-    assert page.locator("#step-tone .card").count() == 6
 
 
 def test_before_and_after_are_compared_by_keyboard(browser: Any, address: str) -> None:
@@ -104,20 +103,20 @@ def test_before_and_after_are_compared_by_keyboard(browser: Any, address: str) -
     after = page.locator("dialog img.over").evaluate("one => one.style.clipPath")
     assert before != after
     page.keyboard.press("Escape")
-    assert page.locator("dialog[open]").count() == 0
+    counted(page, "dialog[open]", 0)
 
 
 def test_provenance_leads_back_to_the_input(browser: Any, address: str) -> None:
     page = Tab(browser, address).page
     page.locator("#step-tone .card").first.dispatch_event("click")
     page.locator("dialog .from .card", has_text="tidy").first.click()
-    assert page.locator("#task-name").inner_text() == "tidy"
+    page.locator("#task-name", has_text="tidy").wait_for()
     assert "a.png" in page.locator("dialog .from").first.inner_text()
 
 
 def test_a_failure_is_seen_and_explained(browser: Any, address: str) -> None:
     page = Tab(browser, address).page
-    assert page.locator(".graph .failed").count() == 1
+    counted(page, ".graph .failed", 1)
     page.locator("#step-wrong .card, [id='step-wrong.made'] .card").first.wait_for(state="attached")
     page.locator("#tools input[type=search]").fill("wrong")
     failed = page.locator(".card:has(.state.failed)").first
@@ -130,7 +129,7 @@ def test_search_leaves_what_was_asked_for(browser: Any, address: str) -> None:
     page.wait_for_selector("#step-tone .card")
     page.locator("#tools input[type=search]").fill("sepia")
     page.locator("#step-tidy").wait_for(state="detached")
-    assert page.locator("#steps .card").count() == 3
+    counted(page, "#steps .card", 3)
 
 
 def test_ten_thousand_tasks_draw_only_what_is_near(browser: Any, large: str) -> None:
