@@ -47,6 +47,7 @@ ORDER = (
     "language.binding",
     "language.drafts",
     "language.loops",
+    "language.providing",
     "language.ruling",
     "language.steps",
     "language.publishing",

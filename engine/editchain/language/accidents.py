@@ -12,7 +12,7 @@ QUOTE_IT = "Put the whole text in quotes."
 MAX_DEPTH = 50
 
 _SIGNS_BEFORE = re.compile(r"\s*(?:- +)*(?:[\w-]+: +)?([\"'\[{])")
-_SWALLOWED = re.compile(r"(?<=[\s:])#(?=\S)[^\n]*[}\]]")
+_SWALLOWED = re.compile(r"(?<=[\s:])#(?:(?=\S)[^\n]*|[^\n{\[]*)[}\]]")
 _KEY_GLUED = re.compile(r"(\s*)([A-Za-z_][\w-]*):[^\s:/]")
 _WORD = re.compile(r"(\s*)([A-Za-z_][\w-]*)")
 _KEY_AND_VALUE = re.compile(r"\s*(?:- +)*[\w-]+: +\S")
@@ -127,10 +127,10 @@ def _swallowed_end(failure: _Failure) -> Accident | None:
     found = _SWALLOWED.search(failure.text, start, failure.offset)
     if found is None:
         return None
-    colour = re.match(r"#[\w-]*", found.group())
-    value = colour.group() if colour else "#"
+    words = found.group().rstrip(" ]}")
     message = f'YAML takes "{short(found.group())}" for a comment, and with it what closes the bracket.'
-    return Accident(found.start(), "unquoted-comment", message, f'Put the text in quotes, as in "{value}".')
+    hint = f'Put the text in quotes, as in "{short(words)}", or close the bracket on the next line.'
+    return Accident(found.start(), "unquoted-comment", message, hint)
 
 
 def _sign(at: int, character: str) -> Accident:

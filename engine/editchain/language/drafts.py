@@ -75,6 +75,12 @@ class Draft:
     is_sound: bool = True
     target: Any = None
 
+    @property
+    def loop_names(self) -> tuple[str, ...]:
+        """The variables that its `for_each` declares."""
+        entry = self.entries.get("for_each")
+        return tuple(entry.value) if entry is not None and isinstance(entry.value, Map) else ()
+
 
 class Drafter:
     """Makes drafts of the steps of one file."""

@@ -11,10 +11,10 @@ from editchain.diagnostics import Place, did_you_mean, one_of
 from editchain.language.inputs import InputLoader
 from editchain.language.references import Reference, find_references, parse
 from editchain.language.scalars import SCALARS, scalar_problem, shown, width_of
-from editchain.language.scope import Handed
+from editchain.language.scope import Handed, written_at
 from editchain.language.syntax import Map, Seq, written
 from editchain.language.values import sample_of, value_at
-from editchain.pipeline import UNKNOWN, Dimension, Gathered, Input, Joined, Listing, Pick, Picture
+from editchain.pipeline import UNKNOWN, Dimension, Gathered, Input, Joined, Listing, PathOf, Pick, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,9 @@ class Hander:
         bound = self.binder.bind(value, self.source, at, _WANTS.get(kind, "any"))
         if bound is UNKNOWN or (kind in SCALARS and not self._fits(name, kind, bound, declared, value, at)):
             return unknown
-        given = Place(self.source, at)
+        given = self._origin(value) or Place(self.source, at)
+        if kind == "image" and not self._is_one_image(name, bound, value, at):
+            return unknown
         if bound is None:
             return Handed(Input(name, kind, None, None, None, False, place, given, True), None, None)
         dimension = None
@@ -164,6 +166,21 @@ class Hander:
                 self.binder.names.is_sound = False
                 return False
         return True
+
+    def _is_one_image(self, name: str, bound: Any, value: Any, at: int) -> bool:
+        """Whether an image is handed in where one is wanted; what a reference brings has been looked at."""
+        if bound is None or isinstance(bound, (ImageSource, Picture, PathOf, Pick)):
+            return True
+        message = f"{self.where}.{name}: {shown(value)} is not an image."
+        self._error(at, "image-wanted", message, "Write a path, an address, or $name.", width=width_of(value))
+        return False
+
+    def _origin(self, value: Any) -> Place | None:
+        """Where the caller's own input has its value, which is handed on as it is."""
+        if not isinstance(value, str) or not value.startswith("$"):
+            return None
+        parsed = parse(value)
+        return written_at(self.binder.scope.names.get(parsed.name)) if isinstance(parsed, Reference) else None
 
     def _text(self, value: Any, bound: Any, at: int) -> str | None:
         """A scalar as it was written."""

@@ -391,8 +391,11 @@ class FileLoader:
                 self.made.append(step)
             if not isinstance(bound.get(name), (Input, Handed)):
                 bound[name] = binding
-        for name in drafts:  # those of a cycle
-            bound.setdefault(name, BROKEN)
+        cyclic = [draft for name, draft in drafts.items() if name not in bound]
+        bound.update((draft.name, BROKEN) for draft in cyclic)
+        loops = {name for draft in cyclic for name in draft.loop_names}
+        for draft in cyclic:
+            steps.look_up(draft, loops)
 
     # ------------------------------------------------------------------ sub-pipelines
 

@@ -10,6 +10,7 @@ from editchain.diagnostics import Place
 from editchain.imaging.extra import install, is_installed
 from editchain.language.references import BadReference, Reference, find_references, parse
 from editchain.language.scalars import width_of
+from editchain.language.scope import Handed, written_at
 from editchain.language.syntax import Map, Seq
 from editchain.language.values import dimensions_of, evaluate_text, is_image_pick, is_plain, value_at
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problems
     from editchain.language.drafts import Draft, Entry
     from editchain.language.resolving import Resolver
+    from editchain.language.scope import Scope
     from editchain.models import Model, OperationDocument
     from editchain.pipeline import Dimension
     from editchain.schemas import RuleProblem
@@ -61,12 +63,13 @@ class Ruling:
 
     def __init__(
         self,
-        names: Mapping[str, Any],
+        scope: Scope,
         check_prompt: CheckPrompt,
         advise_prompt: CheckPrompt,
         problems: Problems,
     ) -> None:
-        self.names = names
+        self.names = scope.names
+        self.prefix = scope.prefix
         self.check_prompt = check_prompt
         self.advise_prompt = advise_prompt
         self.problems = problems
@@ -115,11 +118,15 @@ class Ruling:
                 problem.message,
                 problem.suggestion,
             )
-            where = f"steps.{draft.name}" + (f".{dotted(problem.path)}" if problem.path else "")
+            where = self._called(draft, place) + (f".{dotted(problem.path)}" if problem.path else "")
             note = self.problems.error if problem.severity == "error" else self.problems.warning
             if problem.severity == "error":
                 resolver.is_sound = False
             note(place, problem.code, f"{where}: {message}", suggestion, width=_width(candidate, problem))
+
+    def _called(self, draft: Draft, place: Place) -> str:
+        """How a message calls a step: with the steps that lead to it where it stands in another file."""
+        return f"steps.{'' if place.source is draft.source else self.prefix}{draft.name}"
 
     def _untyped_column(
         self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: _Candidate
@@ -177,10 +184,8 @@ class Ruling:
 
     def _value_place(self, reference: Reference) -> Place | None:
         target = self.names.get(reference.name)
-        if not isinstance(target, Input) or target.dimension is not None or target.type == "image":
-            return None
-        is_written = not target.is_given or target.value_place.offset != target.place.offset
-        return target.value_place if is_written else None
+        known = target.input if isinstance(target, Handed) else target
+        return None if isinstance(known, Input) and known.type == "image" else written_at(target)
 
     def _check_extra(
         self, draft: Draft, needs: Mapping[str, Any], candidate: _Candidate, resolver: Resolver
@@ -220,7 +225,7 @@ class Ruling:
                 place = self._place_of_words(
                     entry, fields.get("prompt"), prompt[start:end], candidate.positions, resolver
                 )
-                said = f"steps.{draft.name}.prompt: {message}"
+                said = f"{self._called(draft, place)}.prompt: {message}"
                 self.problems.warning(
                     place, "unused-picture", said, suggestion, width=max(1, min(end - start, 60))
                 )
@@ -229,7 +234,7 @@ class Ruling:
                     entry, fields.get("prompt"), prompt[start:end], candidate.positions, resolver
                 )
                 resolver.is_sound = False
-                said = f"steps.{draft.name}.prompt: {message}"
+                said = f"{self._called(draft, place)}.prompt: {message}"
                 self.problems.error(
                     place, "not-understood", said, suggestion, width=max(1, min(end - start, 60))
                 )
@@ -250,7 +255,7 @@ class Ruling:
                         return place
         for reference in find_references(entry.value):
             target = self.names.get(reference.name)
-            if isinstance(target, Input) and words and words in (target.text or ""):
+            if isinstance(target, (Input, Handed)) and words and words in (target.text or ""):
                 place = self._value_place(reference)
                 if place is not None:
                     return place

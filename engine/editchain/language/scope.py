@@ -11,7 +11,7 @@ from editchain.pipeline import Dimension, Input, Picture, Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from editchain.diagnostics import Source
+    from editchain.diagnostics import Place, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,3 +70,12 @@ def dimension_of(target: Binding | None) -> Dimension | None:
     if isinstance(target, Input):
         return target.dimension
     return target.input.dimension if isinstance(target, Handed) else None
+
+
+def written_at(target: Binding | None) -> Place | None:
+    """Where a file says the one value of an input; None where no file does, or where it has several."""
+    known = target.input if isinstance(target, Handed) else target
+    if not isinstance(known, Input) or known.dimension is not None:
+        return None
+    is_written = not known.is_given or known.value_place != known.place
+    return known.value_place if is_written else None

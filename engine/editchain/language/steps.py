@@ -8,29 +8,30 @@ from editchain.diagnostics import Place, did_you_mean, one_of
 from editchain.language.binding import Binder
 from editchain.language.drafts import KINDS, OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter, Entry
 from editchain.language.loops import read_loops
-from editchain.language.references import Reference, parse
+from editchain.language.providing import check_providers
+from editchain.language.references import Reference, find_references, parse
+from editchain.language.resolving import Resolver
 from editchain.language.ruling import NOT_RULED, Ruling
 from editchain.language.scalars import shown, width_of
-from editchain.language.scope import Broken, Handed, Result
+from editchain.language.scope import Broken, Handed, Result, written_at
 from editchain.language.syntax import Map, Seq, written
 from editchain.language.values import dimensions_of, value_at
 from editchain.models import Model
 from editchain.pipeline import UNKNOWN, Dimension, Input, Pick, Retry, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from editchain.diagnostics import Problems, Source
     from editchain.language.reading import Reader
-    from editchain.language.resolving import Resolver
     from editchain.language.ruling import CheckPrompt
     from editchain.language.scope import Scope
     from editchain.models import OperationDocument
 
 MAX_SAMPLES = 1000
 
-_CONSTANT = ("missing", "retry", "timeout", "provider", "num_samples")
+_CONSTANT = ("missing", "retry", "timeout", "provider", "num_samples", "expect")
 _NONE: Final = object()
 _COMPARED = ("similar", "delta_e", "ssim", "hash_distance")
 _COMPARED_OUTSIDE = ("unchanged_outside_mask", "drift")
@@ -55,7 +56,7 @@ class StepLoader:
         self.reader = reader
         self.problems = problems
         self.today = today
-        self.ruling = Ruling(scope.names, check, advise, problems)
+        self.ruling = Ruling(scope, check, advise, problems)
         self._wants: dict[str, dict[str, str]] = {}
 
     def bind(self, draft: Draft, whole: frozenset[str] = frozenset()) -> Step:
@@ -71,6 +72,10 @@ class StepLoader:
         if draft.documents:
             self.ruling.check(draft, fields, binder.names)
             self._check_life(draft)
+            if draft.entries.keys() & {"provider", "provider_options"} and not check_providers(
+                draft, self.drafter.catalogue.models, self.problems
+            ):
+                binder.names.is_sound = False
         elif draft.kind == "pipeline":
             self.ruling.check_call(draft, fields, binder.names)
         return self._step(draft, fields, binder)
@@ -138,9 +143,7 @@ class StepLoader:
             draft.target = bound
             reference = parse(entry.value)
             target = self.scope.names.get(reference.name) if isinstance(reference, Reference) else None
-            is_written = isinstance(target, Input) and not target.is_given and target.dimension is None
-            place = target.value_place if isinstance(target, Input) and is_written else entry.place
-            self._find_document(draft, bound, place, binder)
+            self._find_document(draft, bound, written_at(target) or entry.place, binder)
         elif bound is not UNKNOWN:
             message = "the name of a model must be known when the file is checked."
             binder.names.field = ".model"
@@ -247,7 +250,7 @@ class StepLoader:
         dimensions = tuple(names.dimensions.values())
         take = fields.pop("take", 1)
         protect = fields.pop("protect", None)
-        expect = fields.pop("expect", None)
+        expect = constant.get("expect")
         if isinstance(expect, dict):
             self._check_compared(draft, expect, fields, protect)
         options = fields.pop("provider_options", {})
@@ -301,6 +304,19 @@ class StepLoader:
                 self.problems.error(
                     place, "nothing-to-compare", message, f"Leave {name} out.", width=len(name)
                 )
+
+    def look_up(self, draft: Draft, loops: Collection[str]) -> None:
+        """Notes the names in a step of a cycle that stand for nothing; `loops` are variables of such steps."""
+        names = Resolver(f"steps.{draft.name}", self.scope, self.problems)
+        known = {*self.scope.all_names, *self.scope.loop_variables, *self.scope.caller_dimensions, *loops}
+        for key in draft.references:
+            names.field = f".{key}"
+            entry = draft.entries[key]
+            for reference in find_references(entry.value):
+                if reference.name not in known:
+                    names.unknown_name(reference, entry.source, entry.at)
+        for _ in self.after(draft):
+            pass
 
     def after(self, draft: Draft) -> Iterator[Step]:
         """The steps that a draft waits for by `after`, with a problem noted for each name that is none."""
