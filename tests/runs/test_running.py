@@ -130,6 +130,21 @@ def test_a_part_of_a_pipeline_is_run(bench: Bench, arguments: list[str], made: l
     assert sorted(path.stem for path in (bench.root / "out").iterdir()) == sorted(made)
 
 
+def test_a_part_of_a_pipeline_is_planned_as_it_is_run(bench: Bench) -> None:
+    bench.write(CHAIN)
+    assert bench.command("plan", "p.yaml", "--until", "two")[1].startswith(
+        "4 tasks · 0 cached · 2 to run · 2 not needed"
+    )
+    assert bench.command("run", "p.yaml", "--until", "two")[0] == 0
+    assert bench.command("plan", "p.yaml", "--until", "two")[0] == 0
+    code, said, _ = bench.command("plan", "p.yaml", "--until", "two", "--fresh", "one")
+    assert (code, "one  1 by flip · asked for anew" in said) == (10, True)
+    assert bench.command("plan", "p.yaml")[0] == 10
+    code, _, messages = bench.command("plan", "p.yaml", "--until", "two", "-o", "kept.json")
+    assert (code, "leave out --only, --from, --until and --fresh" in messages) == (2, True)
+    assert not (bench.root / "kept.json").exists()
+
+
 def test_a_step_alone_needs_what_it_needs_to_be_stored(bench: Bench) -> None:
     bench.write(CHAIN)
     code, _, messages = bench.command("run", "p.yaml", "--only", "two")

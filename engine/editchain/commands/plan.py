@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,11 @@ from editchain.commands import showing
 from editchain.commands.base import as_document, say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
+from editchain.commands.selecting import Selection, selection_options
 from editchain.commands.shared import explain_with, input_options
 from editchain.errors import ConfigurationError
 from editchain.runs import reporting
+from editchain.runs.preparing import Choices
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @click.command("plan", epilog="Example: editchain plan pipelines/seasons.yaml -i product=photos/mug.jpg")
 @click.argument("file", type=click.Path(path_type=Path))
 @input_options
+@selection_options
 @click.option(
     "--format",
     "form",
@@ -45,13 +48,20 @@ def command(
     form: str,
     out: Path | None,
     as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Show what a run would do, by step, each with its reason; calls and price are at most.
 
     Exits with 0 where there is nothing to do, with 10 where there is.
     """
+    selection = Selection.of(chosen)
+    if out is not None and selection != Selection():
+        raise ConfigurationError(
+            "-o keeps the plan of a whole run: leave out --only, --from, --until and --fresh."
+        )
     with Workspace.of(file) as workspace:
-        found = planned(workspace, file, Given(options, inputs_file))
+        choices = Choices(fresh=selection.fresh_steps())
+        found = planned(workspace, file, Given(options, inputs_file), choices, targets=selection.targets)
         plan = found.plan
         text = _text(plan, explain_with(workspace), "json" if as_json else form)
         click.echo(text)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands import completing, showing
+from editchain.commands import showing
 from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
+from editchain.commands.selecting import Selection, is_part, selection_options
 from editchain.commands.shared import input_options
 from editchain.commands.spending import agree, ceilings_of
-from editchain.diagnostics import counted, did_you_mean, one_of
+from editchain.diagnostics import counted, one_of
 from editchain.errors import ConfigurationError, Refused
 from editchain.runs import locking, reporting
 from editchain.runs.locking import Locking
@@ -26,7 +27,7 @@ from editchain.store import DamagedObject, MissingObject
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from editchain.commands.planned import Planned
     from editchain.pipeline import Pipeline, Step
@@ -41,25 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", metavar="DIR", help="Where outputs are published (the workspace's out/ by default)."
 )
-@click.option(
-    "--only",
-    metavar="STEP",
-    shell_complete=completing.steps,
-    help="Run one step alone; what it needs must be stored.",
-)
-@click.option(
-    "--from", "from_", metavar="STEP", shell_complete=completing.steps, help="Run a step and what needs it."
-)
-@click.option(
-    "--until", metavar="STEP", shell_complete=completing.steps, help="Run a step and what it needs."
-)
-@click.option(
-    "--fresh",
-    multiple=True,
-    metavar="STEP",
-    shell_complete=completing.steps,
-    help="Make a step's pictures anew, under the same keys.",
-)
+@selection_options
 @click.option("--budget", metavar="AMOUNT", help="A ceiling for this run, such as 3.00 or '3.00 USD'.")
 @click.option("--plan", "kept", metavar="PLAN", help="Do what a kept plan says, and spend nothing else.")
 @click.option("--locked", is_flag=True, help="Refuse what is not in the lock.")
@@ -124,9 +107,9 @@ def _rehearsed(file: Path, given: Given, chosen: dict[str, Any]) -> int:
     from editchain.commands.rehearsing import rehearse
 
     def targets(pipeline: Pipeline) -> Callable[[Step], bool] | None:
-        return _targets(pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"])
+        return Selection.of(chosen).targets(pipeline)
 
-    report, seconds = rehearse(file, given, chosen, targets, _fresh(chosen["fresh"]))
+    report, seconds = rehearse(file, given, chosen, targets, Selection.of(chosen).fresh_steps())
     _tell(report, seconds, as_json=chosen["as_json"])
     return report.exit_code
 
@@ -143,7 +126,7 @@ def _once(
     found = _planned(workspace, file, given, chosen)
     plan = found.plan
     chosen["messages"] = found.messages
-    lock = found.preparation.locking(is_partial=_is_partial(chosen))
+    lock = found.preparation.locking(is_partial=Selection.of(chosen).is_partial)
     _refuse(plan, chosen)
     if approved is None:
         ceilings = ceilings_of(workspace, plan, chosen["budget"])
@@ -174,8 +157,9 @@ def _once(
 
 
 def _planned(workspace: Workspace, file: Path, given: Given, chosen: dict[str, Any]) -> Planned:
+    selection = Selection.of(chosen)
     choices = Choices(
-        fresh=_fresh(chosen["fresh"]),
+        fresh=selection.fresh_steps(),
         retry_rejected=chosen["retry_rejected"],
         refreshes=chosen["refresh_inputs"],
         is_offline=chosen["offline"],
@@ -189,18 +173,12 @@ def _planned(workspace: Workspace, file: Path, given: Given, chosen: dict[str, A
             file,
             given,
             choices,
-            targets=lambda pipeline: _targets(
-                pipeline, chosen["only"], chosen["from_"], chosen["until"], chosen["fresh"]
-            ),
+            targets=selection.targets,
             supplies=True,
             watch=progress.watch,
         )
     finally:
         progress.end()
-
-
-def _is_partial(chosen: dict[str, Any]) -> bool:
-    return any(chosen[name] is not None for name in ("only", "from_", "until"))
 
 
 def _otherwise(others: list[str]) -> str:
@@ -316,50 +294,6 @@ def _shown(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def _fresh(names: Iterable[str]) -> Callable[[StepPlan], bool] | None:
-    wanted = set(names)
-    return (lambda one: one.step.name in wanted or one.step.name.split("/")[0] in wanted) if wanted else None
-
-
-def _targets(
-    pipeline: Pipeline, only: str | None, from_: str | None, until: str | None, fresh: Iterable[str]
-) -> Callable[[Step], bool] | None:
-    """Which steps are wanted: all that outputs need, unless a step was named."""
-    known = [step.name for step in pipeline.steps]
-    tops = dict.fromkeys([*known, *(name.split("/")[0] for name in known)])
-    for name in (only, from_, until, *fresh):
-        if name is not None and name not in tops:
-            raise ConfigurationError(
-                f'No step is called "{name}". {did_you_mean(name, tops) or f"There is {one_of(tops)}."}'
-            )
-    if sum(one is not None for one in (only, from_, until)) > 1:
-        raise ConfigurationError("--only, --from and --until do not go together; name one.")
-    if until is not None or only is not None:
-        return lambda step: _is(step, until or only or "")
-    if from_ is not None:
-        wanted = _dependents(pipeline, from_)
-        return lambda step: id(step) in wanted
-    return None
-
-
-def _is(step: Step, name: str) -> bool:
-    return step.name == name or step.name.startswith(name + "/")
-
-
-def _dependents(pipeline: Pipeline, name: str) -> set[int]:
-    from editchain.language.loading import pictures_in
-
-    found = {id(step) for step in pipeline.steps if _is(step, name)}
-    for step in pipeline.steps:
-        if any(
-            id(other) in found
-            for value in (*step.fields.values(), step.protect)
-            for other in pictures_in(value)
-        ):
-            found.add(id(step))
-    return found
-
-
 def _refuse_together(chosen: dict[str, Any]) -> None:
     """Raises ConfigurationError for options that contradict each other."""
     for one, other in (
@@ -379,7 +313,9 @@ def _refuse(plan: Plan, chosen: dict[str, Any]) -> None:
     from editchain.runs.running import refuse_unreachable
 
     if chosen["only"] is not None:
-        missing = [one.name for one in plan.steps if not _is(one.step, chosen["only"]) and (_has_work(one))]
+        missing = [
+            one.name for one in plan.steps if not is_part(one.step, chosen["only"]) and (_has_work(one))
+        ]
         if missing:
             raise ConfigurationError(
                 f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."

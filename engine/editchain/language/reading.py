@@ -178,7 +178,8 @@ class Reader:
             ) from None
         if stat.S_ISDIR(found.st_mode):
             message = f"{self.display(path)} is a folder, and a {what} is wanted here."
-            raise Unfit("not-a-file", message, _IMAGES_HINT if what == "file" else None)
+            hint = _IMAGES_HINT if what == "file" else f"Name the files in it: {self.display(path)}/*.yaml."
+            raise Unfit("not-a-file", message, hint if what in ("file", "pipeline file") else None)
         if not stat.S_ISREG(found.st_mode):
             message = f"{self.display(path)} is not a regular file."
             raise Unfit("not-a-file", message, "Name a file on the disk.")
