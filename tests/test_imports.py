@@ -124,6 +124,7 @@ ORDER = (
     "runs.origins",
     "rehearsing",
     "snapshots",
+    "watching",
     "differences",
     "viewing",
     "server",

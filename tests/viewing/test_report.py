@@ -101,7 +101,7 @@ def test_pictures_are_inside_of_the_page(bench: Bench) -> None:
 
 
 def test_many_pictures_lie_beside_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("editchain.commands.report.INLINE_MOST", 1)
+    monkeypatch.setattr("editchain.viewing.writing.INLINE_MOST", 1)
     bench.run(bench.write(RECIPE))
     images = data(page(bench), "images")
     assert images["inline"] == {}

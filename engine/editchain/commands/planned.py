@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from editchain.language.reading import Evidence
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan
     from editchain.transferring import Transferred
@@ -55,16 +56,19 @@ def planned(
     targets: Callable[[Pipeline], Callable[[Step], bool] | None] | None = None,
     supplies: bool = False,
     watch: Callable[[Transferred], None] | None = None,
+    seen: Callable[[Evidence], None] | None = None,
 ) -> Planned:
     """The plan of a pipeline file; shows warnings, and raises PipelineError with every problem where there is an error.
 
     `supplies` lets what it needs be fetched first; without it what hangs on addresses that were never fetched is open,
-    and pictures that are elsewhere are known.
+    and pictures that are elsewhere are known. `seen` is told what was read for it, also where there is an error.
     """
     given, choices = given or Given(), choices or Choices()
     checked = check(
         workspace, path, options=given.options, inputs_file=given.inputs_file, folder=given.folder
     )
+    if seen is not None:
+        seen(checked.evidence)
     if checked.pipeline is None:
         raise PipelineError(checked.problems)
     messages = show_problems(checked.problems)

@@ -29,6 +29,7 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from editchain.commands.following import Follower
     from editchain.commands.planned import Planned
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
@@ -61,6 +62,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go the whole way without vendors and money; publishes to out-rehearsal/.",
 )
+@click.option(
+    "--watch",
+    "watches",
+    is_flag=True,
+    help="Run again whenever a file that the pipeline reads changes, and keep a page of the last run up to date.",
+)
+@click.option(
+    "--page",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where --watch writes its page (.editchain/watch/NAME.html by default).",
+)
 @click.option("--json", "as_json", is_flag=True, help="One event a line on standard output.")
 def command(
     file: Path | None, options: tuple[str, ...], inputs_file: str | None, kept: str | None, **chosen: Any
@@ -78,11 +91,27 @@ def command(
     _refuse_together({**chosen, "kept": kept})
     if chosen["rehearse"]:
         return _rehearsed(file, given, chosen)
+    if chosen["watches"]:
+        from editchain.commands.following import Follower
+
+        follower = Follower(file, chosen["page"], chosen["out"], as_json=chosen["as_json"])
+        return follower.follow(lambda: _whole(file, given, None, chosen, follower))
+    return _whole(file, given, approved, chosen)
+
+
+def _whole(
+    file: Path,
+    given: Given,
+    approved: KeptPlan | None,
+    chosen: dict[str, Any],
+    follower: Follower | None = None,
+) -> int:
+    """One run from the file to what was published; what turns out to be lost on the way is made again."""
     with Workspace.of(file) as workspace:
         lost: set[bytes] = set()
         while True:
             try:
-                return _once(workspace, file, given, approved, chosen)
+                return _once(workspace, file, given, approved, chosen, follower)
             except (MissingObject, DamagedObject) as error:
                 if error.digest in lost:
                     raise
@@ -115,27 +144,35 @@ def _rehearsed(file: Path, given: Given, chosen: dict[str, Any]) -> int:
 
 
 def _once(
-    workspace: Workspace, file: Path, given: Given, approved: KeptPlan | None, chosen: dict[str, Any]
+    workspace: Workspace,
+    file: Path,
+    given: Given,
+    approved: KeptPlan | None,
+    chosen: dict[str, Any],
+    follower: Follower | None,
 ) -> int:
-    """Plans, brings what is elsewhere, and runs.
+    """Plans, brings what is elsewhere, and runs; a follower is told what was read and what came of it.
 
     Raises MissingObject or DamagedObject where a stored picture turns out to be gone.
     """
     from editchain.runs.running import Options
 
-    found = _planned(workspace, file, given, chosen)
+    found = _planned(workspace, file, given, chosen, follower)
     plan = found.plan
     chosen["messages"] = found.messages
     lock = found.preparation.locking(is_partial=Selection.of(chosen).is_partial)
     _refuse(plan, chosen)
     if approved is None:
-        ceilings = ceilings_of(workspace, plan, chosen["budget"])
-        agree(workspace, plan, ceilings, yes=chosen["yes"])
+        ceilings = ceilings_of(
+            workspace, plan, chosen["budget"], follower.spent(workspace) if follower else None
+        )
+        agree(workspace, plan, ceilings, yes=chosen["yes"], asks_always=follower is not None)
     else:
         approved.hold(plan, found.digests)
         ceilings = (*ceilings_of(workspace, plan, chosen["budget"]), *approved.ceilings)
     out = chosen["out"] or str(workspace.root / "out")
-    if plan.is_settled and not chosen["as_json"] and _is_published(workspace, found, lock, out, chosen):
+    can_be_short = plan.is_settled and not chosen["as_json"] and follower is None
+    if can_be_short and _is_published(workspace, found, lock, out, chosen):
         return 0
     settings = Options(
         out,
@@ -146,7 +183,7 @@ def _once(
         locking=lock,
         ceilings=ceilings,
     )
-    report, seconds = _go(workspace, found, settings, chosen)
+    report, seconds = _go(workspace, found, settings, chosen, follower)
     _tell(report, seconds, as_json=chosen["as_json"])
     if report.locked.others:
         said = _otherwise(report.locked.others)
@@ -156,7 +193,9 @@ def _once(
     return report.exit_code
 
 
-def _planned(workspace: Workspace, file: Path, given: Given, chosen: dict[str, Any]) -> Planned:
+def _planned(
+    workspace: Workspace, file: Path, given: Given, chosen: dict[str, Any], follower: Follower | None
+) -> Planned:
     selection = Selection.of(chosen)
     choices = Choices(
         fresh=selection.fresh_steps(),
@@ -176,6 +215,7 @@ def _planned(workspace: Workspace, file: Path, given: Given, chosen: dict[str, A
             targets=selection.targets,
             supplies=True,
             watch=progress.watch,
+            seen=follower.saw if follower else None,
         )
     finally:
         progress.end()
@@ -193,7 +233,7 @@ def _otherwise(others: list[str]) -> str:
 
 
 def _go(
-    workspace: Workspace, found: Planned, settings: Options, chosen: dict[str, Any]
+    workspace: Workspace, found: Planned, settings: Options, chosen: dict[str, Any], follower: Follower | None
 ) -> tuple[Report, float]:
     import anyio
 
@@ -214,6 +254,8 @@ def _go(
     for notice in plan.notices:
         progress.say(f"notice: {notice}")
     run_id = running.new_run_id(workspace.now())
+    if follower is not None:
+        follower.began(run_id)
     progress.emit("run", id=run_id, pipeline=plan.pipeline.name, **running.summary(plan))
     began = time.monotonic()
 
@@ -296,15 +338,23 @@ def _shown(path: str) -> str:
 
 def _refuse_together(chosen: dict[str, Any]) -> None:
     """Raises ConfigurationError for options that contradict each other."""
+    if chosen["page"] and not chosen["watches"]:
+        raise ConfigurationError("--page goes with --watch; `editchain report` writes the page of a run.")
     for one, other in (
         *(("rehearse", name) for name in ("kept", "locked", "offline", "rebuy", "retry_rejected")),
         ("locked", "rebuy"),
         ("locked", "fresh"),
         ("locked", "refresh_inputs"),
         ("offline", "refresh_inputs"),
+        # What is asked for once would be done again at each change.
+        *(("watches", name) for name in ("kept", "locked", "rehearse", "rebuy", "fresh", "retry_rejected")),
+        ("watches", "refresh_inputs"),
     ):
         if chosen[one] and chosen[other]:
-            said = {"kept": "plan"}.get(other, other.replace("_", "-"))
+            one, said = (
+                {"kept": "plan", "watches": "watch"}.get(name, name.replace("_", "-"))
+                for name in (one, other)
+            )
             raise ConfigurationError(f"--{one} and --{said} do not go together.")
 
 

@@ -20,12 +20,23 @@ if TYPE_CHECKING:
     from editchain.workspace import Workspace
 
 
-def ceilings_of(workspace: Workspace, plan: Plan, option: str | None) -> tuple[Ceiling, ...]:
-    """What the command line, the pipeline and the workspace allow; they hold together. Raises ConfigurationError."""
+class Declined(click.Abort):
+    """A person said no to what a plan costs."""
+
+
+def ceilings_of(
+    workspace: Workspace, plan: Plan, option: str | None, spent: Mapping[str, Decimal] | None = None
+) -> tuple[Ceiling, ...]:
+    """What the command line, the pipeline and the workspace allow; they hold together.
+
+    `spent` is what already went off the command line's amount, by currency. Raises ConfigurationError, Refused.
+    """
     found = []
     if option is not None:
         amount, _, unit = option.strip().partition(" ")
-        found.append(Ceiling(_amount(amount, f'--budget "{option}"'), unit.strip() or None))
+        whole = Ceiling(_amount(amount, f'--budget "{option}"'), unit.strip() or None)
+        gone = _in_all(spent or {}, whole, workspace.configuration.rates or NO_RATES)
+        found.append(Ceiling(max(Decimal(0), whole.most - gone), whole.currency))
     if (budget := plan.pipeline.budget) is not None:
         found.append(Ceiling(Decimal(budget.most), budget.currency))
     if (said := workspace.configuration.budget) is not None:
@@ -44,8 +55,13 @@ def _amount(text: str, what: str) -> Decimal:
     return most
 
 
-def agree(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling], *, yes: bool) -> None:
-    """Raises Refused where a plan costs more than it may; at a terminal, asks before it costs much."""
+def agree(
+    workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling], *, yes: bool, asks_always: bool = False
+) -> None:
+    """Raises Refused where a plan costs more than it may; at a terminal, asks before it costs much.
+
+    With `asks_always` before it costs anything. Raises Declined where the answer is no.
+    """
     rates = workspace.configuration.rates or NO_RATES
     for ceiling in ceilings:
         least = _in_all(plan.money.least, ceiling, rates)
@@ -56,9 +72,11 @@ def agree(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling], *, yes:
                 "Raise the budget, or run less."
             )
     most = max(plan.money.most.values(), default=Decimal(0))
-    is_much = most > Decimal(str(workspace.configuration.confirm_above)) or bool(plan.money.unknown)
-    if plan.calls and is_much and not yes and sys.stdin.isatty():
-        click.confirm(f"{summary_line(plan)}. Go on?", abort=True, err=True)
+    least = Decimal(0) if asks_always else Decimal(str(workspace.configuration.confirm_above))
+    is_much = most > least or bool(plan.money.unknown)
+    is_asked = plan.calls and is_much and not yes and sys.stdin.isatty()
+    if is_asked and not click.confirm(f"{summary_line(plan)}. Go on?", err=True):
+        raise Declined
 
 
 def _in_all(amounts: Mapping[str, Decimal], ceiling: Ceiling, rates: Rates) -> Decimal:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from editchain.language.reading import Stat
+    from editchain.language.reading import Evidence, Stat
     from editchain.language.ruling import CheckPrompt
     from editchain.language.scope import Binding
     from editchain.models import Catalogue
@@ -51,10 +51,14 @@ _BUDGET = "Write {max: 3.00, currency: USD}."
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What checking gives: every problem in order of position, and the pipeline where none is an error."""
+    """What checking gives: every problem in order of position, and the pipeline where none is an error.
+
+    `evidence` is what was read for it, as far as that went.
+    """
 
     pipeline: Pipeline | None
     problems: tuple[Problem, ...]
+    evidence: Evidence
 
 
 def _no_advice(provider: str, prompt: str, fields: Collection[str]) -> tuple[()]:
@@ -123,7 +127,7 @@ def check(
         pipeline = _check(
             path, surroundings, reader, problems, (options, inputs_file, folder), given, needs_all
         )
-    return Checked(pipeline, problems.in_order())
+    return Checked(pipeline, problems.in_order(), reader.evidence)
 
 
 def _check(

@@ -205,19 +205,16 @@ class Reader:
 
     def _folder(self, path: str) -> list[str]:
         try:
-            with os.scandir(path) as entries:
-                names = sorted(entry.name for entry in entries if _is_picture(entry.name))
+            names = _names(path)
         except OSError as error:
             raise Unfit(
                 "unreadable-file", f"The folder {self.display(path)} cannot be read: {error.strerror}."
             ) from None
-        self.evidence.listings[path] = tuple(names)
+        self.evidence.listings[path] = names
         return [os.path.join(path, name) for name in names]
 
     def _glob(self, pattern: str, anywhere: bool) -> list[str]:
-        found = sorted(
-            path for path in glob.iglob(pattern, recursive=True) if _is_picture(path) and os.path.isfile(path)
-        )
+        found = _matching(pattern)
         if not anywhere:
             outside = [path for path in found if not self._is_inside(path)]
             if outside:
@@ -226,8 +223,8 @@ class Reader:
                     f"{self.display(outside[0])} leads outside the workspace.",
                     "Move the file into the workspace.",
                 )
-        self.evidence.listings[pattern] = tuple(found)
-        return found
+        self.evidence.listings[pattern] = found
+        return list(found)
 
     def image(self, value: object, base: str, *, anywhere: bool = False) -> ImageSource:
         """The source that a text or a `{url, sha256}` means; raises Unfit where it is missing or no image."""
@@ -246,6 +243,26 @@ class Reader:
         path = self.resolve(text, base, anywhere=anywhere)
         self.check_image(path)
         return ImageSource("file", path, stem_of(path))
+
+
+def listing(place: str) -> tuple[str, ...]:
+    """What a folder or a glob holds now, as evidence keeps it; nothing where it cannot be read."""
+    if _MAGIC.intersection(place) and not os.path.exists(place):
+        return _matching(place)
+    try:
+        return _names(place)
+    except OSError:
+        return ()
+
+
+def _names(folder: str) -> tuple[str, ...]:
+    with os.scandir(folder) as entries:
+        return tuple(sorted(entry.name for entry in entries if _is_picture(entry.name)))
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    found = glob.iglob(pattern, recursive=True)
+    return tuple(sorted(path for path in found if _is_picture(path) and os.path.isfile(path)))
 
 
 def keys_of_files(paths: Iterable[str], fixed: str) -> list[str]:

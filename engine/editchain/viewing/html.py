@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from html import escape
 from importlib import resources
@@ -35,14 +36,32 @@ def images_beside(folder: str, digests: Iterable[str]) -> Images:
     return {"inline": {}, "beside": folder, "there": list(digests)}
 
 
-def html(page: Page, images: Images) -> str:
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a page follows its pipeline: it looks at the picture `stamp` beside it, and loads itself again once that has
+    another size than `mark`. `problems` are what is wrong with the pipeline meanwhile.
+    """
+
+    stamp: str
+    mark: tuple[int, int]
+    problems: str = ""
+
+
+def stamp(mark: tuple[int, int]) -> str:
+    """A picture of nothing that tells a mark by its size: all that a page may read from a disk."""
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="{mark[0]}" height="{mark[1]}"/>'
+
+
+def html(page: Page, images: Images, following: Following | None = None) -> str:
     """The document."""
+    follows = asdict(following) if following else None
     return document(
         f"{page.pipeline} · {page.run}",
         f"""<a class="skip" href="#steps">To the steps</a>
 <header>
 <h1>{escape(page.pipeline)}</h1>
 <dl class="facts" id="facts"></dl>
+<div id="following" role="status"></div>
 <div id="notices"></div>
 </header>
 <main>
@@ -57,9 +76,10 @@ def html(page: Page, images: Images) -> str:
 <footer>Made by editchain {__version__}. Everything that this page shows is in it or beside it.</footer>
 <dialog id="task" aria-labelledby="task-name"></dialog>
 <script type="application/json" id="page">{_json(page.document())}</script>
-<script type="application/json" id="images">{_json(images)}</script>""",
+<script type="application/json" id="images">{_json(images)}</script>
+<script type="application/json" id="follows">{_json(follows)}</script>""",
         asset("page.css"),
-        asset("page.js"),
+        asset("page.js") + (asset("follow.js") if following else ""),
     )
 
 
