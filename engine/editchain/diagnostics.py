@@ -6,7 +6,7 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import field
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from editchain.classes import dataclass
 
@@ -81,6 +81,18 @@ class Problem:
     def sentence(self) -> str:
         """The message with its suggestion, as one line."""
         return f"{self.message} {self.suggestion}" if self.suggestion else self.message
+
+    def as_json(self) -> dict[str, Any]:
+        """It as documents have it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
 
 
 @dataclass(slots=True)

@@ -13,9 +13,10 @@ import click
 from editchain import platform
 from editchain.commands import completing, showing
 from editchain.commands.base import say, write_json
-from editchain.commands.running_now import find_run, owners_of, pipeline_of, state_of
+from editchain.commands.running_now import find_run, pipeline_of
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError
+from editchain.runs.standing import owners_of, state_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

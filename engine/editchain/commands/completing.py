@@ -66,8 +66,9 @@ def _operations(_: click.Context) -> Mapping[str, str]:
 
 
 def _runs(_: click.Context) -> Mapping[str, str]:
-    from editchain.commands.running_now import outcome_of, owners_of, pipeline_of, state_of
+    from editchain.commands.running_now import outcome_of, pipeline_of
     from editchain.commands.shared import nearest_workspace
+    from editchain.runs.standing import owners_of, state_of
     from editchain.workspace import Workspace
 
     with Workspace(nearest_workspace(Path.cwd())) as workspace:

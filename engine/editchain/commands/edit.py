@@ -99,7 +99,8 @@ def command(photos: tuple[str, ...], prompt: str, model: str, **chosen: Any) -> 
     _check_save(save, overwrite=chosen["overwrite"])
     root = Workspace.of(save).root if save else nearest_workspace(Path.cwd())
     with Workspace(root) as workspace:
-        from editchain.commands.spending import agree, ceilings_of
+        from editchain.commands.spending import agree
+        from editchain.runs.allowing import ceilings_of
         from editchain.runs.running import Options, refuse_unreachable
 
         _check_prompt(_model(workspace, model), prompt)

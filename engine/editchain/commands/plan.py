@@ -13,9 +13,10 @@ from editchain.commands.base import as_document, say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
 from editchain.commands.selecting import Selection, selection_options
-from editchain.commands.shared import explain_with, input_options
+from editchain.commands.shared import input_options
 from editchain.errors import ConfigurationError
 from editchain.runs import reporting
+from editchain.runs.explaining import explain_with
 from editchain.runs.preparing import Choices
 from editchain.workspace import Workspace
 

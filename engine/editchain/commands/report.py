@@ -9,11 +9,12 @@ import click
 
 from editchain.commands import completing, showing
 from editchain.commands.base import write_json
-from editchain.commands.running_now import find_run, owners_of, state_of
+from editchain.commands.running_now import find_run
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.runs import outlining
 from editchain.runs.remaking import make_again
+from editchain.runs.standing import owners_of, state_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
 from editchain.commands.selecting import Selection, is_part, selection_options
 from editchain.commands.shared import input_options
-from editchain.commands.spending import agree, ceilings_of
+from editchain.commands.spending import agree
 from editchain.diagnostics import counted, one_of
 from editchain.errors import ConfigurationError, Refused
 from editchain.runs import locking, reporting
+from editchain.runs.allowing import ceilings_of
 from editchain.runs.locking import Locking
 from editchain.runs.preparing import Choices
 from editchain.runs.reporting import Transfer

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from editchain.commands import showing
 from editchain.diagnostics import did_you_mean, visible
 from editchain.errors import ConfigurationError
+from editchain.runs.standing import counts_of, spent_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from editchain.journal.entries import Owner, RunRecord
+    from editchain.journal.entries import RunRecord
     from editchain.journal.journal import Journal
-
-State = Literal["running", "ended", "broken-off"]
+    from editchain.runs.standing import State
 
 MOST_LOOKED_AT = 10_000
 """How many of the last runs the beginning of an id is looked for among."""
-
-
-def owners_of(look: Journal) -> dict[str, Owner]:
-    """The processes that work on the store, by id."""
-    return {owner.id: owner for owner in look.owners()}
-
-
-def state_of(run: RunRecord, owners: Mapping[str, Owner]) -> State:
-    """Whether a run goes on, ended, or lost its process before it could say how it ended."""
-    if run.ended_at is not None:
-        return "ended"
-    return "running" if run.owner in owners else "broken-off"
 
 
 def find_run(look: Journal | None, name: str) -> RunRecord:
@@ -53,12 +38,6 @@ def find_run(look: Journal | None, name: str) -> RunRecord:
     raise ConfigurationError("Nothing ran here yet, so there is no such run.")
 
 
-def counts_of(run: RunRecord) -> dict[str, int]:
-    """Outcome to number of tasks; empty until the run ended."""
-    found: dict[str, int] = json.loads(run.counts)
-    return {name: count for name, count in found.items() if count}
-
-
 def outcome_of(run: RunRecord, state: State) -> str:
     """How it stands, in a few words: outcomes with their numbers."""
     if state == "running":
@@ -74,12 +53,6 @@ def pipeline_of(run: RunRecord) -> str:
     if run.command == "edit":
         return f"edit {visible(Path(run.pipeline).stem.rpartition('-')[0])}"
     return showing.path(run.pipeline)
-
-
-def spent_of(run: RunRecord) -> dict[str, str]:
-    """Currency to what the run cost."""
-    found: dict[str, str] = json.loads(run.spent)
-    return found
 
 
 def run_json(run: RunRecord, state: State) -> dict[str, Any]:

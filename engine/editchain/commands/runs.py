@@ -9,14 +9,15 @@ import click
 
 from editchain.commands import showing
 from editchain.commands.base import say, write_json
-from editchain.commands.running_now import outcome_of, owners_of, pipeline_of, run_json, state_of
+from editchain.commands.running_now import outcome_of, pipeline_of, run_json
 from editchain.commands.shared import nearest_workspace
 from editchain.runs.reporting import duration
+from editchain.runs.standing import owners_of, state_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from editchain.commands.running_now import State
     from editchain.journal.entries import RunRecord
+    from editchain.runs.standing import State
 
 
 @click.command("runs", epilog="Example: editchain runs -n 5")

@@ -9,18 +9,11 @@ import click
 
 from editchain.commands import completing, showing
 from editchain.commands.base import write_json
-from editchain.commands.running_now import (
-    find_run,
-    outcome_of,
-    owners_of,
-    pipeline_of,
-    run_json,
-    spent_of,
-    state_of,
-)
+from editchain.commands.running_now import find_run, outcome_of, pipeline_of, run_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
 from editchain.runs.reporting import duration
+from editchain.runs.standing import owners_of, spent_of, state_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

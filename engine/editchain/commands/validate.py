@@ -71,7 +71,7 @@ def _write(problems: list[Problem], form: str) -> None:
     elif form == "json":
         click.echo(
             json.dumps(
-                {"version": 1, "problems": [_as_json(one) for one in problems]}, ensure_ascii=False, indent=2
+                {"version": 1, "problems": [one.as_json() for one in problems]}, ensure_ascii=False, indent=2
             )
         )
     elif form == "github":
@@ -81,18 +81,6 @@ def _write(problems: list[Problem], form: str) -> None:
             )
     else:
         click.echo(json.dumps(_as_sarif(problems), ensure_ascii=False, indent=2))
-
-
-def _as_json(problem: Problem) -> dict[str, Any]:
-    return {
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-        "suggestion": problem.suggestion,
-    }
 
 
 def _escaped(text: str, is_property: bool = False) -> str:
