@@ -152,7 +152,7 @@ HOMES = {
         "journal.reading",
         "journal.writing",
         "journal.repairing",
-        "server.shelf",
+        "server.database",
         "commands.doctor",
     },
     "yaml": {"language.syntax", "language.editing", "commands.doctor"},

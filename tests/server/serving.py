@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -74,3 +75,56 @@ def ended(client: httpx.Client, job: str, seconds: float = 60) -> dict[str, Any]
             return found
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
+
+
+LOOKS = """\
+version: 1
+description: Two looks of a photo
+inputs:
+  photo: {type: image, description: The photo}
+  width: {type: integer, default: 12, minimum: 4}
+steps:
+  tone:
+    for_each: {look: [sepia, blur]}
+    model: darkroom
+    image: $photo
+    prompt: ${look}
+  small: {operation: resize, image: $tone, width: $width}
+outputs:
+  small: {from: $small, path: "{photo}-{look}.jpg"}
+"""
+"""A pipeline of two steps and four tasks."""
+
+
+def pipelines(root: Path, **texts: str) -> Path:
+    """Pipeline files in a workspace."""
+    (root / "pipelines").mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (root / "pipelines" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return root
+
+
+def run_ended(client: httpx.Client, run: str, seconds: float = 60) -> dict[str, Any]:
+    """A run once it has ended."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found: dict[str, Any] = client.get(f"/v1/runs/{run}").json()["run"]
+        if found["status"] in ("done", "failed", "waiting", "stopped"):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+def heard(client: httpx.Client, run: str, **asking: Any) -> list[tuple[int, dict[str, Any]]]:
+    """The events of a run until its stream ends, each with its id."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    with client.stream("GET", f"/v1/runs/{run}/events", timeout=60, **asking) as answer:
+        assert answer.status_code == 200, answer.read()
+        id_ = -1
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "id":
+                id_ = int(value)
+            elif name == "data":
+                found.append((id_, json.loads(value)))
+    return found

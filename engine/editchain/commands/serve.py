@@ -17,7 +17,10 @@ from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from editchain.server.shelf import Key, Shelf
+    from types import FrameType
+
+    from editchain.server.rows import Key
+    from editchain.server.shelf import Shelf
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -37,11 +40,19 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option(
     "--processes", type=click.IntRange(1, 256), help="How many local jobs run at a time (one for each core)."
 )
+@click.option(
+    "--memory",
+    metavar="MB",
+    type=click.IntRange(256),
+    default=4096,
+    show_default=True,
+    help="The most memory that one of them may take.",
+)
 @click.pass_context
 def command(
-    context: click.Context, host: str, port: int, names: tuple[str, ...], processes: int | None
+    context: click.Context, host: str, port: int, names: tuple[str, ...], processes: int | None, memory: int
 ) -> int:
-    """Serve this workspace over HTTP: Scenario's API for prompted edits, on the models and limits of this workspace.
+    """Serve this workspace over HTTP: its pipelines, and Scenario's API for prompted edits, on its models and limits.
 
     Without keys it answers this machine alone. `editchain serve keys new PROJECT` makes one.
     """
@@ -63,21 +74,35 @@ def command(
             "Make a key first: editchain serve keys new PROJECT."
         )
     _log_lines()
-    settings = Settings(root, frozenset({host, *names}) - {"0.0.0.0", "::"}, processes)  # noqa: S104  (names, not addresses)
+    hosts = frozenset({host, *names}) - {"0.0.0.0", "::"}  # noqa: S104  (names, not addresses)
+    settings = Settings(root, hosts, processes, memory * 1024 * 1024)
+    app = application(settings)
     configuration = uvicorn.Config(
-        application(settings), host=host, port=port, log_config=None, access_log=False, server_header=False,
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=35, lifespan="on",
     )  # fmt: skip
     say(
         f"editchain serves {showing.path(root)} at http://{host}:{port}/v1"
         + ("" if has_keys else ", to this machine alone")
     )
-    uvicorn.Server(configuration).run()
+
+    class Server(uvicorn.Server):
+        """One that says at once that it is about to stop: streams of events would hold it up."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.stop()
+            super().handle_exit(sig, frame)
+
+    Server(configuration).run()
     return 0
 
 
 def _need_extra() -> None:
-    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    missing = [
+        name
+        for name in ("starlette", "uvicorn", "python_multipart")
+        if importlib.util.find_spec(name) is None
+    ]
     if missing:
         raise ConfigurationError(
             f"The server needs {' and '.join(missing)}, which the extra brings: pip install 'editchain[server]'."

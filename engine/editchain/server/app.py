@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,13 +17,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from editchain.errors import EditchainError
-from editchain.server import assets, generating, listing, uploads
+from editchain.errors import EditchainError, Refused, Unsettled
+from editchain.http import PUBLIC
+from editchain.server import assets, generating, listing, pipelines, runs, uploads
 from editchain.server.asking import Refusal
+from editchain.server.conducting import Conductor
 from editchain.server.guarding import Guard, Signer
+from editchain.server.hands import MEMORY_BYTES, Hands
+from editchain.server.listening import Listeners
 from editchain.server.shelf import Shelf
 from editchain.server.shelving import Pictures
 from editchain.server.showing import date
+from editchain.server.telling import Telling
 from editchain.server.working import Worker
 from editchain.workspace import Workspace
 
@@ -32,18 +39,27 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from editchain.http import Rules
+
 log = logging.getLogger("editchain.server")
 
 DRAIN_SECONDS = 30.0
+GRACE_MORE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the server works and under which names it may be asked for, beside those of this machine."""
+    """Where the server works, and under which names it may be asked for beside those of this machine.
+
+    `processes` is how many local jobs and runs go on at a time, each within `memory_bytes`; `rules` are what clients may
+    have fetched.
+    """
 
     root: Path
     hosts: frozenset[str] = frozenset()
     processes: int | None = None
+    memory_bytes: int = MEMORY_BYTES
+    rules: Rules = PUBLIC
     now: Callable[[], float] = time.time
 
 
@@ -58,8 +74,24 @@ class Desk:
     guard: Guard
     signer: Signer
     worker: Worker
+    hands: Hands
+    telling: Telling
+    conductor: Conductor
     folder: Path
+    listeners: Listeners = field(default_factory=Listeners)
     is_ready: bool = False
+    is_stopping: bool = False
+    """Set as soon as a stop is asked for: streams end, and nothing more is accepted."""
+
+    def stop(self) -> None:
+        """Begins to stop: whoever listens to events comes again to the next process."""
+        self.is_stopping = True
+        self.telling.wake_all()
+
+    @property
+    def grace_seconds(self) -> float:
+        """How long a stop waits for runs: a little longer than they wait for replies that bring pictures."""
+        return self.workspace.configuration.stop_grace_seconds + GRACE_MORE_SECONDS
 
 
 def application(settings: Settings) -> Starlette:
@@ -69,22 +101,31 @@ def application(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         desk = _open(settings)
         app.state.desk = desk
+        loop = asyncio.get_running_loop()
+        app.state.stop = lambda: loop.call_soon_threadsafe(desk.stop)
         try:
             async with anyio.create_task_group() as group:
-                begun = anyio.Event()
-                group.start_soon(lambda: desk.worker.serve(started=begun.set))
-                await begun.wait()
+                for worker in (desk.worker, desk.conductor):
+                    begun = anyio.Event()
+                    group.start_soon(lambda worker, begun: worker.serve(started=begun.set), worker, begun)
+                    await begun.wait()
                 desk.is_ready = True
                 yield
                 desk.is_ready = False
-                await desk.worker.drain(DRAIN_SECONDS)
+                desk.stop()
+                async with anyio.create_task_group() as draining:
+                    draining.start_soon(desk.worker.drain, DRAIN_SECONDS)
+                    draining.start_soon(desk.conductor.drain, desk.grace_seconds)
                 group.cancel_scope.cancel()
         finally:
+            await desk.hands.close()
             desk.pictures.close()
             desk.shelf.close()
             desk.workspace.close()
 
-    api = [*generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES]
+    api = [
+        *generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES, *pipelines.ROUTES, *runs.ROUTES,
+    ]  # fmt: skip
     routes = [
         Mount("/v1", routes=api),
         *uploads.STORAGE,
@@ -111,9 +152,16 @@ def _open(settings: Settings) -> Desk:
     folder = workspace.folder / "server"
     shelf = Shelf(folder / "server.db")
     pictures = Pictures(folder, shelf, settings.now)
-    worker = Worker(settings.root, shelf, pictures, now=settings.now, date=date, processes=settings.processes)
-    guard = Guard(shelf, settings.now, settings.hosts)
-    return Desk(settings, workspace, shelf, pictures, guard, Signer(folder, settings.now), worker, folder)
+    processes = settings.processes or os.cpu_count() or 2
+    here = anyio.CapacityLimiter(processes)
+    worker = Worker(settings.root, shelf, pictures, now=settings.now, date=date, here=here)
+    hands = Hands(settings.root, memory_bytes=settings.memory_bytes, most_idle=processes)
+    telling = Telling(folder / "events")
+    conductor = Conductor(settings.root, shelf, hands, telling, now=settings.now, here=here)
+    return Desk(
+        settings, workspace, shelf, pictures, Guard(shelf, settings.now, settings.hosts), Signer(folder, settings.now), worker,
+        hands, telling, conductor, folder,
+    )  # fmt: skip
 
 
 class Outside:
@@ -185,7 +233,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _in_trouble(request: Request, error: Exception) -> Response:
-    """The disk or the set-up: who runs the server reads more in its log."""
+    """What may not be as things stand is said; of the disk and the set-up, who runs the server reads more in its log."""
+    if isinstance(error, (Refused, Unsettled)):
+        return _answer(Refusal(409, str(error)))
     log.error("%s %s: %s", request.method, request.url.path, error)
     return _answer(Refusal(503, "The server is in trouble; who runs it finds the reason in its log"))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from editchain.server.app import Desk
-    from editchain.server.shelf import Asset
+    from editchain.server.rows import Asset
 
 MOST_ASSETS, MOST_IN_BULK = 100, 200
 FORMATS = {

@@ -131,7 +131,7 @@ async def carry_out(
             "", command="serve", workers=1, ceilings=ceilings, publishes=False, heeds_signals=False
         )
         report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id)
-        costs = _costs(workspace, run_id)
+        costs = costs_of(workspace, run_id)
     last = found.plan.steps[-1]
     pictures = tuple(last.digests[at].hex() for at in last.ordinals() if at in last.digests)
     troubles = report.run.troubles
@@ -151,7 +151,7 @@ def carry_out_here(*arguments: Any) -> Outcome:
     return anyio.run(carry_out, *arguments)
 
 
-def _costs(workspace: Workspace, run_id: str) -> dict[str, str]:
+def costs_of(workspace: Workspace, run_id: str) -> dict[str, str]:
     """What the calls of a run cost, by currency: what they may have cost at the most where that is not known."""
     sums: dict[str, Decimal] = {}
     for call in workspace.journal.calls(run_id):

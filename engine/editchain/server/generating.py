@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -13,21 +14,19 @@ from starlette.routing import Route
 from editchain.server import showing
 from editchain.server.asking import Refusal, Wish, custom_wish, legacy_defaults, legacy_wish, offer_name
 from editchain.server.describing import LEGACY, legacy, offers
-from editchain.server.handling import caller_of, desk_of, json_of
-from editchain.server.shelf import Job
-from editchain.server.working import ceiling_of
+from editchain.server.handling import caller_of, check_room, desk_of, idempotency_of, json_of
+from editchain.server.reserving import Price, refuse_beyond
+from editchain.server.rows import Job
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from editchain.server.app import Desk
     from editchain.server.keys import Caller
 
 CUSTOM = "custom"
 DRY = 269
 """The status of an answer that says what a request would cost; a success."""
-MAX_TOKEN = 255
 
 
 async def prompt_editing(request: Request) -> Response:
@@ -55,14 +54,16 @@ async def _accepted(
 ) -> Response:
     desk = desk_of(request)
     action = showing.JOB_TYPES.get(kind, "custom-generation")
-    token = _token(request)
+    token = idempotency_of(request)
     if token is not None and (known := desk.shelf.job_by_token(caller.project, token)) is not None:
         return _reply(known, action)
     taken, plan = await anyio.to_thread.run_sync(desk.worker.plan, caller.project, wish)
-    cost, currency = ceiling_of(plan, caller, desk.shelf.spent(caller.project))
+    price = Price.of(plan)
+    refuse_beyond(caller.limits, price, desk.shelf.spent(caller.project))
+    cost, currency = price.ceiling
     if request.query_params.get("dryRun"):
         return JSONResponse(showing.costs(cost, currency, action), DRY)
-    _check_room(desk, caller)
+    check_room(desk, caller)
     now = desk.settings.now()
     date = showing.date(now)
     job = Job(
@@ -70,7 +71,8 @@ async def _accepted(
         json.dumps(_shortened(said)), history=json.dumps([{"status": "queued", "date": date}]), calls=plan.calls,
         cost=cost, currency=currency, token=token, created_at=now, updated_at=now,
     )  # fmt: skip
-    begun = await anyio.to_thread.run_sync(desk.shelf.begin_job, job)
+    check = partial(refuse_beyond, caller.limits, price)
+    begun = await anyio.to_thread.run_sync(desk.shelf.begin_job, job, check)
     if begun is job:
         desk.worker.begin(job)
     return _reply(begun, action)
@@ -79,22 +81,6 @@ async def _accepted(
 def _reply(job: Job, action: str) -> Response:
     answer = {"job": showing.job(job), **showing.costs(job.cost, job.currency, action)}
     return JSONResponse(answer, headers={"x-should-retry": "false"})
-
-
-def _token(request: Request) -> str | None:
-    """What makes a repeated request the same one."""
-    token = request.headers.get("idempotency-key")
-    if token is not None and not 1 <= len(token) <= MAX_TOKEN:
-        raise Refusal(400, f"An Idempotency-Key has 1 to {MAX_TOKEN} characters")
-    return token
-
-
-def _check_room(desk: Desk, caller: Caller) -> None:
-    if desk.worker.is_draining:
-        raise Refusal(503, "The server is about to stop", retry_after=5)
-    if desk.shelf.open_count(caller.project) >= caller.limits.jobs:
-        details = {"actionName": "parallel-custom-jobs", "actionLimit": caller.limits.jobs}
-        raise Refusal(429, "Too many jobs at a time", details=details, retry_after=2)
 
 
 def _shortened(said: dict[str, Any]) -> dict[str, Any]:

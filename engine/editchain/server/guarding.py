@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from editchain.server.asking import Refusal
-from editchain.server.keys import LOCAL_PROJECT, Caller, Limits, caller
+from editchain.server.keys import LOCAL, LOCAL_PROJECT, Caller, Limits, caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ class Guard:
         """Who asks, once that is within the limit of requests. Raises Refusal."""
         found = caller(self._shelf, headers.get("authorization"))
         if found is None and not self._shelf.has_keys():
-            found = Caller("local", LOCAL_PROJECT, Limits())
+            found = Caller(LOCAL, LOCAL_PROJECT, Limits())
         if found is None:
             raise Refusal(401, "Unauthorized")
         self._count(found)

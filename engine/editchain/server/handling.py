@@ -119,3 +119,23 @@ def page(name: str, rows: Sequence[Any], size: int, show: Callable[[Any], dict[s
         token = json.dumps([last.created_at, last.id]).encode()
         document["nextPaginationToken"] = base64.urlsafe_b64encode(token).decode("ascii")
     return document
+
+
+MAX_TOKEN = 255
+
+
+def idempotency_of(request: Request) -> str | None:
+    """What makes a repeated request the same one. Raises Refusal."""
+    token = request.headers.get("idempotency-key")
+    if token is not None and not 1 <= len(token) <= MAX_TOKEN:
+        raise Refusal(400, f"An Idempotency-Key has 1 to {MAX_TOKEN} characters")
+    return token
+
+
+def check_room(desk: Desk, caller: Caller) -> None:
+    """Raises Refusal where nothing more may be accepted now."""
+    if desk.is_stopping or desk.worker.is_draining:
+        raise Refusal(503, "The server is about to stop", retry_after=5)
+    if desk.shelf.open_count(caller.project) >= caller.limits.jobs:
+        details = {"actionName": "parallel-custom-jobs", "actionLimit": caller.limits.jobs}
+        raise Refusal(429, "Too many jobs at a time", details=details, retry_after=2)

@@ -13,12 +13,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from editchain.errors import ConfigurationError
-from editchain.server.shelf import Key
+from editchain.server.rows import Key
 
 if TYPE_CHECKING:
     from editchain.server.shelf import Shelf
 
-LOCAL_PROJECT = "proj_local"
+LOCAL, LOCAL_PROJECT = "local", "proj_local"
 """Whose everything is while there are no keys and only this machine can ask."""
 
 

@@ -12,7 +12,7 @@ from editchain.errors import ImageError, StoreError
 from editchain.imaging.limits import MAX_BYTES
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.server.asking import Refusal
-from editchain.server.shelf import Asset
+from editchain.server.rows import Asset
 from editchain.store import Store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from editchain.server.shelf import Asset, Job, Upload
+    from editchain.server.rows import Asset, Job, Upload
 
 PROGRESS = {"queued": 0.0, "in-progress": 0.5, "success": 1.0, "failure": 1.0, "canceled": 1.0}
 JOB_TYPES = {"prompt-editing": "image-prompt-editing"}

@@ -17,7 +17,7 @@ from editchain.server import showing
 from editchain.server.asking import Refusal
 from editchain.server.guarding import ADDRESS_SECONDS
 from editchain.server.handling import body_of, caller_of, desk_of, json_of, text_of
-from editchain.server.shelf import Upload
+from editchain.server.rows import Upload
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 
     from editchain.plans.tasks import Plan
     from editchain.server.carrying import Outcome
-    from editchain.server.keys import Caller
-    from editchain.server.shelf import Asset, Job, Shelf
+    from editchain.server.rows import Asset, Job
+    from editchain.server.shelf import Shelf
     from editchain.server.shelving import Pictures
 
 log = logging.getLogger("editchain.server")
@@ -49,7 +47,7 @@ class Worker:
         *,
         now: Callable[[], float],
         date: Callable[[float], str],
-        processes: int | None = None,
+        here: anyio.CapacityLimiter,
     ) -> None:
         self._root = root
         with Workspace(root) as workspace:
@@ -58,7 +56,7 @@ class Worker:
         self._pictures = pictures
         self._now = now
         self._date = date
-        self._here = anyio.CapacityLimiter(processes or os.cpu_count() or 2)
+        self._here = here
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._group: TaskGroup | None = None
         self.is_draining = False
@@ -198,28 +196,3 @@ def _metadata(job: Job, wish: Wish) -> dict[str, Any]:
         "kind": "image", "type": "image-prompt-editing", "modelId": job.model,
         "prompt": wish.fields.get("prompt", ""), "seed": str(wish.fields.get("seed", "")),
     }  # fmt: skip
-
-
-def ceiling_of(plan: Plan, caller: Caller, spent: Sequence[tuple[str, str]]) -> tuple[str | None, str | None]:
-    """The most that a plan's calls cost, with its currency; None where that is not known, or there are none.
-
-    Raises Refusal where it is more than the key may spend.
-    """
-    limit = caller.limits
-    if not plan.calls:
-        return None, None
-    if plan.money.unknown or len(plan.money.most) != 1:
-        if limit.spending is not None:
-            raise Refusal(402, "The price of this is not known, and this key has a limit on spending")
-        return None, None
-    currency, most = next(iter(plan.money.most.items()))
-    amount = f"{most:f}"
-    if limit.spending is not None:
-        if limit.currency not in (None, currency):
-            raise Refusal(402, f"This costs {currency}, and the limit of this key is in {limit.currency}")
-        used = sum((Decimal(cost) for cost, unit in spent if unit == currency), Decimal(0))
-        if used + Decimal(amount) > Decimal(limit.spending):
-            raise Refusal(
-                402, f"This may cost {amount} {currency}; {used:f} of {limit.spending} are spent or reserved"
-            )
-    return amount, currency

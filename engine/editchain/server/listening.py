@@ -1,0 +1,88 @@
+"""Listening: the events of a run as they come, over a connection that stays open for as long as the run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from editchain.server.asking import Refusal
+from editchain.server.conducting import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from editchain.server.app import Desk
+    from editchain.server.rows import AskedRun
+
+HEARTBEAT_SECONDS = 15.0
+"""How often something is sent where nothing happens, so that nobody in between takes the connection for dead."""
+LONGEST_SECONDS = 3600.0
+"""After that a client has to come again, which it does by itself."""
+MOST, MOST_OF_A_PROJECT = 200, 50
+"""How many may listen at a time."""
+AGAIN, HEARTBEAT = b"retry: 2000\n\n", b": still here\n\n"
+
+
+class Listeners:
+    """Who listens: so many, and of one project so many at the most."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, project: str) -> None:
+        """Raises Refusal where there is no room for one more."""
+        if self._counts.total() >= MOST or self._counts[project] >= MOST_OF_A_PROJECT:
+            details = {"actionName": "event-streams", "actionLimit": MOST_OF_A_PROJECT}
+            raise Refusal(429, "Too many listen to events at a time", details=details, retry_after=5)
+        self._counts[project] += 1
+
+    def leave(self, project: str) -> None:
+        """Makes room."""
+        self._counts[project] -= 1
+
+
+async def stream(desk: Desk, project: str, run: str, after: int) -> AsyncIterator[bytes]:
+    """The events of a run from a place on, as server-sent ones, with heartbeats between; ends with its end event."""
+    try:
+        yield AGAIN
+        until = anyio.current_time() + LONGEST_SECONDS
+        while not desk.is_stopping and anyio.current_time() < until:
+            waiting = desk.telling.next(run)
+            # Looked at before the events are: what ended by then has told all that it will.
+            found = desk.shelf.run(project, run)
+            told = await anyio.to_thread.run_sync(desk.telling.read, run, after)
+            for after, line in told:
+                name = json.loads(line)["event"]
+                yield _event(after, name, line)
+                if name == "end":
+                    return
+            if told:
+                continue
+            if found is None or found.status in ENDED:
+                if found is not None:
+                    yield _event(after, "end", _end(found))
+                return
+            with anyio.move_on_after(HEARTBEAT_SECONDS) as silence:
+                await waiting.wait()
+            if silence.cancelled_caught:
+                yield HEARTBEAT
+    finally:
+        desk.telling.wake(run)
+        desk.listeners.leave(project)
+
+
+def _event(after: int, name: str, line: bytes) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (after, name.encode(), line)
+
+
+def _end(run: AskedRun) -> bytes:
+    """The end of a run whose server was killed after the run had ended and before it could say so."""
+    event = {
+        "version": 1, "event": "end", "id": run.id, "exit_code": run.exit_code, "counts": json.loads(run.counts),
+        "published": [], "left_alone": [],
+    }  # fmt: skip
+    return json.dumps(event).encode()
