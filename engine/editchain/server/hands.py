@@ -40,6 +40,10 @@ class HandLost(Exception):
     """A hand ended in the middle of an order: a picture that its libraries do not survive, or no memory was left."""
 
 
+class OrderFailed(Exception):
+    """An order failed at what nobody foresaw; the log says where."""
+
+
 @dataclass(slots=True)
 class _Hand:
     process: Process
@@ -82,7 +86,7 @@ class Hands:
         Raises Refusal, EditchainError, and HandLost.
         """
         one = self._idle.pop() if self._idle else await self._begin()
-        is_well = False
+        is_well, letter, answer = False, hand.BUG, b""
         try:
             await one.orders.send(_line({"order": order, "arguments": arguments}))
             async with anyio.create_task_group() as group:
@@ -170,4 +174,4 @@ def _told(order: str, letter: int, answer: bytes) -> bytes:
     if letter == hand.TROUBLE:
         raise _ERRORS.get(said["exit_code"], EditchainError)(said["message"])
     log.error("%s", json.dumps({"order": order, "traceback": said}))
-    raise RuntimeError(f"the order {order} failed")
+    raise OrderFailed(order)
