@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.workbench import NOW, Bench, loaded, shipped, written
+from tests.workbench import NOW, Bench, loaded, shipped, unmarked, written
 
 from editchain.artifacts import ImageSource
 from editchain.errors import ConfigurationError
@@ -309,6 +309,6 @@ def test_what_is_lost_from_the_store_is_not_known(bench: Bench) -> None:
         workspace.store.remove(digest)
         workspace.store.note_missing(digest)
         assert workspace.store.lost() == {digest}
-        workspace.store.put(bench.published()["s.png"], durable=False)
+        workspace.store.put(unmarked(bench.published()["s.png"]), durable=False)
         assert workspace.store.lost() == frozenset()
     assert Known(None, digests).results([key]) == {}

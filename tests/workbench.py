@@ -19,6 +19,7 @@ from PIL import Image
 
 from editchain.commands.base import run_command
 from editchain.commands.planned import Given, planned
+from editchain.imaging.marking import Mark, marked
 from editchain.language.loading import Surroundings, load
 from editchain.language.reading import stat_of
 from editchain.lock import Lock
@@ -62,6 +63,11 @@ def paint(path: Path, colour: tuple[int, int, int] = (200, 120, 40), size: tuple
     image.putpixel((0, 0), (10, 20, 30))
     image.save(path)
     return path
+
+
+def unmarked(published: bytes) -> bytes:
+    """A published file without what is put into it at publishing: for a PNG, the result's own bytes."""
+    return marked(published, Mark("none"))
 
 
 def day() -> date:

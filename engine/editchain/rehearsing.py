@@ -10,6 +10,7 @@ from editchain.errors import ConfigurationError
 from editchain.models import Model
 from editchain.providers import LOCAL, load
 from editchain.providers.rehearsal import Rehearsal
+from editchain.runs.crediting import NONE
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from editchain.models import OperationDocument
     from editchain.pipeline import Step
     from editchain.plans.tasks import Way
-    from editchain.workspace import Digests
+    from editchain.workspace import Configuration, Digests
 
 FOLDER = "rehearsal"
 """The folder of the store, below `.editchain`."""
@@ -36,6 +37,11 @@ class RehearsalWorkspace(Workspace):
     def __init__(self, real: Workspace) -> None:
         super().__init__(real.root, now=real.now)
         self._real = real
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The workspace's, but that what is published says nothing of how it was made: no model made it."""
+        return replace(self._real.configuration, metadata=NONE)
 
     @cached_property
     def folder(self) -> Path:

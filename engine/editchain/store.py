@@ -275,13 +275,14 @@ class Store:
 
     # Published copies
 
-    def publish(self, digest: bytes, target: str) -> os.stat_result:
+    def publish(self, digest: bytes, target: str, data: bytes | None = None) -> os.stat_result:
         """Writes a copy of an object to `target`, making its parents, and gives what the system says of it.
 
-        A link at the target is replaced, not followed. Durable after `sync`.
+        A link at the target is replaced, not followed. Durable after `sync`. `data` is the object where it was read before.
         Raises MissingObject, DamagedObject, StoreError.
         """
-        return self._publish(self.read(digest), target, self.path(digest) if self._clones else None)
+        data = self.read(digest) if data is None else data
+        return self._publish(data, target, self.path(digest) if self._clones else None)
 
     def publish_bytes(self, data: bytes, target: str) -> os.stat_result:
         """Writes bytes to `target`, as `publish` does."""

@@ -94,7 +94,7 @@ class Configuration:
     on_unknown: str = "hold"
     stop_grace_seconds: float = 60.0
     programs: frozenset[str] = frozenset()
-    metadata: str = "none"
+    metadata: str = "credit"
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -136,7 +136,7 @@ def read_configuration(root: Path) -> Configuration:
         credentials={name: one["credential"] for name, one in vendors.items() if "credential" in one},
         on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
         stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
-        metadata=_metadata(path, _table(path, data, "metadata").get("publish", "none")),
+        metadata=_metadata(path, _table(path, data, "metadata").get("publish", "credit")),
         programs=_programs(path, _table(path, data, "run_command").get("programs", [])),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from tests.workbench import Bench, facts, step_of
+from tests.workbench import Bench, facts, step_of, unmarked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_result_keeps_its_own_format_and_bytes(bench: Bench) -> None:
     published = bench.published()
     assert sorted(published) == ["s.webp", "t.png"]
     with bench.workspace() as workspace:
-        assert workspace.store.read(step_of(ran.plan, "t").digests[0]) == published["t.png"]
+        assert workspace.store.read(step_of(ran.plan, "t").digests[0]) == unmarked(published["t.png"])
 
 
 def test_published_again_nothing_is_written(both: Bench) -> None:
@@ -304,7 +304,9 @@ def test_a_stored_row_says_what_was_published_and_how(bench: Bench) -> None:
         )
     )
     (row,) = bench.rows("published")
-    assert (row["path"], row["encoding"], row["output"], row["task"]) == (
+    encoding, metadata = row["encoding"].split(" metadata=")
+    assert metadata.startswith("credit ")
+    assert (row["path"], encoding, row["output"], row["task"]) == (
         str(bench.root / "out/s.jpg"),
         "jpeg quality=55 lossless=False",
         "s",
@@ -377,7 +379,7 @@ def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, o
         from editchain.commands.planned import planned
 
         plan = planned(workspace, file).plan
-        wanted = running.wanted_copies(workspace.journal, plan)
+        wanted = running.wanted_copies(workspace.journal, plan, "credit")
         dying = Dying(workspace.journal)
         publisher = Publisher(workspace.store, dying, str(bench.root / "out"), str(file), "x")  # type: ignore[arg-type]  # it is a journal in all but name
         with pytest.raises(Dies):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -317,7 +317,7 @@ class Scenario:
     """The stand-in. Switch its attributes to make it misbehave; `server.fault` does so for single exchanges.
 
     `endings` are those of the next jobs, `usual` is that of all others. `bill` has every job that was accepted; `leaked` the addresses that were sent credentials; `dropped` the inputs that
-    were left out without an error, as the vendor does with a bare value for a list.
+    were left out without an error, as the vendor does with a bare value for a list. `writes_into` puts metadata into pictures.
     """
 
     parallel: int = 100
@@ -325,6 +325,7 @@ class Scenario:
     endings: list[Ending] = field(default_factory=list)
     usual: Ending = field(default_factory=Ending)
     wrong_type: bytes | None = None
+    writes_into: Callable[[bytes], bytes] = bytes
     stale_addresses: int = 0
     page_size: int = 50
     list_lags: int = 0
@@ -563,6 +564,7 @@ class Scenario:
         for number, name in enumerate(names):
             if name not in self.assets:
                 picture = png(json.dumps([job.model, job.input, number], sort_keys=True).encode())
+                picture = self.writes_into(picture)
                 metadata = {"kind": "image", "type": "image-prompt-editing", "modelId": job.model}
                 self.assets[name] = _Asset(name, picture, "image/png", metadata, job.created)
         return names

@@ -6,25 +6,29 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
-from editchain.imaging.credits import COMPOSITE, ENHANCED, TRAINED, Credit
+from editchain.imaging.credits import ALGORITHMIC, COMPOSITE, ENHANCED, TRAINED, Credit
+from editchain.imaging.marking import Mark
 from editchain.models import Model
 from editchain.plans.tasks import Column, Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from editchain.imaging.marking import Keep
     from editchain.plans.tasks import Plan, StepPlan
 
 NONE, CREDIT, FULL = SETTINGS = ("none", "credit", "full")
-"""What published pictures may say: nothing; source type, tool, models and key; also step, prompt, seed and recipe."""
+"""What published pictures may say: nothing; source type, tool, models, key and recipe; also step, prompt and seed."""
 
-ALGORITHMIC = "algorithmicMedia"
-"""What IPTC calls a picture that functions made of nothing that was photographed or learned."""
+_TOOL = "editchain"
+_NO_KEY = bytes(32)
+_CARRIES = "metadata_of"
+"""The field of an operation by which a recipe has a photo's metadata carried over."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
+class Past:
     """What had a hand in a picture: the names of models, whether one of them is trained, and whether a picture was given."""
 
     models: tuple[str, ...]
@@ -33,41 +37,74 @@ class _Past:
 
     @property
     def source_type(self) -> str:
+        """IPTC's word for it."""
         if self.is_trained:
             return COMPOSITE if self.has_given else TRAINED
         return ENHANCED if self.has_given else ALGORITHMIC
 
 
 class Crediting:
-    """Writes the packets of a plan's pictures. `seeds` are those that results were made with, by key."""
+    """Writes the marks of a plan's pictures. `seeds` are those that results were made with, by key.
+
+    The recipe is named as it is when a file is written, and does not count among the words of a mark: an edit of the
+    recipe that leaves a picture alone leaves its file alone too.
+    """
 
     def __init__(self, plan: Plan, setting: str, seeds: Mapping[bytes, int]) -> None:
         self._setting = setting
         self._seeds = seeds
-        self._recipe = _digest(plan.pipeline.path) if setting == FULL else None
-        self._pasts: dict[tuple[int, int], _Past] = {}
+        self._recipe = None if setting == NONE else _digest(plan.pipeline.path)
+        self._alike: dict[int, Past | None] = {}
+        self._pasts: dict[tuple[int, int], Past] = {}
+        self._forms: dict[Past, tuple[bytes, bytes, str]] = {}
+        self._plan = plan
 
-    def packet(self, one: StepPlan, at: int) -> str | None:
-        """The packet of one task's picture; None where it is to say nothing."""
+    def mark(self, one: StepPlan, at: int) -> Mark:
+        """What the file of one task's picture is to say."""
         key = one.keys[at]
         if self._setting == NONE or key is None:
-            return None
-        past = self._past(one, at)
+            return Mark(NONE)
+        past = self.past(one, at)
         if self._setting == CREDIT:
-            return Credit(past.source_type, "editchain", past.models, key).packet()
+            keep: Keep = "all" if _carries(one, at) else "rights"
+            before, after, words = self._form(past)
+            return Mark(f"{CREDIT} {keep} {words} {key.hex()}", before + key.hex().encode() + after, keep)
         prompt = one.value("prompt", at) if "prompt" in one.values else None
-        return Credit(
+        said = Credit(
             past.source_type,
-            "editchain",
+            _TOOL,
             past.models,
             key,
             one.task_name(at),
             None if prompt is None else str(prompt),
             self._seeds.get(key),
-            self._recipe,
+        )
+        packet = Credit(
+            said.source_type, _TOOL, said.models, key, said.step, said.prompt, said.seed, self._recipe
         ).packet()
+        return Mark(f"{FULL} {sha256(said.packet()).hexdigest()[:16]}", packet, "all")
 
-    def _past(self, one: StepPlan, at: int) -> _Past:
+    def _form(self, past: Past) -> tuple[bytes, bytes, str]:
+        """What stands before and after the key where only it differs, and words for that without the recipe."""
+        form = self._forms.get(past)
+        if form is None:
+            plain = Credit(past.source_type, _TOOL, past.models, _NO_KEY)
+            packet = Credit(past.source_type, _TOOL, past.models, _NO_KEY, recipe=self._recipe).packet()
+            before, _, after = packet.partition(_NO_KEY.hex().encode())
+            form = before, after, sha256(plain.packet()).hexdigest()[:8]
+            self._forms[past] = form
+        return form
+
+    # ------------------------------------------------------------------ what had a hand in a picture
+
+    def past(self, one: StepPlan, at: int) -> Past:
+        """What had a hand in one task's picture, however far back."""
+        if not self._alike:
+            self._alike = _pasts_of_steps(self._plan.steps)
+        found = self._alike.get(one.index)
+        return found if found is not None else self._past(one, at)
+
+    def _past(self, one: StepPlan, at: int) -> Past:
         # An own stack: chains may be longer than Python's.
         left = [(one, at)]
         while left:
@@ -76,21 +113,45 @@ class Crediting:
                 left.pop()
                 continue
             needs = list(task.needs(ordinal))
-            missing = [need for need in needs if (need[0].index, need[1]) not in self._pasts]
+            missing = [need for need in needs if self._known(*need) is None]
             if missing:
                 left += missing
                 continue
-            before = [self._pasts[producer.index, need] for producer, need in needs]
+            before = [past for need in needs if (past := self._known(*need)) is not None]
             self._pasts[task.index, ordinal] = _joined(task, ordinal, before)
             left.pop()
         return self._pasts[one.index, at]
 
+    def _known(self, one: StepPlan, at: int) -> Past | None:
+        return self._alike.get(one.index) or self._pasts.get((one.index, at))
 
-def _joined(one: StepPlan, at: int, before: list[_Past]) -> _Past:
+
+def _pasts_of_steps(steps: Iterable[StepPlan]) -> dict[int, Past | None]:
+    """The past that all tasks of a step share, by the step's index; None where they may have different ones."""
+    found: dict[int, Past | None] = {}
+    for one in steps:
+        before = [found.get(edge.producer.index) for edge in one.edges]
+        is_alike = (
+            one.way_at is None
+            and all(past is not None for past in before)
+            and all(edge.only is None for edge in one.edges)
+            and not any(_has_gaps(part) for parts in one.images.values() for part in parts)
+        )
+        pasts = [past for past in before if past is not None]
+        found[one.index] = _joined(one, 0, pasts) if is_alike else None
+    return found
+
+
+def _has_gaps(part: object) -> bool:
+    """Whether some tasks take a picture under a field, and others none."""
+    return isinstance(part, Column) and any(value is None for value in part.values)
+
+
+def _joined(one: StepPlan, at: int, before: list[Past]) -> Past:
     document = one.way(at).document
     names = [name for past in before for name in past.models]
     is_model = isinstance(document, Model)
-    return _Past(
+    return Past(
         tuple(dict.fromkeys([*names, document.name] if is_model else names)),
         (isinstance(document, Model) and not document.deterministic)
         or any(past.is_trained for past in before),
@@ -102,6 +163,17 @@ def _takes_given(one: StepPlan, at: int) -> bool:
     """Whether a task takes a picture that no other task made."""
     parts = (part for parts in one.images.values() for part in parts if not isinstance(part, Edge))
     return any((part[at] if isinstance(part, Column) else part) is not None for part in parts)
+
+
+def _carries(one: StepPlan, at: int) -> bool:
+    """Whether the recipe itself says that metadata of another picture goes with this one."""
+    parts = one.images.get(_CARRIES, ())
+    return any(
+        bool(part.ordinals(at))
+        if isinstance(part, Edge)
+        else (part[at] if isinstance(part, Column) else part) is not None
+        for part in parts
+    )
 
 
 def _digest(path: Path) -> str | None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
 from editchain.errors import ImageError, StoreError
+from editchain.imaging import containers
+from editchain.imaging.marking import marked
 from editchain.journal.entries import Published
 from editchain.language.publishing import FORMATS, folded, path_of, template
 from editchain.language.reading import stat_of
@@ -24,14 +26,12 @@ from editchain.platform import disk_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from editchain.imaging.marking import Mark
     from editchain.journal.journal import Journal
     from editchain.pipeline import Output
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.runs.crediting import Crediting
     from editchain.store import Store
-
-CREDITED = ("png", "jpeg", "webp")
-"""Formats that metadata is put into."""
 
 GROUP = 4096
 """How many files are written, flushed and noted together."""
@@ -52,7 +52,7 @@ _FORMAT_OF = {
 class Copy:
     """One file to publish: where, from which result, and how its bytes are made from the result's.
 
-    `packet` is the metadata that is put into it.
+    `mark` is what it is to say beside its pixels; None for what has no pixels.
     """
 
     path: str
@@ -62,12 +62,12 @@ class Copy:
     lossless: bool
     output: str
     task: str
-    packet: str | None = None
+    mark: Mark | None = None
 
     @property
     def is_plain(self) -> bool:
-        """Whether its bytes are the result's own."""
-        return self.format is None and self.packet is None
+        """Whether its bytes are the result's own, whatever they are."""
+        return self.format is None and self.mark is None
 
     @property
     def encoding(self) -> str:
@@ -77,9 +77,7 @@ class Copy:
             if self.format is None
             else f"{self.format} quality={self.quality} lossless={self.lossless}"
         )
-        if self.packet is None:
-            return said
-        return f"{said} metadata={sha256(self.packet.encode()).hexdigest()[:16]}"
+        return said if self.mark is None else f"{said} metadata={self.mark.words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +94,17 @@ class Todo:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A file whose bytes are known: `data` where they are not the result's own; `problem` where there are none."""
+    """A file whose bytes are known: `data` where they were read or made; `problem` where there are none."""
 
     todo: Todo
     digest: bytes
     data: bytes | None = None
     problem: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its bytes are the result's own."""
+        return self.digest == self.todo.copy.digest
 
 
 @dataclass(slots=True)
@@ -144,7 +147,7 @@ def copies(plan: Plan, types: Mapping[bytes, str], crediting: Crediting) -> Iter
                 output.lossless,
                 output.name,
                 one.task_name(at),
-                crediting.packet(one, at) if form in CREDITED else None,
+                crediting.mark(one, at) if form in containers.FORMATS else None,
             )
 
 
@@ -177,7 +180,10 @@ def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 ENCODED = 64
-"""How many files are encoded before they are written: their bytes are in memory meanwhile."""
+"""How many files are made at once."""
+
+HELD_BYTES = 64 * 1024 * 1024
+"""Files with more bytes than this are written before further ones are made."""
 
 
 def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
@@ -299,21 +305,29 @@ class Publisher:
         """Writes what is not there yet; flushes it and notes it in the journal, durably, by the group. Raises StoreError."""
         result = self._begin()
         for group in groups(wanted):
-            todo = self._look(group, result)
-            self._publish_some([one for one in todo if one.copy.is_plain], result, workers)
-            encoded = [one for one in todo if not one.copy.is_plain]
-            for start in range(0, len(encoded), ENCODED):
-                self._publish_some(encoded[start : start + ENCODED], result, workers)
+            self._publish_group(self._look(group, result), result, workers)
         self._begun.end()
         return result
 
-    def _publish_some(self, todo: list[Todo], result: Publication, workers: int) -> None:
+    def _publish_group(self, todo: list[Todo], result: Publication, workers: int) -> None:
+        """Writes files whose bytes are known at once, then those that are made, as many as fit into memory together."""
+        self._write_all([Ready(one, one.copy.digest) for one in todo if one.copy.is_plain], result)
+        made = [one for one in todo if not one.copy.is_plain]
+        held: list[Ready] = []
+        for start in range(0, len(made), ENCODED):
+            held += self._prepared(made[start : start + ENCODED], workers)
+            if sum(len(ready.data or b"") for ready in held) > HELD_BYTES:
+                self._write_all(held, result)
+                held = []
+        self._write_all(held, result)
+
+    def _write_all(self, files: list[Ready], result: Publication) -> None:
         """Notes what is about to be written, then writes it: the files of who dies in between are known for ours."""
-        if not todo:
+        if not files:
             return
         rows: list[Published] = []
         writing: list[Ready] = []
-        for ready in self._prepared(todo, workers):
+        for ready in files:
             one = ready.todo
             if ready.problem is not None:
                 result.failed.append((one.path, ready.problem))
@@ -383,35 +397,33 @@ class Publisher:
         return is_new
 
     def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
-        if sum(not one.copy.is_plain for one in todo) > 1 and workers > 1:
+        if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
             with ThreadPoolExecutor(workers) as pool:
                 return list(pool.map(self._prepare, todo))
         return [self._prepare(one) for one in todo]
 
     def _prepare(self, one: Todo) -> Ready:
         copy = one.copy
-        if copy.is_plain:
-            return Ready(one, copy.digest)
+        data = source = self._store.read(copy.digest)
         try:
-            data = self._store.read(copy.digest) if copy.format is None else self._encoded(copy, copy.format)
+            if copy.format is not None:
+                data = self._encoded(copy, copy.format, source)
+            if copy.mark is not None:
+                data = marked(data, copy.mark, None if copy.format is None else source)
         except ImageError as error:
             return Ready(one, b"", problem=str(error))
-        if copy.packet is not None:
-            from editchain.imaging.credits import embed
-
-            data = embed(data, copy.packet)
-        return Ready(one, sha256(data).digest(), data)
+        return Ready(one, copy.digest if data == source else sha256(data).digest(), data)
 
     def _write(self, ready: Ready) -> os.stat_result:
         path = ready.todo.path
-        if ready.data is None:
-            return self._store.publish(ready.digest, path)
+        if ready.data is None or ready.is_own:
+            return self._store.publish(ready.digest, path, ready.data)
         return self._store.publish_bytes(ready.data, path)
 
-    def _encoded(self, copy: Copy, form: str) -> bytes:
+    def _encoded(self, copy: Copy, form: str, source: bytes) -> bytes:
         from editchain.imaging import codec
 
-        image = codec.decode(self._store.read(copy.digest))
+        image = codec.decode(source)
         return codec.encode(image, form, quality=copy.quality, lossless=copy.lossless, compact=True)
 
     def _row(self, ready: Ready, found: os.stat_result) -> Published:

@@ -26,7 +26,7 @@ from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
 from editchain.models import Model
 from editchain.runs import locking, outlining
-from editchain.runs.crediting import NONE, Crediting
+from editchain.runs.crediting import Crediting
 from editchain.runs.locking import Locked
 from editchain.runs.outcomes import Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
@@ -392,7 +392,7 @@ def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, wo
     return publication
 
 
-def wanted_copies(journal: Journal, plan: Plan, metadata: str = NONE) -> Iterator[Copy]:
+def wanted_copies(journal: Journal, plan: Plan, metadata: str) -> Iterator[Copy]:
     """The files that a plan's outputs want, as far as their pictures are there; `metadata` is what they are to say."""
     types, seeds = _made(journal, plan)
     return copies(plan, types, Crediting(plan, metadata, seeds))
