@@ -9,6 +9,7 @@ from editchain.classes import dataclass
 
 SourceKind = Literal["file", "url", "data", "asset"]
 
+_ADDRESS = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ASSET = re.compile(r"asset_[A-Za-z0-9_-]+")
 
 
@@ -27,7 +28,7 @@ class ImageSource:
 
 def kind_of(text: str) -> SourceKind | None:
     """Which kind of image source a text is; None for a path."""
-    if text.startswith(("https:", "http:")):
+    if _ADDRESS.match(text):
         return "url"
     if text.startswith("data:"):
         return "data"

@@ -459,7 +459,7 @@ class _Wording:
                 message = f"{_show(value)} does not have the form that is wanted" + (
                     f", such as {looks}" * bool(looks)
                 )
-                return self._problem(path, "pattern", message)
+                return self._problem(path, "pattern", message, None if looks else rule.get("description"))
             case "falseSchema":
                 return self._problem(path, "rule", f"{dotted(path)} may not stand here", at_key=True)
             case "propertyNames":
