@@ -65,6 +65,7 @@ ORDER = (
     "plans.sharing",
     "plans.expansion",
     "plans.identity",
+    "plans.purchasing",
     "plans.planning",
     "plans.fusing",
     "plans.reasons",
@@ -162,6 +163,7 @@ HOMES = {
 PURE = (
     "language.references",
     "plans.dimensions",
+    "plans.purchasing",
     "plans.planning",
     "plans.fusing",
     "language.publishing",

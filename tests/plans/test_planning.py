@@ -283,3 +283,67 @@ def test_a_large_plan_holds_what_is_shared_once(folder: Path) -> None:
     assert len(set(flipped.keys)) == 14_400
     assert flipped.states.count(RUN) == 14_400
     assert CACHED not in flipped.states
+
+
+# ---------------------------------------------------------------------- calls and prices at the most
+
+
+def at(*names: str) -> Callable[[Step, Model], Way]:
+    """Ways to a model by its routes at vendors, the first with the others to fall back on."""
+
+    def choose(step: Step, model: Model) -> Way:
+        named = step.providers or names
+        routes = [next(route for route in model.routes if route.provider == name) for name in named]
+        first, *others = [Way(model, route, False, model.price(route.provider)) for route in routes]
+        return replace(first, others=tuple(others))
+
+    return choose
+
+
+def test_calls_are_as_many_as_the_vendor_that_brings_fewest_at_a_time_would_need(folder: Path) -> None:
+    file = written(
+        folder, "steps:\n  s: {model: gpt-image-2, image: a.png, prompt: x, num_samples: 7, size: [1024, 1024]}\n"
+    )
+    assert plan_of(file, choose=at("scenario")).calls == 1
+    fewer = at("openai", "scenario")
+    model = shipped().models["gpt-image-2"]
+    assert next(route.samples for route in model.routes if route.provider == "scenario") > 7
+
+    def three_at_a_time(step: Step, model: Model) -> Way:
+        way = fewer(step, model)
+        return replace(way, others=tuple(_bringing(other, 3) for other in way.others))
+
+    assert plan_of(file, choose=three_at_a_time).calls == 3
+
+
+def _bringing(way: Way, samples: int) -> Way:
+    assert way.route is not None
+    return replace(way, route=replace(way.route, samples=samples))
+
+
+def test_a_sample_that_another_step_asks_for_too_counts_for_both_as_either_may_buy_it(folder: Path) -> None:
+    shared = "{model: gpt-image-2, image: a.png, prompt: x, num_samples: 3}"
+    one = "{model: gpt-image-2, image: a.png, prompt: x}"
+    for steps, calls in (
+        (f"  s: {shared}\n  one: {one}\n", 2),
+        (f"  s: {shared}\n  twin: {shared}\n", 1),
+        (f"  one: {one}\n  twin: {one}\n", 1),
+        (f"  s: {shared}\n  t: {shared.replace('num_samples: 3', 'num_samples: 3, take: 3')}\n", 2),
+    ):
+        assert plan_of(written(folder, f"steps:\n{steps}"), choose=at("openai")).calls == calls
+
+
+def test_what_a_fallback_costs_in_another_currency_counts_towards_the_most(folder: Path) -> None:
+    file = written(folder, "steps:\n  s: {model: flux-kontext, image: a.png, prompt: x}\n")
+    plan = plan_of(file, choose=at("bfl", "scenario"))
+    assert plan.money.least == {"USD": Decimal("0.04"), "CU": Decimal(0)}
+    assert plan.money.most == {"USD": Decimal("0.04"), "CU": Decimal(16)}
+
+
+def test_equal_pictures_of_two_steps_cost_what_either_step_may_pay(folder: Path) -> None:
+    step = "{model: flux-kontext, image: a.png, prompt: x, provider: PROVIDER}"
+    recipe = f"steps:\n  a: {step.replace('PROVIDER', 'bfl')}\n  b: {step.replace('PROVIDER', 'scenario')}\n"
+    plan = plan_of(written(folder, recipe), choose=at("bfl"))
+    assert plan.calls == 1
+    assert plan.money.least == {"USD": Decimal(0), "CU": Decimal(0)}
+    assert plan.money.most == {"USD": Decimal("0.04"), "CU": Decimal(16)}

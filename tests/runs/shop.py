@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from editchain.http import Client, NotSent
 from editchain.journal.committing import Committer
 from editchain.journal.ledger import Ceiling
-from editchain.models import Model, Route
+from editchain.models import Model, Price, Route
 from editchain.plans.planning import plan
 from editchain.plans.tasks import Plan, Way
 from editchain.providers.base import (
@@ -159,11 +159,14 @@ class Shop:
         return {"scenario": self.vendor, **self.others}
 
     def choose(self, step: Step, model: Model) -> Way:
-        price = next((one for one in model.prices if one.route == "scenario"), None) if self.price else None
         by_name = {route.provider: route for route in reversed(model.routes)}
         names = sorted(self.vendors, key=lambda name: name != self.first)
-        first, *others = [Way(model, by_name[name], False, price) for name in names]
+        first, *others = [Way(model, by_name[name], False, self.price_at(name, model)) for name in names]
         return replace(first, others=tuple(others))
+
+    def price_at(self, name: str, model: Model) -> Price | None:
+        """What a picture costs at a vendor, where this shop has prices."""
+        return model.price(name) if self.price else None
 
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
         pipeline = loaded(self.folder / self.recipe)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from operator import or_
 from typing import TYPE_CHECKING
 
 from editchain.plans.dimensions import strides, walk
 from editchain.plans.expansion import expand
-from editchain.plans.identity import foretold, identify
-from editchain.plans.sharing import call_size, coordinate_of
-from editchain.plans.tasks import AFTER, CACHED, KNOWN, RUN, STATES, UNNEEDED, Money, Plan, StepPlan, Way
+from editchain.plans.identity import identify
+from editchain.plans.purchasing import missing, price
+from editchain.plans.tasks import AFTER, CACHED, RUN, STATES, UNNEEDED, Plan, StepPlan, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from editchain.models import Model, OperationDocument
     from editchain.pipeline import Output, Pipeline, Step
@@ -40,8 +39,8 @@ def plan(
     by_step = {id(one.step): one for one in steps}
     _mark(steps, by_step, pipeline.outputs, targets)
     counts = _counts(steps)
-    calls, money = _price(steps)
-    calls_again, rebuying = _price(steps, _known(steps))
+    calls, money = price(steps)
+    calls_again, rebuying = price(steps, missing(steps))
     problems = tuple(
         dict.fromkeys(way.problem for one in steps if _has_work(one) for way in one.ways if way.problem)
     )
@@ -122,68 +121,6 @@ def _counts(steps: list[StepPlan]) -> dict[State, int]:
 
 def _has_work(one: StepPlan) -> bool:
     return RUN in one.states or AFTER in one.states
-
-
-def purchases(
-    steps: Sequence[StepPlan], again: Collection[tuple[int, int]] | None = None
-) -> Iterator[tuple[StepPlan, int, bool]]:
-    """The pictures that are left to buy, or those of `again` (step and ordinal), with whether a call begins with it.
-
-    Calls are at the most. Keys that equal another's are bought once, and samples share calls.
-    """
-    seen: set[bytes] = set()
-    paid = [one for one in steps if not all(way.is_local for way in one.ways)]
-    is_open = again is None and any(AFTER in one.states for one in paid)
-    open_keys = foretold(steps) if is_open else {}
-    for one in paid:
-        shared: dict[int, int] = {}
-        for ordinal in one.ordinals():
-            is_bought = one.is_to_do(ordinal) if again is None else (one.index, ordinal) in again
-            if one.way(ordinal).is_local or not is_bought:
-                continue
-            key = one.keys[ordinal] or open_keys[one.index, ordinal]
-            if key in seen:
-                continue
-            seen.add(key)
-            size = call_size(one, ordinal)
-            begins = True
-            if size > 1:
-                coordinate = coordinate_of(one, ordinal).start
-                so_far = shared[coordinate] = shared.get(coordinate, 0) + 1
-                begins = so_far % size == 1
-            yield one, ordinal, begins
-
-
-def _known(steps: Sequence[StepPlan]) -> set[tuple[int, int]]:
-    """What is known and needed, and what that would need in its turn if it had to be bought again."""
-    found: set[tuple[int, int]] = set()
-    for one in reversed(steps):
-        for ordinal in one.ordinals() if found or KNOWN in one.states else ():
-            if one.states[ordinal] == KNOWN or (one.index, ordinal) in found:
-                found.add((one.index, ordinal))
-                found.update(
-                    (other.index, need)
-                    for other, need in one.needs(ordinal)
-                    if other.states[need] in (KNOWN, UNNEEDED)
-                )
-    return found
-
-
-def _price(steps: Sequence[StepPlan], again: Collection[tuple[int, int]] | None = None) -> tuple[int, Money]:
-    """How many calls there are at the most for what is left to do, or for what is bought `again`, and what they cost."""
-    least: dict[str, Decimal] = {}
-    most: dict[str, Decimal] = {}
-    calls = unknown = 0
-    for one, ordinal, begins in purchases(steps, again):
-        calls += begins
-        way = one.way(ordinal)
-        if way.price is None:
-            unknown += begins
-            continue
-        currency = way.price.currency
-        least[currency] = least.get(currency, Decimal(0)) + way.price.least
-        most[currency] = most.get(currency, Decimal(0)) + way.dearest(currency)
-    return calls, Money(least, most, unknown)
 
 
 def _notices(pipeline: Pipeline, steps: list[StepPlan]) -> Iterator[str]:

@@ -58,11 +58,6 @@ class Way:
         price = self.document.price(self.route.provider, fields)  # type: ignore[union-attr]  # what has a price is a model
         return replace(self, price=price, others=tuple(way.priced(fields) for way in self.others))
 
-    def dearest(self, currency: str) -> Decimal:
-        """The most that a picture may cost by this way or, where it has others, by them, in one currency."""
-        prices = [way.price for way in (self, *self.others)]
-        return max(price.most for price in prices if price is not None and price.currency == currency)
-
 
 @dataclass(slots=True, eq=False)
 class Edge:

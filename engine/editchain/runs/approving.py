@@ -15,7 +15,7 @@ from editchain.errors import ConfigurationError, Refused
 from editchain.fetching import addresses
 from editchain.journal.ledger import Ceiling
 from editchain.lock import named
-from editchain.plans.planning import purchases
+from editchain.plans.purchasing import costs, purchases
 from editchain.platform import DISK, disk_error, write_file
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ MOST_NAMED = 10
 
 
 class Purchase(NamedTuple):
-    """A picture that a plan buys: for which task, under which key (None while it is open), of whom, at which price."""
+    """A picture that a plan buys: for which task, under which key (None while it is open), of whom, at which price.
+
+    `elsewhere` has the most, with its currency, at those of another currency that are asked where the first refuses it.
+    """
 
     task: str
     key: str | None
@@ -38,13 +41,15 @@ class Purchase(NamedTuple):
     least: str | None
     most: str | None
     currency: str | None
+    elsewhere: Sequence[tuple[str, str]] = ()
 
     @property
     def price(self) -> str:
         """The price for people."""
         if self.most is None:
             return "an unknown price"
-        return f"{self.most if self.least == self.most else f'{self.least}–{self.most}'} {self.currency}"
+        amounts = [self.most if self.least == self.most else f"{self.least}–{self.most}", self.currency]
+        return " ".join([*map(str, amounts), *(f"or {most} {currency}" for most, currency in self.elsewhere)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class KeptPlan:
         for one in self.purchases:
             if one.most is None or one.currency is None:
                 return ()
-            sums[one.currency] = sums.get(one.currency, Decimal(0)) + Decimal(one.most)
+            for most, currency in ((one.most, one.currency), *one.elsewhere):
+                sums[currency] = sums.get(currency, Decimal(0)) + Decimal(most)
         return tuple(Ceiling(most, currency, is_for_its_own=True) for currency, most in sums.items())
 
     def hold(self, plan: Plan, digests: Digests) -> None:
@@ -130,18 +136,20 @@ def _digest(path: str) -> str:
 
 
 def _purchases(plan: Plan) -> Iterator[Purchase]:
-    for one, ordinal, _ in purchases(plan.steps):
-        way, key = one.way(ordinal), one.keys[ordinal]
-        price = way.price
-        routes = [other.route.provider for other in (way, *way.others) if other.route is not None]
+    for one, ordinal, ways in purchases(plan.steps):
+        price, key = ways[0].price, one.keys[ordinal]
+        routes = [other.route for way in ways for other in (way, *way.others) if other.route is not None]
+        amounts = dict(costs(ways))
+        least, most = (None, None) if price is None else amounts.pop(price.currency)
         yield Purchase(
             one.task_name(ordinal),
             None if key is None else key.hex(),
-            way.document.name,
-            " or ".join(dict.fromkeys(routes)),
-            None if price is None else str(price.least),
-            None if price is None else str(way.dearest(price.currency)),
+            ways[0].document.name,
+            " or ".join(dict.fromkeys(route.provider for route in routes)),
+            None if least is None else str(least),
+            None if most is None else str(most),
             None if price is None else price.currency,
+            tuple((str(high), currency) for currency, (_, high) in amounts.items()),
         )
 
 
@@ -225,7 +233,7 @@ def _plan(place: Path, said: Any) -> KeptPlan:
     base = place.absolute().parent
     found = tuple(Purchase(**one) for one in said["purchases"])
     for one in found:
-        _ = Decimal(one.most or 0)
+        _ = [Decimal(most) for most in (one.most or 0, *(most for most, _ in one.elsewhere))]
     return KeptPlan(
         place,
         Path(os.path.normpath(base / said["pipeline"])),

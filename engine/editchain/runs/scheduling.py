@@ -11,7 +11,7 @@ from editchain.errors import StoreError
 from editchain.executors.base import Failure, Made, Work
 from editchain.plans.fusing import fuse
 from editchain.plans.identity import key_of
-from editchain.plans.sharing import call_size, coordinate_of
+from editchain.plans.sharing import call_sizes, coordinate_of
 from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
 from editchain.runs.board import Board
 from editchain.runs.outcomes import Ended, Run, Stop
@@ -288,7 +288,7 @@ class Scheduler:
         works = self._admit(tasks)
         if not works:
             return True
-        size = call_size(works[0].plan, works[0].ordinal)
+        size = call_sizes(works[0].plan, works[0].ordinal)[0]
         for task in self._others_of(works[0]) if size > 1 else ():
             if len(works) == size:
                 break
