@@ -49,6 +49,7 @@ ORDER = (
     "language.loops",
     "language.providing",
     "language.ruling",
+    "language.reaching",
     "language.steps",
     "language.publishing",
     "language.outputs",

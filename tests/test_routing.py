@@ -156,11 +156,15 @@ def test_what_no_route_can_carry_is_said_before_anything_is_bought(
     assert about in way.problem
 
 
-def test_values_that_are_only_known_later_are_no_objection(bench: Bench) -> None:
+def test_a_route_has_to_carry_every_value_of_a_loop(bench: Bench) -> None:
     model = shipped().models[MODEL]
-    looped = ", aspect_ratio: $shape, for_each: {shape: ['1:1', '3:2']}"
-    way, providers = chosen(bench, router(model, ["fal"]), model, looped)
-    assert (way.problem, providers) == (None, ["fal"])
+    found = router(model, ["bfl", "fal"])
+    looped = ", aspect_ratio: $shape, for_each: {shape: ['1:1', SHAPE]}"
+    assert chosen(bench, found, model, looped.replace("SHAPE", "'3:2'"))[1] == ["bfl"]
+    way, _ = chosen(bench, router(model, ["fal"]), model, looped.replace("SHAPE", "'5:4'"))
+    assert way.problem is not None
+    assert 'aspect_ratio: "5:4" is none of' in way.problem
+    assert chosen(bench, found, model, looped.replace("SHAPE", "'5:4'"))[1] == ["bfl"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from editchain.plans.identity import Elsewhere
 from editchain.plans.planning import plan
 from editchain.plans.tasks import Plan, StepPlan
 from editchain.plans.tasks import Way as PlannedWay
-from editchain.providers import check_prompt
+from editchain.providers import check_prompt, objections
 from editchain.runs import running
 from editchain.runs.preparing import Choices
 from editchain.workspace import Digests, Workspace
@@ -111,7 +111,7 @@ def free_way(step: Step, model: Model) -> Way:
 
 def loaded(file: Path, options: Sequence[tuple[str, str]] = ()) -> Pipeline:
     """A pipeline file, checked."""
-    surroundings = Surroundings(shipped(), day(), check_prompt)
+    surroundings = Surroundings(shipped(), day(), check_prompt, objections=objections)
     return load(file, surroundings, options=options, folder=str(file.parent))
 
 

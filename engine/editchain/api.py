@@ -34,7 +34,11 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
     given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}
     with Workspace.of(file) as workspace:
         surroundings = loading.Surroundings(
-            workspace.catalogue, workspace.today, providers.check_prompt, providers.advise_prompt
+            workspace.catalogue,
+            workspace.today,
+            providers.check_prompt,
+            providers.advise_prompt,
+            providers.objections,
         )
         return loading.load(file, surroundings, given=given)
 

@@ -135,9 +135,13 @@ class Model:
     prices: tuple[Price, ...]
     life: Life
 
-    def is_left(self, today: date) -> bool:
-        """Whether any of its routes leads to a vendor that still has it."""
-        return any(not self.life.is_gone(route.provider, today) for route in self.routes)
+    def is_left(self, today: date, providers: Sequence[str] = ()) -> bool:
+        """Whether any of its routes, or of those at some providers, leads to a vendor that still has it."""
+        return any(
+            not self.life.is_gone(route.provider, today)
+            for route in self.routes
+            if not providers or route.provider in providers
+        )
 
     def price(self, provider: str, fields: Mapping[str, object] | None = None) -> Price | None:
         """What a picture costs at a provider beforehand: with these fields, or in general; None where nobody knows."""

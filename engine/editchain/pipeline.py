@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from editchain.classes import dataclass
@@ -164,7 +165,8 @@ class Step:
 
     `name` is its address (`pack/soft` inside a sub-pipeline). `fields` maps a field to its value: plain data, or one of
     Pick, Picture, Gathered, Listing, Record, Joined, PathOf. `rules_by_name` has the documents that the step can run by;
-    `target` is the name of the one, or a Pick of several.
+    `target` is the name of the one, or a Pick of several. `objections` says, by model and number of the route in its
+    document, what a route cannot be told of what the step says.
     """
 
     name: str
@@ -186,6 +188,7 @@ class Step:
     expect: Mapping[str, Any] | None
     place: Place
     is_sound: bool = True
+    objections: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

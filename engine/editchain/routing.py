@@ -124,14 +124,12 @@ class Router:
         return f"{model.name} needs a credential: set {ways}, in the environment or in .env."
 
 
-def _objections(way: Way, step: Step) -> list[str]:
+def _objections(way: Way, step: Step) -> Sequence[str]:
     """What the step says that the vendor has no way to be told."""
-    if way.is_local or way.route is None:
-        return []
-    from editchain.providers import mapping
-
-    options = step.provider_options.get(way.route.provider, {})
-    return mapping.objections(way.route, step.fields, options if isinstance(options, dict) else {})
+    if way.is_local or not isinstance(way.document, Model):
+        return ()
+    number = next(at for at, route in enumerate(way.document.routes) if route is way.route)
+    return step.objections.get((way.document.name, number), ())
 
 
 def _all_object(step: Step, ways: Sequence[Way], against: Sequence[Sequence[str]]) -> str:

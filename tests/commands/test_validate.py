@@ -49,6 +49,76 @@ def test_programs_get_it_like_every_warning(recipe: Path, capsys: pytest.Capture
     ]
 
 
+LONG = "x" * 1001
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "told"),
+    [
+        (
+            "model: qwen-image-edit-max, image: a.png, prompt: x",
+            "no-route",
+            "steps.one.model: qwen-image-edit-max cannot run: no provider of this version serves it.",
+        ),
+        (
+            "model: gpt-image-1, provider: openai, image: a.png, prompt: x",
+            "gone-model",
+            "gpt-image-1 was shut down at openai on 2026-10-23; its successor is gpt-image-2.",
+        ),
+        (
+            "model: flux-kontext, provider: google, image: a.png, prompt: x",
+            "no-route",
+            "steps.one.provider: flux-kontext is not offered by google.",
+        ),
+        (
+            "model: flux-kontext, provider: bfl, image: a.png, prompt: x, guidance: 4",
+            "no-route",
+            "steps.one.guidance: bfl cannot be told this: no field for it on this route.",
+        ),
+        (
+            f"model: runway-gen4-image, provider: runway, image: a.png, prompt: {LONG}",
+            "no-route",
+            "steps.one.prompt: runway cannot be told this: 1001 characters are more than the 1000 of this route.",
+        ),
+        (
+            f"for_each: {{look: [a, {LONG}]}}, model: runway-gen4-image, provider: runway, image: a.png, prompt: $look now",
+            "no-route",
+            "steps.one.prompt: runway cannot be told this: 1005 characters are more than the 1000 of this route.",
+        ),
+        (
+            "model: flux-kontext, provider: bfl, image: a.png, prompt: x, provider_options: {bfl: {webhook_url: y}}",
+            "no-route",
+            "steps.one.provider_options: bfl cannot be told this: the vendor has no webhook_url for this model",
+        ),
+        (
+            "model: gpt-image-2, provider: [runway], image: a.png, prompt: x, mask: a.png",
+            "no-route",
+            "steps.one.mask: runway cannot be told this",
+        ),
+    ],
+)
+def test_a_step_that_leads_nowhere_is_an_error_without_any_credential(
+    recipe: Path, capsys: pytest.CaptureFixture[str], step: str, code: str, told: str
+) -> None:
+    written(recipe.parent, f"steps:\n  one: {{{step}}}\n")
+    assert run_command(["validate", "p.yaml", "--json"]) == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [(one["line"], one["severity"], one["code"]) for one in problems if told in one["message"]] == [
+        (3, "error", code)
+    ]
+    assert run_command(["run", "p.yaml"]) == 2
+
+
+def test_a_step_that_another_route_carries_is_fine(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = f"{{model: runway-gen4-image, image: a.png, prompt: {LONG}}}"
+    written(recipe.parent, f"steps:\n  one: {step}\n")
+    assert run_command(["validate", "p.yaml"]) == 0
+    pinned = "{model: flux-kontext, provider: [bfl, scenario], image: a.png, prompt: x, guidance: 4}"
+    written(recipe.parent, f"steps:\n  one: {pinned}\n")
+    assert run_command(["validate", "p.yaml"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 OF_ONE = """
 inputs:
   photo: {type: image, default: a.png}

@@ -302,7 +302,8 @@ def at(*names: str) -> Callable[[Step, Model], Way]:
 
 def test_calls_are_as_many_as_the_vendor_that_brings_fewest_at_a_time_would_need(folder: Path) -> None:
     file = written(
-        folder, "steps:\n  s: {model: gpt-image-2, image: a.png, prompt: x, num_samples: 7, size: [1024, 1024]}\n"
+        folder,
+        "steps:\n  s: {model: gpt-image-2, image: a.png, prompt: x, num_samples: 7, size: [1024, 1024]}\n",
     )
     assert plan_of(file, choose=at("scenario")).calls == 1
     fewer = at("openai", "scenario")

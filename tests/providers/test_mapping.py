@@ -169,8 +169,12 @@ def test_every_valid_example_is_sent_or_refused_by_name(model: Model, route: Rou
         except TaskError as error:
             named = [name for name in route.fields if f" {name}: " in str(error)]
             assert named or "both sent as" in str(error)
+            told = mapping.objections(model, route, {"prompt": "Night", "image": "a", **example}, {})
+            assert [name for name, _ in told if name] == named  # it is known before there is a picture
+            assert all(reason in str(error) for _, reason in told)
         else:
             json.dumps(body)
+            assert mapping.objections(model, route, {"prompt": "Night", "image": "a", **example}, {}) == []
 
 
 @pytest.mark.parametrize(("model", "route"), [one for one in EVERY if one.values[1].samples > 1])

@@ -170,6 +170,7 @@ def check(
         workspace.today,
         providers.check_prompt,
         providers.advise_prompt,
+        providers.objections,
         is_unchanged,
     )
     return loading.check(

@@ -11,13 +11,14 @@ import click
 
 from editchain.commands.base import check, say, show_problems
 from editchain.diagnostics import counted
+from editchain.language.reaching import GONE_MODEL, NO_ROUTE
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from editchain.diagnostics import Problem
 
-GONE = "gone-model"
-"""The warning that is an error here: what is stored of a model that is gone is still good, but no more can be made."""
+DEAD_ENDS = frozenset((GONE_MODEL, NO_ROUTE))
+"""Warnings that are errors here: what is stored of such a step is still good, but no more can be made."""
 NOTES = frozenset(("unneeded-step", "unused-picture"))
 """Warnings about what is only left unused: harmless in a recipe that is being written, so said in passing here."""
 
@@ -43,7 +44,7 @@ def command(files: tuple[Path, ...], form: str, as_json: bool, strict: bool) -> 
     for file in files:
         with Workspace.of(file) as workspace:
             problems.extend(check(workspace, file, needs_all=False).problems)
-    problems = [replace(one, severity="error") if one.code == GONE else one for one in problems]
+    problems = [replace(one, severity="error") if one.code in DEAD_ENDS else one for one in problems]
     # For people in passing; programs get them like every other warning.
     idle = [problem for problem in problems if problem.code in NOTES and not strict and form == "text"]
     problems = [problem for problem in problems if problem not in idle]

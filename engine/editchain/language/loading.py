@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from editchain.language.reaching import Objections
     from editchain.language.reading import Evidence, Stat
     from editchain.language.ruling import CheckPrompt
     from editchain.language.scope import Binding
-    from editchain.models import Catalogue
+    from editchain.models import Catalogue, Model, Route
 
 TOP_LEVEL = ("version", "name", "description", "inputs", "defaults", "steps", "outputs", "budget")
 MAX_TASKS = 1_000_000
@@ -67,18 +68,29 @@ def _no_advice(provider: str, prompt: str, fields: Collection[str]) -> tuple[()]
     return ()
 
 
+def _no_objections(
+    model: Model, route: Route, said: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[()]:
+    """Where nobody knows what a route can be told."""
+    _ = model, route, said, options
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a pipeline is checked against besides its own text.
 
     `check_prompt(provider, prompt, fields)` gives (start, end, message, suggestion) for words that the provider would not
-    understand beside the fields that a step gives, `advise_prompt` for what it would warn of; `is_unchanged(path, stat)` says that an image was looked into before.
+    understand beside the fields that a step gives, `advise_prompt` for what it would warn of;
+    `objections(model, route, said, options)` gives (field, reason) for what a route cannot be told; `is_unchanged(path,
+    stat)` says that an image was looked into before.
     """
 
     catalogue: Catalogue
     today: date
     check_prompt: CheckPrompt
     advise_prompt: CheckPrompt = _no_advice
+    objections: Objections = _no_objections
     is_unchanged: Callable[[str, Stat], bool] | None = None
 
 
@@ -380,6 +392,7 @@ class FileLoader:
             surroundings.today,
             surroundings.check_prompt,
             surroundings.advise_prompt,
+            surroundings.objections,
         )
         bound = self.scope.names
         for name in in_order(drafts, self.problems):

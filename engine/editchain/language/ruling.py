@@ -41,7 +41,7 @@ _PICTURES = (ImageSource, Picture, PathOf)
 _SCALAR_TYPES = frozenset((str, int, float, bool))
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
     """The fields at one combination of values: as the rules see them, and where values come from."""
 
     fields: dict[str, Any]
@@ -76,12 +76,12 @@ class Ruling:
 
     def check(self, draft: Draft, fields: Mapping[str, Any], resolver: Resolver) -> None:
         """Notes everything that the documents of a step have against its fields."""
-        candidates: list[_Candidate] | None = None
+        found: list[Candidate] | None = None
         for name, document in draft.documents.items():
-            if candidates is None:
-                candidates = list(_candidates(draft, fields))
-            prompts: dict[str, _Candidate] = {}
-            for one in candidates:
+            if found is None:
+                found = list(candidates(draft, fields))
+            prompts: dict[str, Candidate] = {}
+            for one in found:
                 one.fields[draft.kind] = name
                 if not document.rules.is_valid(one.fields):
                     self._report(draft, fields, document, one, resolver)
@@ -96,7 +96,7 @@ class Ruling:
     def check_call(self, draft: Draft, fields: Mapping[str, Any], resolver: Resolver) -> None:
         """Notes everything that is wrong with the fields of a step that runs a pipeline."""
         own = {key: value for key, value in fields.items() if key in _OF_CALLS}
-        for one in _candidates(draft, own):
+        for one in candidates(draft, own):
             self._report(draft, own, _CALL, one, resolver)
 
     # ------------------------------------------------------------------ rules
@@ -106,7 +106,7 @@ class Ruling:
         draft: Draft,
         fields: Mapping[str, Any],
         document: Model | OperationDocument | _Call,
-        candidate: _Candidate,
+        candidate: Candidate,
         resolver: Resolver,
     ) -> None:
         for problem in document.rules.problems(candidate.fields):
@@ -129,7 +129,7 @@ class Ruling:
         return f"steps.{'' if place.source is draft.source else self.prefix}{draft.name}"
 
     def _untyped_column(
-        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: _Candidate
+        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: Candidate
     ) -> tuple[Place, str, str | None] | None:
         """Says of a column's text where a number is wanted that the column has to be typed, and of the reverse."""
         value = fields.get(str(problem.path[0])) if len(problem.path) == 1 else None
@@ -156,7 +156,7 @@ class Ruling:
         return entry.place, message, f"Write columns: {{{value.column}: {kind}}} in that input."
 
     def _place_of(
-        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: _Candidate
+        self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: Candidate
     ) -> Place:
         path, step = problem.path, Place(draft.source, draft.at)
         if not path:
@@ -166,10 +166,10 @@ class Ruling:
             return step
         if problem.at_key and len(path) == 1:
             return Place(entry.source, entry.key_at)
-        origin = self._origin(entry, fields.get(str(path[0])), candidate.positions)
+        origin = self.origin(entry, fields.get(str(path[0])), candidate.positions)
         return origin or Place(entry.source, _inner_place(entry, path, problem.at_key))
 
-    def _origin(self, entry: Entry, bound: Any, positions: Mapping[str, int]) -> Place | None:
+    def origin(self, entry: Entry, bound: Any, positions: Mapping[str, int]) -> Place | None:
         """Where the value stands that a field wholly refers to, where it is written in a file."""
         if isinstance(bound, Pick):
             position = positions.get(bound.dimension.name, 0)
@@ -188,7 +188,7 @@ class Ruling:
         return None if isinstance(known, Input) and known.type == "image" else written_at(target)
 
     def _check_extra(
-        self, draft: Draft, needs: Mapping[str, Any], candidate: _Candidate, resolver: Resolver
+        self, draft: Draft, needs: Mapping[str, Any], candidate: Candidate, resolver: Resolver
     ) -> None:
         """Notes an optional extra that is not installed here and without which the operation cannot run."""
         import jsonschema_rs
@@ -214,7 +214,7 @@ class Ruling:
         draft: Draft,
         fields: Mapping[str, Any],
         document: Any,
-        prompts: Mapping[str, _Candidate],
+        prompts: Mapping[str, Candidate],
         resolver: Resolver,
     ) -> None:
         """Lets the provider that can tell from the words alone say what it would not understand."""
@@ -243,7 +243,7 @@ class Ruling:
         self, entry: Entry, bound: Any, words: str, positions: Mapping[str, int], resolver: Resolver
     ) -> Place:
         """Where words of a prompt stand: in a value that it refers to, else in the prompt itself."""
-        if (origin := self._origin(entry, bound, positions)) is not None:
+        if (origin := self.origin(entry, bound, positions)) is not None:
             at = resolver.place_in(origin.source, origin.offset, words) if words else origin.offset
             is_near = origin.source.locate(at)[0] - origin.source.locate(origin.offset)[0] < 50
             return Place(origin.source, at if is_near else origin.offset)
@@ -270,7 +270,7 @@ def _is_prompt_checked(draft: Draft, document: Any) -> bool:
     return any(route.provider == checked_by for route in document.routes)
 
 
-def _candidates(draft: Draft, fields: Mapping[str, Any]) -> Iterator[_Candidate]:
+def candidates(draft: Draft, fields: Mapping[str, Any]) -> Iterator[Candidate]:
     """The fields as the rules see them, at every combination of the values that they take."""
     fixed: dict[str, Any] = {}
     varying: dict[str, Any] = {}
@@ -287,7 +287,7 @@ def _candidates(draft: Draft, fields: Mapping[str, Any]) -> Iterator[_Candidate]
         else:
             varying[key] = value
     if not varying:
-        yield _Candidate(fixed, frozenset(), {})
+        yield Candidate(fixed, frozenset(), {})
         return
     dimensions: dict[str, Dimension] = {}
     for value in varying.values():
@@ -302,7 +302,7 @@ def _candidates(draft: Draft, fields: Mapping[str, Any]) -> Iterator[_Candidate]
             if _has_unknown(instance[key]):
                 ignored.add(key)
                 instance[key] = _PICTURE
-        yield _Candidate(instance, frozenset(ignored), positions)
+        yield Candidate(instance, frozenset(ignored), positions)
 
 
 def _as_written(entry: Entry) -> Any:
@@ -386,7 +386,7 @@ def _says(pick: Pick, positions: Mapping[str, int], words: str) -> bool:
     return words in evaluate_text(pick, positions)
 
 
-def _is_a_consequence(problem: RuleProblem, draft: Draft, candidate: _Candidate) -> bool:
+def _is_a_consequence(problem: RuleProblem, draft: Draft, candidate: Candidate) -> bool:
     """Whether a rule between fields is broken only because of a field whose own problem has been said."""
     if problem.path or problem.severity == "warning":
         return False
@@ -415,7 +415,7 @@ def _inner_place(entry: Entry, path: tuple[str | int, ...], at_key: bool) -> int
     return at
 
 
-def _width(candidate: _Candidate, problem: RuleProblem) -> int:
+def _width(candidate: Candidate, problem: RuleProblem) -> int:
     if problem.at_key and problem.path:
         return len(str(problem.path[-1]))
     value: Any = candidate.fields

@@ -9,6 +9,7 @@ from editchain.language.binding import Binder
 from editchain.language.drafts import KINDS, OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter, Entry
 from editchain.language.loops import read_loops
 from editchain.language.providing import check_providers
+from editchain.language.reaching import Reaching
 from editchain.language.references import Reference, find_references, parse
 from editchain.language.resolving import Resolver
 from editchain.language.ruling import NOT_RULED, Ruling
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from editchain.diagnostics import Problems, Source
+    from editchain.language.reaching import Objections
     from editchain.language.reading import Reader
     from editchain.language.ruling import CheckPrompt
     from editchain.language.scope import Scope
@@ -50,13 +52,14 @@ class StepLoader:
         today: date,
         check: CheckPrompt,
         advise: CheckPrompt,
+        objections: Objections,
     ) -> None:
         self.scope = scope
         self.drafter = drafter
         self.reader = reader
         self.problems = problems
-        self.today = today
         self.ruling = Ruling(scope, check, advise, problems)
+        self.reaching = Reaching(self.ruling, objections, problems, today)
         self._wants: dict[str, dict[str, str]] = {}
 
     def bind(self, draft: Draft, whole: frozenset[str] = frozenset()) -> Step:
@@ -69,16 +72,17 @@ class StepLoader:
         if draft.target is UNKNOWN:
             self._bind_target(draft, binder)
         fields = self._bind_fields(draft, binder)
+        objections: Mapping[tuple[str, int], tuple[str, ...]] = {}
         if draft.documents:
             self.ruling.check(draft, fields, binder.names)
-            self._check_life(draft)
             if draft.entries.keys() & {"provider", "provider_options"} and not check_providers(
                 draft, self.drafter.catalogue.models, self.problems
             ):
                 binder.names.is_sound = False
+            objections = self.reaching.check(draft, fields)
         elif draft.kind == "pipeline":
             self.ruling.check_call(draft, fields, binder.names)
-        return self._step(draft, fields, binder)
+        return self._step(draft, fields, binder, objections)
 
     # ------------------------------------------------------------------ dimensions
 
@@ -231,20 +235,15 @@ class StepLoader:
             wants |= self._wants[name]
         return wants
 
-    def _check_life(self, draft: Draft) -> None:
-        entry = draft.entries[draft.kind]
-        for document in draft.documents.values():
-            if not isinstance(document, Model) or not (sentence := document.life.problem(self.today)):
-                continue
-            # What is stored of a model that is gone is still good, so only `validate` makes an error of it.
-            code = "retired-model" if document.is_left(self.today) else "gone-model"
-            message = f"steps.{draft.name}.model: {sentence}"
-            offer = "editchain migrate shows what becomes of the step." if document.life.successor else None
-            self.problems.warning(entry.place, code, message, offer, width=width_of(entry.value))
-
     # ------------------------------------------------------------------ the rest of a step
 
-    def _step(self, draft: Draft, fields: dict[str, Any], binder: Binder) -> Step:
+    def _step(
+        self,
+        draft: Draft,
+        fields: dict[str, Any],
+        binder: Binder,
+        objections: Mapping[tuple[str, int], tuple[str, ...]],
+    ) -> Step:
         names = binder.names
         constant = _constants(draft, fields, names)
         dimensions = tuple(names.dimensions.values())
@@ -283,6 +282,7 @@ class StepLoader:
             expect=expect if isinstance(expect, dict) else None,
             place=Place(draft.source, draft.at),
             is_sound=draft.is_sound and names.is_sound,
+            objections=objections,
         )
 
     def _check_compared(

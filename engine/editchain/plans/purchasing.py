@@ -114,9 +114,7 @@ def _ways(wanted: Iterable[tuple[StepPlan, int, bytes]]) -> dict[bytes, tuple[Wa
     return found
 
 
-def _calls(
-    steps: Sequence[StepPlan], wanted: Iterable[tuple[StepPlan, int, bytes]]
-) -> tuple[int, int]:
+def _calls(steps: Sequence[StepPlan], wanted: Iterable[tuple[StepPlan, int, bytes]]) -> tuple[int, int]:
     """The most calls for what is left to buy, and how many of them have no known price.
 
     Which of several steps buys a sample that they share is not known before, so each counts for all of its own.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from editchain import plugins
 from editchain.diagnostics import one_of
 from editchain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    from editchain.models import Model, Route
     from editchain.providers.base import Provider
 
 PROVIDERS: dict[str, str] = {
@@ -62,3 +63,14 @@ def advise_prompt(
 ) -> Iterable[tuple[int, int, str, str | None]]:
     """What a provider would warn of: fields that a step gives and that no word of its prompt uses."""
     return load(provider).advise_prompt(prompt, fields)
+
+
+def objections(
+    model: Model, route: Route, said: Mapping[str, Any], options: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """What a step says that a route cannot be told, by field; nothing of a route that leads nowhere else."""
+    if is_local(route.provider):
+        return []
+    from editchain.providers import mapping
+
+    return mapping.objections(model, route, said, options)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from editchain.errors import TaskError
+from editchain.providers.base import Blob, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from editchain.models import Route
-    from editchain.providers.base import Blob, Request
+    from editchain.models import Model, Route
 
 SINGLES = frozenset({"image", "mask"})
 """The picture fields that hold one picture; every other one holds a list."""
@@ -60,8 +61,54 @@ def body(
     `fixed` goes with every call beside what the route sends. A default that the step does not say is left out
     where the route refuses it. Raises TaskError naming every field that the step says and the route cannot send.
     """
-    problems: list[str] = []
-    parts = [_Part(_path(name), value) for name, value in {**route.send, **(fixed or {})}.items()]
+    parts, problems = _collected(request, route, picture, fixed or {})
+    if problems:
+        said = [f"{name}: {reason}" if name else reason for name, reason in problems]
+        raise _error(request, route, said)
+    return _joined(request, route, parts, singles)
+
+
+def objections(
+    model: Model, route: Route, said: Mapping[str, Any], options: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """What a step says that a route cannot send, by field, as far as that can be told before there are pictures.
+
+    `said` has something in the place of each picture.
+    """
+    pictures = {*model.image_fields, *model.image_list_fields}
+    images = {
+        name: (_UNSEEN,) * (len(value) if isinstance(value, list) else 1)
+        for name, value in said.items()
+        if name in pictures
+    }
+    fields = {**model.defaults, **{name: value for name, value in said.items() if name not in pictures}}
+    seed = fields.pop(model.seeded, 0) if model.seeded else None
+    count = fields.pop("num_samples", 1)
+    request = Request(
+        model.name,
+        route.id,
+        {name: value for name, value in fields.items() if value is not None},
+        images,
+        seed if isinstance(seed, int) else None,
+        min(count, route.samples) if isinstance(count, int) else 1,
+        options,
+        said=frozenset(said.keys() - pictures - {"num_samples"}),
+    )
+    parts, problems = _collected(request, route, lambda blob: blob, {})
+    if not problems:
+        try:
+            _joined(request, route, parts, SINGLES)
+        except TaskError as error:
+            return [("", str(error))]
+    return problems
+
+
+def _collected(
+    request: Request, route: Route, picture: Callable[[Blob], Any], fixed: Mapping[str, Any]
+) -> tuple[list[_Part], list[tuple[str, str]]]:
+    """The parts of a body, and by field what cannot be sent."""
+    problems: list[tuple[str, str]] = []
+    parts = [_Part(_path(name), value) for name, value in {**route.send, **fixed}.items()]
     for name in route.fields:
         try:
             found = list(_parts(request, route, name, picture))
@@ -69,33 +116,24 @@ def body(
             parts += [part._replace(is_default=gives_way) for part in found]
         except _CannotSend as reason:
             if _is_said(request, name):
-                problems.append(f"{name}: {reason}")
+                problems.append((name, str(reason)))
     problems += [
-        f"{name}: the route {route.id} does not say how it is sent" for name in _unknown(request, route)
+        (name, f"the route {route.id} does not say how it is sent") for name in _unknown(request, route)
     ]
-    problems += _unknown_options(request.options, route)
+    problems += [("provider_options", reason) for reason in _unknown_options(request.options, route)]
     for path, value in _leaves(request.options):
         if path in _paths(route):
-            problems.append(f"provider_options: {'.'.join(path)} is what a field of the step is sent as")
+            problems.append(("provider_options", f"{'.'.join(path)} is what a field of the step is sent as"))
         parts.append(_Part(path, value))
-    if problems:
-        raise _error(request, route, problems)
-    return _joined(request, route, parts, singles)
+    return parts, problems
 
 
-def objections(route: Route, fields: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """What a step says that a route surely cannot send, as far as plain values tell before there are pictures."""
-    found = []
-    for name, value in fields.items():
-        entry = route.fields.get(name, {})
-        if "refused" in entry:
-            found.append(f"{name}: {entry['refused']}")
-        elif isinstance(value, (str, int, float, list)):
-            try:
-                _accepted(entry, value)
-            except _CannotSend as reason:
-                found.append(f"{name}: {reason}")
-    return found + _unknown_options(options, route)
+def _unseen() -> Any:
+    """A picture of one pixel in the place of one that is not there yet: only its proportions are ever asked for."""
+    return SimpleNamespace(size=(1, 1))
+
+
+_UNSEEN = Blob(b"", bytes, _unseen)
 
 
 def _error(request: Request, route: Route, problems: Sequence[str]) -> TaskError:
@@ -125,9 +163,7 @@ def _unknown_options(options: Mapping[str, Any], route: Route) -> list[str]:
         return []
     known = f"it knows {', '.join(route.options)}" if route.options else "it knows none"
     return [
-        f"provider_options: the vendor has no {name} for this model; {known}"
-        for name in options
-        if name not in route.options
+        f"the vendor has no {name} for this model; {known}" for name in options if name not in route.options
     ]
 
 

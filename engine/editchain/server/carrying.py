@@ -78,7 +78,11 @@ def ready(
 ) -> Ready:
     """A recipe with its inputs, checked and planned. Raises Refusal with every problem."""
     surroundings = loading.Surroundings(
-        workspace.checked_catalogue, workspace.today, providers.check_prompt, providers.advise_prompt
+        workspace.checked_catalogue,
+        workspace.today,
+        providers.check_prompt,
+        providers.advise_prompt,
+        providers.objections,
     )
     values = {name: Given(texts, os.getcwd(), is_text=True) for name, texts in given.items()}
     checked = loading.check(place, surroundings, given=values, needs_all=True)
