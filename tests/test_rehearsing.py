@@ -57,7 +57,8 @@ def test_it_goes_the_whole_way_without_a_credential_and_says_the_price(stage: Be
     assert (code, out.partition(" · ")[0]) == (0, "13 done")
     assert "a run would be: 13 tasks · 0 cached · 8 to run here · 3 calls · " in messages
     assert " USD" in messages
-    assert "note: night: flux-kontext needs a credential" in messages
+    assert "note: a run would be refused: night: flux-kontext needs a credential" in messages
+    assert "note: a run would be refused: Under this budget nothing can be bought: " in messages
     assert sorted(stage.published("out-rehearsal")) == [
         "cut.png", "small/dawn/1.png", "small/dawn/2.png", "small/dusk/1.png", "small/dusk/2.png",
     ]  # fmt: skip
@@ -101,6 +102,45 @@ def test_events_are_those_of_a_run(stage: Bench) -> None:
     assert code == 0
     assert [one["event"] for one in events] == ["run", "task", "end"]
     assert events[0]["calls"] == 1
+
+
+def test_it_says_what_a_run_would_be_refused_for_and_goes_on(
+    stage: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    step = (
+        "{model: gpt-image-2, provider: openai, image: a.png, prompt: x, quality: high, aspect_ratio: '1:1'}"
+    )
+
+    def told(*options: str, budget: str = "") -> list[str]:
+        file = stage.write(f"steps:\n  s: {step}\n{budget}")
+        code, _, messages = stage.command("run", str(file), "--rehearse", *options)
+        assert code == 0
+        return [
+            line.removeprefix("note: ") for line in messages.splitlines() if line.startswith("note: a run")
+        ]
+
+    assert told() == []
+    assert told("--offline") == ["a run would be refused: --offline: 1 call would be needed, for s."]
+    assert told("--budget", "0.10 USD") == [
+        "a run would be refused: This would cost at least 0.164 USD, more than the budget of 0.1. Raise the budget, or run less."
+    ]
+    assert told(budget="budget: {max: 0.20, currency: USD}\n") == [
+        "a run might end early: it may cost up to 0.211 USD, more than the budget of 0.2."
+    ]
+    assert told("--budget", "9 CU")[0].startswith(
+        "a run would be refused: Under this budget nothing can be bought: the budget is in CU"
+    )
+    unpriced = stage.write(
+        "steps:\n  s: {model: gpt-image-2.5-flare, provider: openai, image: a.png, prompt: x}\n"
+    )
+    messages = stage.command("run", str(unpriced), "--rehearse", "--budget", "1 USD")[2]
+    assert "a run would end early: 1 call of no known price, which a budget does not let go." in messages
+
+
+def test_a_plan_says_what_its_budget_would_not_let_pass(stage: Bench) -> None:
+    messages = stage.command("plan", str(stage.write(RECIPE)))[2]
+    assert "note: a run would be refused: Under this budget nothing can be bought: " in messages
 
 
 def test_what_a_route_cannot_honour_is_found(stage: Bench) -> None:

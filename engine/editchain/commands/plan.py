@@ -12,6 +12,7 @@ from editchain.commands import showing
 from editchain.commands.base import as_document, say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
+from editchain.commands.refusing import foretold
 from editchain.commands.selecting import Selection, selection_options
 from editchain.commands.shared import input_options
 from editchain.errors import ConfigurationError
@@ -66,7 +67,7 @@ def command(
         plan = found.plan
         text = _text(plan, explain_with(workspace), "json" if as_json else form)
         click.echo(text)
-        notes = "".join(f"{line}\n" for line in _notes(plan))
+        notes = "".join(f"{line}\n" for line in _notes(workspace, plan))
         click.echo(notes, err=True, nl=False)
         code = 0 if plan.is_settled else 10
         if out is not None:
@@ -102,8 +103,8 @@ def _text(plan: Plan, reason: Callable[[StepPlan, int], str], form: str) -> str:
     return "\n".join([reporting.summary_line(plan), *reporting.plan_lines(plan, reason)])
 
 
-def _notes(plan: Plan) -> Iterator[str]:
-    yield from (f"note: {problem}" for problem in plan.problems)
+def _notes(workspace: Workspace, plan: Plan) -> Iterator[str]:
+    yield from (f"note: {said}" for said in foretold(workspace, plan))
     yield from (f"notice: {notice}" for notice in plan.notices)
     if (said := reporting.rebuying_line(plan)) is not None:
         yield f"note: {said}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from editchain.commands.base import say
 from editchain.commands.planned import planned
+from editchain.commands.refusing import foretold
 from editchain.fetching import addresses
 from editchain.plans.planning import plan
 from editchain.rehearsing import OUT, RehearsalWorkspace
@@ -36,12 +37,13 @@ def rehearse(
 ) -> tuple[Report, float]:
     """Says what a run would do and cost, then rehearses it; gives what came of it, and in how many seconds."""
     with Workspace.of(file) as real, RehearsalWorkspace(real) as stage:
-        would = planned(real, file, given, Choices(fresh=fresh), targets=targets)
+        choices = Choices(fresh=fresh, is_offline=chosen["offline"])
+        would = planned(real, file, given, choices, targets=targets)
         pipeline = would.plan.pipeline
         if addresses(pipeline):
             would.preparation.fetch()
-        for problem in would.plan.problems:
-            say(f"note: {problem}")
+        for said in foretold(real, would.plan, budget=chosen["budget"], is_offline=chosen["offline"]):
+            say(f"note: {said}")
         _lend(real, stage, pipeline, would.digests)
         known = Known(stage.look, would.digests, lost=stage.store.lost())
         rehearsed = plan(

@@ -14,6 +14,7 @@ from editchain.commands import showing
 from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
+from editchain.commands.refusing import has_work, offline
 from editchain.commands.selecting import Selection, is_part, selection_options
 from editchain.commands.shared import input_options
 from editchain.commands.spending import agree
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from editchain.commands.following import Follower
     from editchain.commands.planned import Planned
     from editchain.pipeline import Pipeline, Step
-    from editchain.plans.tasks import Plan, StepPlan
+    from editchain.plans.tasks import Plan
     from editchain.runs.approving import KeptPlan
     from editchain.runs.running import Options, Report
 
@@ -342,7 +343,7 @@ def _refuse_together(chosen: dict[str, Any]) -> None:
     if chosen["page"] and not chosen["watches"]:
         raise ConfigurationError("--page goes with --watch; `editchain report` writes the page of a run.")
     for one, other in (
-        *(("rehearse", name) for name in ("kept", "locked", "offline", "rebuy", "retry_rejected")),
+        *(("rehearse", name) for name in ("kept", "locked", "rebuy", "retry_rejected")),
         ("locked", "rebuy"),
         ("locked", "fresh"),
         ("locked", "refresh_inputs"),
@@ -364,23 +365,11 @@ def _refuse(plan: Plan, chosen: dict[str, Any]) -> None:
     from editchain.runs.running import refuse_unreachable
 
     if chosen["only"] is not None:
-        missing = [
-            one.name for one in plan.steps if not is_part(one.step, chosen["only"]) and (_has_work(one))
-        ]
+        missing = [one.name for one in plan.steps if not is_part(one.step, chosen["only"]) and has_work(one)]
         if missing:
             raise ConfigurationError(
                 f"--only {chosen['only']}: what it needs of {one_of(missing)} is not stored. Use --until {chosen['only']}."
             )
     if chosen["offline"] and plan.calls:
-        calls = [
-            one.name for one in plan.steps if not all(way.is_local for way in one.ways) and _has_work(one)
-        ]
-        raise Refused(f"--offline: {counted(plan.calls, 'call')} would be needed, for {one_of(calls)}.")
+        raise Refused(offline(plan))
     refuse_unreachable(plan)
-
-
-def _has_work(one: StepPlan) -> bool:
-    """Whether a step has tasks to run."""
-    from editchain.plans.tasks import AFTER, RUN
-
-    return RUN in one.states or AFTER in one.states

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from editchain.diagnostics import counted
 from editchain.errors import ConfigurationError, Refused
 from editchain.journal.ledger import NO_RATES, Ceiling, no_rate, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from editchain.journal.ledger import Rates
     from editchain.plans.tasks import Plan
@@ -58,6 +59,23 @@ def refuse_dear(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling]) -
                 f"This would cost at least {plain(least)} {unit}, more than the budget of {plain(ceiling.most)}. "
                 "Raise the budget, or run less."
             )
+
+
+def doubts(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling]) -> Iterator[str]:
+    """What may end a run before all is bought, as sentences."""
+    rates = workspace.configuration.rates or NO_RATES
+    ceilings = tuple(ceilings)
+    for ceiling in ceilings:
+        try:
+            most = _in_all(plan.money.most, ceiling, rates)
+        except Refused as error:
+            yield f"a run might end early: {error}"
+            continue
+        if most > ceiling.most:
+            unit = ceiling.currency or " and ".join(plan.money.most)
+            yield f"a run might end early: it may cost up to {plain(most)} {unit}, more than the budget of {plain(ceiling.most)}."
+    if ceilings and plan.money.unknown:
+        yield f"a run would end early: {counted(plan.money.unknown, 'call')} of no known price, which a budget does not let go."
 
 
 def _in_all(amounts: Mapping[str, Decimal], ceiling: Ceiling, rates: Rates) -> Decimal:
