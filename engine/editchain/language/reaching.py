@@ -75,7 +75,7 @@ class Reaching:
             offer = MIGRATE if model.life.successor else None
             self._warn(entry.place, code, f"steps.{draft.name}.model: {sentence}", offer, entry.value)
 
-    def _against(self, draft: Draft, fields: Mapping[str, Any], model: Model) -> dict[int, Against]:
+    def _against(self, draft: Draft, fields: Mapping[str, Any], model: Model) -> Mapping[int, Against]:
         """What each route cannot be told: a reason for each field, with the values that it is about."""
         found: dict[int, dict[str, tuple[str, Candidate]]] = {
             number: {} for number, _ in enumerate(model.routes)
