@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from tests.workbench import Bench, loaded, shipped, written
 
-from editchain.errors import ConfigurationError
+from editchain.errors import ConfigurationError, PipelineError
 from editchain.models import Catalogue, Life, Model
 from editchain.plans.tasks import Way
 from editchain.routing import Router
@@ -38,10 +38,14 @@ def router(model: Model, usable: Iterable[str], **routes: tuple[str, ...]) -> Ro
     return Router(said, catalogue, DAY, set(usable).__contains__)
 
 
-def chosen(bench: Bench, found: Router, model: Model, provider: str = "") -> tuple[Way, list[str]]:
-    """The way of a step, and the providers of it and of the others that follow."""
-    text = f"steps: {{s: {{model: {MODEL}, image: a.png, prompt: Night{provider}}}}}\n"
-    way = found.choose(loaded(written(bench.root, text)).steps[0], model)
+def chosen(
+    bench: Bench, found: Router, model: Model, more: str = "", *, providers: tuple[str, ...] = ()
+) -> tuple[Way, list[str]]:
+    """The way of a step, and the providers of it and of the others that follow; `providers` as if it named them."""
+    text = f"steps: {{s: {{model: {MODEL}, image: a.png, prompt: Night{more}}}}}\n"
+    step = loaded(written(bench.root, text)).steps[0]
+    step.providers = step.providers or providers
+    way = found.choose(step, model)
     return way, [
         one.route.provider for one in (way, *way.others) if one.route is not None and not one.problem
     ]
@@ -56,8 +60,8 @@ def test_a_list_is_an_order_to_fall_back_in(bench: Bench, model: Model) -> None:
     everything = ["one", "two", "three"]
     ordered = router(model, everything, flux_kontext=("three", "one"))
     assert chosen(bench, ordered, model)[1] == ["three", "one"]
-    assert chosen(bench, ordered, model, ", provider: [two, one]")[1] == ["two", "two", "one"]
-    assert chosen(bench, ordered, model, ", provider: one")[1] == ["one"]
+    assert chosen(bench, ordered, model, providers=("two", "one"))[1] == ["two", "two", "one"]
+    assert chosen(bench, ordered, model, providers=("one",))[1] == ["one"]
     assert chosen(bench, router(model, ["one"], default=("three", "one")), model)[1] == ["one"]
 
 
@@ -125,7 +129,8 @@ def test_a_step_that_names_a_provider_of_its_own_is_not_stood_in_for(local: Benc
     there = local.write((RECIPE % "put a hat on it").replace("guidance: 4", "provider: scenario"))
     assert "scenario" in str(local.plan(there).problems)
     none = local.write((RECIPE % "Night").replace("guidance: 4", "provider: darkroom"))
-    assert "flux-kontext is not offered by darkroom" in str(local.plan(none).problems)
+    with pytest.raises(PipelineError, match="flux-kontext is not offered by darkroom"):
+        local.plan(none)
 
 
 def test_of_several_routes_the_first_that_can_carry_what_the_step_says(bench: Bench) -> None:

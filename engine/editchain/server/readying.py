@@ -77,7 +77,11 @@ class Wanted:
 def surroundings(workspace: Workspace) -> Surroundings:
     """What a pipeline is checked with here."""
     return loading.Surroundings(
-        workspace.checked_catalogue, workspace.today, providers.check_prompt, providers.advise_prompt
+        workspace.checked_catalogue,
+        workspace.today,
+        providers.check_prompt,
+        providers.advise_prompt,
+        objections=providers.objections,
     )
 
 
