@@ -158,6 +158,13 @@ def test_a_file_that_is_none_is_a_problem_of_its_name(workspace: Path, kind: str
     assert [problem.line for problem in found] == [3]
 
 
+def test_a_link_to_nothing_is_called_one(workspace: Path) -> None:
+    (workspace / "link.png").symlink_to("gone.png")
+    (found,) = problems_of("version: 1\nsteps:\n  one: {model: darkroom, image: link.png, prompt: sepia}\n")
+    assert found.code == "missing-file"
+    assert "link.png is a link to a file that is not there" in found.message
+
+
 def test_a_link_that_is_swapped_in_does_not_let_a_glob_out(workspace: Path) -> None:
     (workspace / "photos").mkdir()
     (workspace / "photos/x.png").symlink_to("/etc/passwd")

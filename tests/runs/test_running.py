@@ -192,7 +192,7 @@ def test_a_picture_that_cannot_be_decoded_fails_its_task_and_nothing_else(both: 
     assert list(both.published()) == ["t/2.png"]
     failed = ran.report.run.troubles[0]
     assert failed.task == "s[pics=1]"
-    assert "damaged or cut short" in failed.message
+    assert "pics/1.png: This PNG image is damaged or cut short" in failed.message
     both.paint("pics/1.png", (1, 2, 3), (64, 64))
     assert both.run(file).counts == {"done": 2}
     assert sorted(both.published()) == ["t/1.png", "t/2.png"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from editchain.artifacts import ImageSource
-from editchain.errors import EditchainError, StoreError, TaskError
+from editchain.errors import EditchainError, ImageError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
 from editchain.imaging import codec, expectations
 from editchain.imaging.probe import MEDIA_TYPES, probe
@@ -269,10 +270,21 @@ class LocalExecutor:
         known = self._digests(part)
         if known is None:
             raise TaskError(f"{part.location} is only known to its vendor, and this is carried out here.")
-        return self._named(known, lambda: self._source(part, known))
+        return Blob(known, lambda: self._source(part, known), lambda: self._given(part, known))
 
     def _named(self, digest: bytes, read: Callable[[], bytes]) -> Blob:
         return Blob(digest, read, lambda: self._decoded.get(digest, read))
+
+    def _given(self, source: ImageSource, known: bytes) -> Image.Image:
+        try:
+            return self._decoded.get(known, lambda: self._source(source, known))
+        except ImageError as error:
+            name = (
+                os.path.relpath(source.location)
+                if source.kind == "file"
+                else f"the {source.kind} {source.key}"
+            )
+            raise ImageError(f"{name}: {error}") from error
 
     def _source(self, source: ImageSource, known: bytes) -> bytes:
         if source.kind == "url":

@@ -170,6 +170,9 @@ class Reader:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 self.evidence.absent.add(path)
+                if os.path.islink(path):
+                    message = f"{self.display(path)} is a link to a file that is not there."
+                    raise Unfit("missing-file", message, "Name the file itself.") from None
                 is_glob = what == "file" and _MAGIC.intersection(os.path.basename(path))
                 hint = _IMAGES_HINT if is_glob else self._near(path)
                 raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", hint) from None
