@@ -158,6 +158,11 @@ class Credentials:
             return _credential(name, f"{name} in .env", value)
         return None
 
+    def text(self, name: str) -> str | None:
+        """A variable that may have several lines, such as a key in PEM; in .env they are written as \\n."""
+        value = self._environment.get(name) or self._of_file().get(name)
+        return None if value is None else value.replace("\\n", "\n")
+
     def _of_file(self) -> Mapping[str, str]:
         if self._from_file is None:
             self._from_file = read_env(self._file)

@@ -41,7 +41,7 @@ class RehearsalWorkspace(Workspace):
     @cached_property
     def configuration(self) -> Configuration:
         """The workspace's, but that what is published says nothing of how it was made: no model made it."""
-        return replace(self._real.configuration, metadata=NONE)
+        return replace(self._real.configuration, metadata=NONE, certificate=None, certificate_key=None)
 
     @cached_property
     def folder(self) -> Path:

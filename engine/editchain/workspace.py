@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from editchain.providers.base import Provider
     from editchain.remote import Remote
     from editchain.routing import Router
+    from editchain.signing import Signer
     from editchain.store import Store
 
 RACY_NS = 2_000_000_000
@@ -62,7 +63,7 @@ _KEYS = {
     "run_command": ("programs",),
     "budget": ("max", "currency"),
     "fetch": ("plain_hosts",),
-    "metadata": ("publish",),
+    "metadata": ("publish", "certificate", "key"),
 }
 """What the tables take that are read here."""
 
@@ -76,7 +77,8 @@ class Configuration:
     are modules to look into when a name is in no table.
     `rates` turn currencies into each other. `on_unknown` says what becomes of calls whose outcome is unknown: "hold" or "resend". `stop_grace_seconds` is how long
     a stop waits for replies that bring pictures. `programs` are those that
-    steps may run. `metadata` is what published pictures say of how they were made: "full", "credit" or "none".
+    steps may run. `metadata` is what published pictures say of how they were made: "full", "credit" or "none"; they are
+    signed with the `certificate`, a path, whose key is where `certificate_key` says: a path, or "env:NAME".
     """
 
     store: str | None = None
@@ -95,6 +97,8 @@ class Configuration:
     stop_grace_seconds: float = 60.0
     programs: frozenset[str] = frozenset()
     metadata: str = "credit"
+    certificate: str | None = None
+    certificate_key: str | None = None
 
 
 def read_configuration(root: Path) -> Configuration:
@@ -137,6 +141,7 @@ def read_configuration(root: Path) -> Configuration:
         on_unknown=_on_unknown(path, data.get("on_unknown", "hold")),
         stop_grace_seconds=_grace(path, _table(path, data, "run").get("stop_grace_seconds", 60.0)),
         metadata=_metadata(path, _table(path, data, "metadata").get("publish", "credit")),
+        **_signature(path, _table(path, data, "metadata")),
         programs=_programs(path, _table(path, data, "run_command").get("programs", [])),
     )
 
@@ -247,6 +252,25 @@ def _metadata(path: Path, value: Any) -> str:
             f'{path}: [metadata] publish is "full", "credit" or "none": what published pictures say of how they were made.'
         )
     return str(value)
+
+
+def _signature(path: Path, table: Mapping[str, Any]) -> dict[str, str]:
+    """What [metadata] says of a certificate and its key."""
+    said = {name: table[name] for name in ("certificate", "key") if name in table}
+    for name, value in said.items():
+        if not isinstance(value, str) or not value.strip() or "-----" in value:
+            raise ConfigurationError(
+                f"{path}: [metadata] {name} names a file in PEM{' or env:NAME' * (name == 'key')}; what is in it stands elsewhere."
+            )
+    if len(said) == 1:
+        lacking = ({"certificate", "key"} - said.keys()).pop()
+        raise ConfigurationError(f"{path}: [metadata] certificate and key go together; {lacking} is missing.")
+    if said and table.get("publish") == "none":
+        raise ConfigurationError(
+            f'{path}: [metadata] publish = "none" leaves no room for content credentials: take certificate and key out, '
+            'or publish "credit" or "full".'
+        )
+    return {"certificate": said["certificate"], "certificate_key": said["key"]} if said else {}
 
 
 def _grace(path: Path, value: Any) -> float:
@@ -456,6 +480,49 @@ class Workspace:
         from editchain.credentials import Credentials
 
         return Credentials(self._environment, self.root, self.configuration.credentials)
+
+    @property
+    def signature(self) -> str | None:
+        """What tells the certificate that published pictures are signed with; None without one. Raises ConfigurationError."""
+        if self._certificate is None:
+            return None
+        from editchain.signing import fingerprint
+
+        return fingerprint(self._certificate)
+
+    @cached_property
+    def _certificate(self) -> bytes | None:
+        place = self.certificate_path
+        return None if place is None else _read("certificate", place)
+
+    @property
+    def certificate_path(self) -> Path | None:
+        """Where the certificate is, where one is configured."""
+        named = self.configuration.certificate
+        return None if named is None else self.root / Path(named).expanduser()
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs published pictures, where a certificate is configured. Raises ConfigurationError."""
+        named, chain = self.configuration.certificate_key, self._certificate
+        if named is None or chain is None:
+            return None
+        from editchain.credentials import hide
+        from editchain.signing import Signer
+
+        if named.startswith("env:"):
+            found = self.credentials.text(named.removeprefix("env:"))
+            if found is None:
+                raise ConfigurationError(
+                    f"[metadata] key: {named.removeprefix('env:')} is not in the environment."
+                )
+            key = found.encode()
+        else:
+            key = _read("key", self.root / Path(named).expanduser())
+        hide(key.decode("utf-8", "replace"))
+        signer = Signer(chain, key)
+        signer.check(datetime.fromtimestamp(self.now(), UTC))
+        return signer
 
     def is_usable(self, provider: str) -> bool:
         """Whether a vendor can be asked from here: its credentials are found. Raises ConfigurationError."""
@@ -695,6 +762,13 @@ class Known:
     def identity(self, source: ImageSource) -> str | None:
         """How an input picture is known."""
         return self._digests.identity(source)
+
+
+def _read(what: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"[metadata] {what} {path} cannot be read: {error.strerror}.") from error
 
 
 def _shared_by_worktrees(root: Path) -> Path:

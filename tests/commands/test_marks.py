@@ -12,6 +12,7 @@ from PIL import Image
 from tests.commands.conftest import Said
 from tests.commands.shop import Shop
 from tests.imaging.files import AUTHOR, RIGHTS, SECRETS, TALKING, all_of, exif
+from tests.imaging.test_marking import SIGNED
 from tests.workbench import paint, unmarked
 
 from editchain.imaging import credits as crediting
@@ -185,3 +186,50 @@ def test_what_is_published_without_a_choice_is_the_result_and_the_credit(shop: S
     again = shop.published()["again.png"]
     assert again != stored.read_bytes()
     assert unmarked(again) == stored.read_bytes()
+
+
+@pytest.mark.parametrize(("lines", "message"), [
+    ('certificate = "a.pem"', "certificate and key go together; key is missing"),
+    ('key = "env:KEY"', "certificate and key go together; certificate is missing"),
+    ('certificate = "a.pem"\nkey = "-----BEGIN PRIVATE KEY-----"', "key names a file in PEM or env:NAME"),
+    ('certificate = 3\nkey = "env:KEY"', "certificate names a file in PEM;"),
+    ('publish = "none"\ncertificate = "a.pem"\nkey = "env:KEY"', "leaves no room for content credentials"),
+    ('certificate = "a.pem"\nkey = "env:KEY"', "certificate "),
+    ('certify = "a.pem"', '[metadata] has no "certify"'),
+])  # fmt: skip
+def test_what_editchain_toml_says_wrongly_of_certificates(
+    ran: Path, call: Call, lines: str, message: str
+) -> None:
+    (ran / "editchain.toml").write_text(f"[metadata]\n{lines}\n")
+    said = call("run", "look.yaml")
+    assert said.code == 2
+    assert message in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.fixture
+def without_c2pa(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the extra were not installed."""
+    monkeypatch.setattr("editchain.imaging.extra.is_installed", lambda extra="darkroom": extra != "c2pa")
+    monkeypatch.setattr("editchain.commands.show.is_installed", lambda extra: extra != "c2pa")
+
+
+def test_without_the_extra_nothing_is_bought_that_is_to_be_signed(
+    shop: Shop, call: Call, without_c2pa: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "a key")
+    (shop.folder / "a.pem").write_text("a certificate")
+    shop.configure('[metadata]\ncertificate = "a.pem"\nkey = "env:KEY"\n')
+    said = call("run", "p.yaml", "--yes")
+    assert said.code == 2
+    assert "pip install 'editchain[c2pa]'" in said.err
+    assert shop.calls == 0
+
+
+def test_without_the_extra_credentials_are_said_to_be_there(
+    folder: Path, call: Call, without_c2pa: None
+) -> None:
+    (folder / "signed.png").write_bytes(SIGNED["png"])
+    said = call("show", "signed.png", "--json").document("show")
+    assert said["credentials"]["state"] == "unread"
+    assert "pip install 'editchain[c2pa]'" in call("show", "signed.png").out

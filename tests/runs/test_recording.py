@@ -379,7 +379,7 @@ def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, o
         from editchain.commands.planned import planned
 
         plan = planned(workspace, file).plan
-        wanted = running.wanted_copies(workspace.journal, plan, "credit")
+        wanted = running.wanted_copies(workspace, workspace.journal, plan)
         dying = Dying(workspace.journal)
         publisher = Publisher(workspace.store, dying, str(bench.root / "out"), str(file), "x")  # type: ignore[arg-type]  # it is a journal in all but name
         with pytest.raises(Dies):

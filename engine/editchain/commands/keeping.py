@@ -98,6 +98,7 @@ def _surroundings(workspace: Workspace, pipeline: Pipeline) -> list[str]:
     return [
         str(workspace.root / "editchain.toml"),
         str(workspace.root / ".env"),
+        *([str(workspace.certificate_path)] if workspace.certificate_path else []),
         str(shipped / "step.json"),
         str(shipped / "fields.json"),
         *found,

@@ -302,7 +302,7 @@ def _is_published(
     publisher = Publisher(
         workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"]
     )
-    publication, todo = publisher.look(wanted_copies(journal, plan, workspace.configuration.metadata))
+    publication, todo = publisher.look(wanted_copies(workspace, journal, plan))
     if todo or publication.left_alone:
         return False
     locking.write(lock, plan, journal, found.digests)

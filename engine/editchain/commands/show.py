@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ from editchain.commands import showing
 from editchain.commands.base import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
-from editchain.errors import ConfigurationError
+from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging import credits as crediting
+from editchain.imaging.extra import install, is_installed
+from editchain.imaging.marking import credentials_in
 from editchain.journal.ledger import plain
 from editchain.lockfiles import read
 from editchain.runs.origins import Finder
@@ -28,6 +31,14 @@ if TYPE_CHECKING:
     from editchain.imaging.credits import Credit
     from editchain.journal.entries import Call
     from editchain.runs.origins import Origin
+    from editchain.signing import Credentials
+
+_STATES = {
+    "Trusted": "trusted",
+    "Valid": "unchanged since it was signed",
+    "Invalid": "do not hold",
+    "unread": "there are some",
+}
 
 
 @click.command("show", epilog="Example: editchain show out/hello.png")
@@ -37,8 +48,8 @@ def command(picture: Path, as_json: bool) -> int:
     """Show where a PICTURE came from: what made it, of which pictures, and so on back to the inputs.
 
     It is known by its bytes, wherever it lies and whatever it is called, or by the key in its metadata. Looks into the
-    workspace of the current folder: its journal and the locks beside its pipelines. Exits with 2 where nothing is known
-    of it.
+    workspace of the current folder: its journal and the locks beside its pipelines; else at what the file itself says,
+    content credentials (C2PA) of whomever among it. Exits with 2 where nothing is known of it.
     """
     try:
         data = picture.read_bytes()
@@ -53,18 +64,37 @@ def command(picture: Path, as_json: bool) -> int:
         origins = finder.of_digest(digest)
         if not origins and credit is not None and credit.key is not None:
             origins = finder.of_key(credit.key)
-    if not origins and credit is None:
+    signed = _signed(data)
+    if not origins and credit is None and signed is None:
         raise ConfigurationError(
             f"Nothing is known of {visible(str(picture))}: no run in the workspace {visible(str(root))} made or read a file "
-            "with its bytes, no lock there names it, and it has no metadata of editchain. "
+            "with its bytes, no lock there names it, and it has no metadata of editchain and no content credentials. "
             "Call this in the workspace that made it; a file that was changed since is another picture."
         )
     if as_json:
-        write_json(_document(picture, digest, origins, credit))
+        write_json(_document(picture, digest, origins, credit, signed))
         return 0
     click.echo(showing.path(picture))
-    click.echo("\n".join(_tree(origins) if origins else _credit_lines(credit)))
+    for line in (
+        *(_tree(origins) if origins else _credit_lines(credit) if credit else ()),
+        *(_signed_lines(signed) if signed else ()),
+    ):
+        click.echo(line)
     return 0
+
+
+def _signed(data: bytes) -> Credentials | None:
+    """The content credentials of a file; only that there are some where they cannot be read."""
+    from editchain import signing
+
+    if credentials_in(data) is None:
+        return None
+    if not is_installed("c2pa"):
+        return signing.Credentials("unread", problems=(f"to read them: {install('c2pa')}",))
+    try:
+        return signing.read(data)
+    except ImageError as error:
+        return signing.Credentials("unread", problems=(str(error),))
 
 
 # ---------------------------------------------------------------------- as a tree
@@ -131,9 +161,8 @@ def _cost(call: Call) -> str:
     return "at a price that is not known"
 
 
-def _credit_lines(credit: Credit | None) -> Iterator[str]:
+def _credit_lines(credit: Credit) -> Iterator[str]:
     """What the metadata says, where nothing else is known."""
-    assert credit is not None  # noqa: S101  (one of both is there)
     yield "from its metadata alone; the workspace that made it knows more"
     for name, value in _credit(credit).items():
         if value:
@@ -141,11 +170,25 @@ def _credit_lines(credit: Credit | None) -> Iterator[str]:
             yield f"  {name.replace('_', ' '):<12} {visible(text)}"
 
 
+def _signed_lines(signed: Credentials) -> Iterator[str]:
+    """What the content credentials say, and whether the file is still what was signed."""
+    by = f", signed by {signed.signer}" if signed.signer else ""
+    with_ = f" with {signed.tool}" if signed.tool else ""
+    yield visible(f"content credentials (C2PA): {_STATES.get(signed.state, signed.state)}{by}{with_}")
+    yield from (f"  {visible(action)}" for action in signed.actions)
+    yield from (f"  of {visible(one)}" for one in signed.ingredients)
+    yield from (f"  {visible(problem)}" for problem in signed.problems)
+
+
 # ---------------------------------------------------------------------- as JSON
 
 
 def _document(
-    picture: Path, digest: bytes, origins: Mapping[str, Origin], credit: Credit | None
+    picture: Path,
+    digest: bytes,
+    origins: Mapping[str, Origin],
+    credit: Credit | None,
+    signed: Credentials | None,
 ) -> dict[str, Any]:
     return {
         "picture": str(picture),
@@ -153,6 +196,7 @@ def _document(
         "origin": next(iter(origins), None),
         "origins": [_origin(one) for one in origins.values()],
         "metadata": None if credit is None else _credit(credit),
+        "credentials": None if signed is None else asdict(signed),
     }
 
 

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 
 from editchain.errors import ConfigurationError
 
-MODULES = {"darkroom": ("numpy", "cv2"), "text": ("bidi", "arabic_reshaper")}
-"""What each extra of operations and of the embedded model brings."""
+MODULES = {"darkroom": ("numpy", "cv2"), "text": ("bidi", "arabic_reshaper"), "c2pa": ("c2pa",)}
+"""What each extra brings that is for pictures."""
 
-_NAMES = {"darkroom": "numpy and OpenCV", "text": "python-bidi and arabic-reshaper"}
+_NAMES = {"darkroom": "numpy and OpenCV", "text": "python-bidi and arabic-reshaper", "c2pa": "c2pa-python"}
 
 
 def install(extra: str) -> str:

@@ -31,12 +31,13 @@ _PLACE = b"GPSL"
 class Mark:
     """What a published file is to say: our XMP packet, or None, and what stays of what others wrote.
 
-    `words` name it: files with the same words say the same.
+    `words` name it: files with the same words say the same. What `resigns` is signed afterwards, whatever it was before.
     """
 
     words: str
     packet: bytes | None = None
     keep: Keep = "nothing"
+    resigns: bool = False
 
 
 def marked(data: bytes, mark: Mark, source: bytes | None = None) -> bytes:
@@ -62,12 +63,27 @@ def marked(data: bytes, mark: Mark, source: bytes | None = None) -> bytes:
         ) from error
 
 
+def credentials_in(data: bytes) -> bytes | None:
+    """The boxes of C2PA in a file; None where it has none, or cannot be taken apart."""
+    container = containers.of(data)
+    try:
+        return None if container is None else container.read(data).credentials
+    except containers.DAMAGED:
+        return None
+
+
+def names_a_place(credentials: bytes) -> bool:
+    """Whether credentials say where a photo was taken."""
+    return _PLACE in credentials
+
+
 def _marked(data: bytes, container: Container, mark: Mark, source: bytes | None) -> bytes:
     said = container.read(data) if source is None else _said_by(source)
     if said == NOTHING:
         return container.write(data, Said(xmp=mark.packet), keeps_more=False)
     kept = _kept(said, mark.keep)
-    if source is None and said.credentials is not None and mark.keep != "nothing" and _is_whole(said, kept):
+    is_signed = source is None and said.credentials is not None and not mark.resigns
+    if is_signed and mark.keep != "nothing" and _is_whole(said, kept):
         return data
     if source is not None and kept.exif is not None:
         kept = replace(kept, exif=_upright(kept.exif))
@@ -89,7 +105,7 @@ def _is_whole(said: Said, kept: Said) -> bool:
         kept.has_more == said.has_more
         and (kept.exif, kept.iptc, kept.texts) == (said.exif, said.iptc, said.texts)
         and (said.xmp is None or kept.xmp == said.xmp)
-        and _PLACE not in (said.credentials or b"")
+        and not names_a_place(said.credentials or b"")
     )
 
 

@@ -223,6 +223,11 @@ class Journal:
         with self._asking() as connection:
             return reading.published_with(connection, digests)
 
+    def published_from(self, results: Iterable[bytes]) -> list[Published]:
+        """The files that were made of these results, by path. Reads the whole table."""
+        with self._asking() as connection:
+            return reading.published_from(connection, results)
+
     def files_with(self, digests: Iterable[bytes]) -> dict[bytes, str]:
         """Digest to the path of an input file that was last read with these bytes. Reads the whole table."""
         with self._asking() as connection:

@@ -233,6 +233,15 @@ def published_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> 
     return sorted(found)
 
 
+def published_from(connection: sqlite3.Connection, results: Iterable[bytes]) -> list[Published]:
+    """The files that were made of these results, by path. Reads the whole table."""
+    found: list[Published] = []
+    for batch in _batches(results):
+        sql = f"SELECT {columns(Published)} FROM published WHERE result IN ({marks(len(batch))})"
+        found.extend(map(Published._make, connection.execute(sql, batch)))
+    return sorted(found)
+
+
 def files_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, str]:
     """Digest to the path of an input file that was last read with these bytes. Reads the whole table."""
     found: dict[bytes, str] = {}
@@ -333,6 +342,8 @@ def reachable(connection: sqlite3.Connection, keeping: Keeping) -> Reached:
         keys.add(open_call.request_key)
         keys.update(task.key for task in call_tasks(connection, [open_call.id]).get(open_call.id, ()))
     shown = keeping.named.union(row[0] for row in connection.execute("SELECT result FROM published"))
+    # What was signed is kept as it was: signed again it would be another file.
+    shown = shown.union(row[0] for row in connection.execute("SELECT digest FROM published"))
     # Inputs that were fetched are held to their bytes.
     shown = shown.union(row[0] for row in connection.execute("SELECT digest FROM files WHERE inode = 0"))
     # A run that does not say what it used may have used anything.

@@ -50,8 +50,13 @@ class Crediting:
     recipe that leaves a picture alone leaves its file alone too.
     """
 
-    def __init__(self, plan: Plan, setting: str, seeds: Mapping[bytes, int]) -> None:
-        self._setting = setting
+    def __init__(
+        self, plan: Plan, setting: str, seeds: Mapping[bytes, int], signature: str | None = None
+    ) -> None:
+        """`signature` names the certificate that the files are signed with."""
+        self.setting = setting
+        self._signs = signature is not None
+        self._signed = f" signed {signature}" if signature is not None else ""
         self._seeds = seeds
         self._recipe = None if setting == NONE else _digest(plan.pipeline.path)
         self._alike: dict[int, Past | None] = {}
@@ -62,13 +67,18 @@ class Crediting:
     def mark(self, one: StepPlan, at: int) -> Mark:
         """What the file of one task's picture is to say."""
         key = one.keys[at]
-        if self._setting == NONE or key is None:
+        if self.setting == NONE or key is None:
             return Mark(NONE)
         past = self.past(one, at)
-        if self._setting == CREDIT:
+        if self.setting == CREDIT:
             keep: Keep = "all" if _carries(one, at) else "rights"
             before, after, words = self._form(past)
-            return Mark(f"{CREDIT} {keep} {words} {key.hex()}", before + key.hex().encode() + after, keep)
+            return Mark(
+                f"{CREDIT} {keep} {words} {key.hex()}{self._signed}",
+                before + key.hex().encode() + after,
+                keep,
+                self._signs,
+            )
         prompt = one.value("prompt", at) if "prompt" in one.values else None
         said = Credit(
             past.source_type,
@@ -82,7 +92,9 @@ class Crediting:
         packet = Credit(
             said.source_type, _TOOL, said.models, key, said.step, said.prompt, said.seed, self._recipe
         ).packet()
-        return Mark(f"{FULL} {sha256(said.packet()).hexdigest()[:16]}", packet, "all")
+        return Mark(
+            f"{FULL} {sha256(said.packet()).hexdigest()[:16]}{self._signed}", packet, "all", self._signs
+        )
 
     def _form(self, past: Past) -> tuple[bytes, bytes, str]:
         """What stands before and after the key where only it differs, and words for that without the recipe."""

@@ -8,6 +8,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,12 +25,13 @@ from editchain.plans.planning import published_tasks
 from editchain.platform import disk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from editchain.imaging.marking import Mark
     from editchain.journal.journal import Journal
     from editchain.pipeline import Output
     from editchain.plans.tasks import Plan, StepPlan
+    from editchain.runs.attesting import Attester
     from editchain.runs.crediting import Crediting
     from editchain.store import Store
 
@@ -52,7 +54,7 @@ _FORMAT_OF = {
 class Copy:
     """One file to publish: where, from which result, and how its bytes are made from the result's.
 
-    `mark` is what it is to say beside its pixels; None for what has no pixels.
+    `mark` is what it is to say beside its pixels; None for what has no pixels. `sign` signs it in the end.
     """
 
     path: str
@@ -63,6 +65,7 @@ class Copy:
     output: str
     task: str
     mark: Mark | None = None
+    sign: Callable[[bytes], bytes] | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -122,8 +125,13 @@ class Publication:
     paths: list[str] = field(default_factory=list)
 
 
-def copies(plan: Plan, types: Mapping[bytes, str], crediting: Crediting) -> Iterator[Copy]:
-    """The files of every output whose pictures are there; `types` has the media types of stored results by digest."""
+def copies(
+    plan: Plan, types: Mapping[bytes, str], crediting: Crediting, attester: Attester | None = None
+) -> Iterator[Copy]:
+    """The files of every output whose pictures are there; `types` has the media types of stored results by digest.
+
+    Where they are to be signed, the `attester` does it; to look at them only, none is needed.
+    """
     by_step = plan.by_step()
     fixed = _fixed(plan)
     for output in plan.pipeline.outputs:
@@ -148,6 +156,7 @@ def copies(plan: Plan, types: Mapping[bytes, str], crediting: Crediting) -> Iter
                 output.name,
                 one.task_name(at),
                 crediting.mark(one, at) if form in containers.FORMATS else None,
+                partial(attester.sign, one, at) if attester and form in containers.FORMATS else None,
             )
 
 
@@ -313,6 +322,10 @@ class Publisher:
         """Writes files whose bytes are known at once, then those that are made, as many as fit into memory together."""
         self._write_all([Ready(one, one.copy.digest) for one in todo if one.copy.is_plain], result)
         made = [one for one in todo if not one.copy.is_plain]
+        signed = self._signed([one for one in made if one.copy.sign is not None])
+        self._write_all(signed, result)
+        done = {ready.todo.path for ready in signed}
+        made = [one for one in made if one.path not in done]
         held: list[Ready] = []
         for start in range(0, len(made), ENCODED):
             held += self._prepared(made[start : start + ENCODED], workers)
@@ -396,6 +409,15 @@ class Publisher:
             self._new_folders[folder] = is_new
         return is_new
 
+    def _signed(self, todo: list[Todo]) -> list[Ready]:
+        """Files that were signed before, as they were then: signed again they would have other bytes."""
+        if not todo:
+            return []
+        rows = self._journal.published_from({one.copy.digest for one in todo})
+        known = {(row.result, row.encoding): row.digest for row in rows if self._store.has(row.digest)}
+        found = ((one, known.get((one.copy.digest, one.copy.encoding))) for one in todo)
+        return [Ready(one, digest) for one, digest in found if digest is not None]
+
     def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
         if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
             with ThreadPoolExecutor(workers) as pool:
@@ -410,13 +432,16 @@ class Publisher:
                 data = self._encoded(copy, copy.format, source)
             if copy.mark is not None:
                 data = marked(data, copy.mark, None if copy.format is None else source)
+            if copy.sign is not None:
+                data = copy.sign(data)
+                self._store.put(data, durable=False)
         except ImageError as error:
             return Ready(one, b"", problem=str(error))
         return Ready(one, copy.digest if data == source else sha256(data).digest(), data)
 
     def _write(self, ready: Ready) -> os.stat_result:
         path = ready.todo.path
-        if ready.data is None or ready.is_own:
+        if ready.data is None or ready.is_own or ready.todo.copy.sign is not None:
             return self._store.publish(ready.digest, path, ready.data)
         return self._store.publish_bytes(ready.data, path)
 

@@ -44,6 +44,7 @@ from editchain.runs.scheduling import Scheduler, single
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from editchain.artifacts import ImageSource
     from editchain.executors.base import Executor, Made, Work
     from editchain.journal.entries import Owner
     from editchain.journal.journal import Journal
@@ -227,6 +228,8 @@ async def run(
             tell(notice)
 
     caller = None
+    if options.publishes:
+        _ = workspace.signer  # which cannot sign, while nothing was made yet
     if plan.calls:
         _refuse_unwritable(workspace, options)
         caller = _caller(workspace, digests, options, committer, run_id, stop, paces, note)
@@ -248,7 +251,9 @@ async def run(
             await caller.close()
     outcome.notices = notices
     outcome.is_over_budget = caller is not None and caller.is_over_budget
-    publication = await anyio.to_thread.run_sync(_publish, workspace, plan, options, run_id, workers)
+    publication = await anyio.to_thread.run_sync(
+        _publish, workspace, plan, options, run_id, workers, digests.digest
+    )
     exit_code = _exit_code(outcome, plan) or (1 if publication.failed else 0)
     counts = dict(outcome.counts)
     counts["cached"] = counts.get("cached", 0) + cached
@@ -376,7 +381,14 @@ async def _heed(stop: Stop) -> None:
         return  # not in the main thread: whoever runs us there takes the signals
 
 
-def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, workers: int) -> Publication:
+def _publish(
+    workspace: Workspace,
+    plan: Plan,
+    options: Options,
+    run_id: str,
+    workers: int,
+    digest: Callable[[ImageSource], bytes | None],
+) -> Publication:
     if not options.publishes:
         return Publication()
     journal = workspace.journal
@@ -384,18 +396,23 @@ def _publish(workspace: Workspace, plan: Plan, options: Options, run_id: str, wo
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
     types, seeds = _made(journal, plan)
-    crediting = Crediting(plan, workspace.configuration.metadata, seeds)
-    publication = publisher.publish(copies(plan, types, crediting), workers=workers)
+    crediting = Crediting(plan, workspace.configuration.metadata, seeds, workspace.signature)
+    attester = None
+    if workspace.signer is not None:
+        from editchain.runs.attesting import Attester
+
+        attester = Attester(workspace.signer, workspace.store, crediting, digest)
+    publication = publisher.publish(copies(plan, types, crediting, attester), workers=workers)
     if options.prune:
         named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
         publication.pruned = publisher.prune(named.union(publication.paths))
     return publication
 
 
-def wanted_copies(journal: Journal, plan: Plan, metadata: str) -> Iterator[Copy]:
-    """The files that a plan's outputs want, as far as their pictures are there; `metadata` is what they are to say."""
+def wanted_copies(workspace: Workspace, journal: Journal, plan: Plan) -> Iterator[Copy]:
+    """The files that a plan's outputs want, as far as their pictures are there, to be looked at."""
     types, seeds = _made(journal, plan)
-    return copies(plan, types, Crediting(plan, metadata, seeds))
+    return copies(plan, types, Crediting(plan, workspace.configuration.metadata, seeds, workspace.signature))
 
 
 def _made(journal: Journal, plan: Plan) -> tuple[dict[bytes, str], dict[bytes, int]]:

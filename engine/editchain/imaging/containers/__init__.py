@@ -18,11 +18,12 @@ DAMAGED = (struct.error, LookupError, ValueError, StopIteration)
 
 def of(data: bytes) -> Container | None:
     """The container of a file by its first bytes; None where it is none that metadata is put into."""
-    name = _format(data)
+    name = name_of(data)
     return None if name is None else cast("Container", importlib.import_module(f"{__name__}.{name}"))
 
 
-def _format(data: bytes) -> str | None:
+def name_of(data: bytes) -> str | None:
+    """The format of a file by its first bytes, of those that metadata is put into."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if data.startswith(b"\xff\xd8"):
