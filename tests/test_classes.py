@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from editchain.classes import dataclass
+from editchain.classes import FEW, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,17 @@ class Single:
     """One that is equal to itself alone."""
 
     name: str = "a"
+
+
+@dataclass(slots=True)
+class Counted:
+    """One that makes a part of itself from what it was given."""
+
+    name: str
+    length: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.length = len(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,8 @@ def test_it_is_made_like_the_librarys(ours: Any, options: dict[str, bool]) -> No
     assert dataclasses.asdict(one) == dataclasses.asdict(other)
     assert ours.__match_args__ == theirs.__match_args__
     assert ours.__slots__ == theirs.__slots__
+    for _ in range(FEW):  # as many as it takes to compile `__init__`
+        assert repr(ours(*given)) == repr(one)
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
     assert (one == ours(*given)) is (other == theirs(*given))
     assert one != other
@@ -86,6 +99,16 @@ def test_defaults_are_made_anew_and_may_be_given() -> None:
     assert Frozen("a").shown == "a×3"
     with pytest.raises(TypeError):
         Frozen()  # type: ignore[call-arg]
+
+
+def test_the_first_ones_are_made_like_those_that_follow() -> None:
+    made = [Counted("abc") for _ in range(2 * FEW)]
+    assert [one.length for one in made] == [3] * len(made)
+    for given in ((), ("a", "b"), ("a",)):
+        for _ in range(2 * FEW):
+            with pytest.raises(TypeError):
+                Counted(*given, length=1)
+    assert list(inspect.signature(Counted).parameters) == ["name"]
 
 
 def test_a_frozen_one_is_neither_changed_nor_emptied() -> None:

@@ -62,6 +62,7 @@ ORDER = (
     "migrating",
     # a checked pipeline to a plan
     "plans.dimensions",
+    "plans.hashes",
     "plans.tasks",
     "plans.sharing",
     "plans.expansion",
@@ -102,6 +103,7 @@ ORDER = (
     "runs.outcomes",
     "runs.pacing",
     "runs.board",
+    "runs.twins",
     "runs.scheduling",
     "runs.books",
     "runs.repeating",

@@ -75,21 +75,46 @@ def _fields(cls: type) -> Fields:
     return fields
 
 
+FEW = 8
+"""Instances of a class that are cheaper to fill in one by one than to compile a method for."""
+
+
 def _first_init(fields: Fields, is_frozen: bool) -> Callable[..., None]:
-    """Compiles the method that takes its place when it is first called: a command makes but a few of what it imports."""
+    """Fills in the first few instances, then compiles the method that takes its place: a command makes hardly more of most."""
+    names = [name for name, field in fields.items() if field.init]
+    made = 0
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807  (it is one)
-        cls = type(self)
-        cls.__init__ = _init(cls, fields, is_frozen)
-        cls.__init__(self, *values, **named)
+        nonlocal made
+        cls, made = type(self), made + 1
+        given = {**dict(zip(names, values, strict=False)), **named}
+        lacking = [name for name in names if name not in given]
+        fits = len(given) == len(values) + len(named) and len(given) + len(lacking) == len(names)
+        if made > FEW or not fits or any(_has_no_default(fields[name]) for name in lacking):
+            cls.__init__ = _init(cls, fields, is_frozen)
+            cls.__init__(self, *values, **named)
+            return
+        for name in lacking:
+            field = fields[name]
+            given[name] = field.default if field.default_factory is _MISSING else field.default_factory()
+        for name in names:
+            _set(self, name, given[name])
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return __init__
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is _MISSING and field.default_factory is _MISSING
 
 
 def _init(cls: type, fields: Fields, is_frozen: bool) -> Callable[..., None]:
     values: dict[str, Any] = {"_set": _set}
     parameters, lines = [], []
     for name, field in fields.items():
+        if not field.init:
+            continue
         value = name
         parameters.append(name)
         if field.default_factory is not _MISSING:

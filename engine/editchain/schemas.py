@@ -142,7 +142,10 @@ def inline(schema: Any, base: str, documents: Mapping[str, Schema], chain: tuple
         return [inline(item, base, documents, chain) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    said = {key: inline(value, base, documents, chain) for key, value in schema.items()}
+    said = {
+        key: inline(value, base, documents, chain) if isinstance(value, (dict, list)) else value
+        for key, value in schema.items()
+    }
     if not isinstance(schema.get("$ref"), str) or schema["$ref"] == METASCHEMA:
         return said
     del said["$ref"]

@@ -70,7 +70,7 @@ def test_a_plan_is_summed_up_in_a_line(folder: Path) -> None:
         reporting.summary_line(plan_of(folder / "p.yaml", choose=free_way))
         == "5 tasks · 0 cached · 5 to run · free"
     )
-    everything = Remembered({key: b"d" for key in keys_of(make(folder)).values() if key})
+    everything = Remembered({key: b"d" * 32 for key in keys_of(make(folder)).values() if key})
     assert reporting.summary_line(make(folder, everything)) == "5 tasks · 4 cached · 1 to run · free"
 
 
@@ -86,7 +86,7 @@ def test_equal_calls_are_one_call_and_nothing_to_run_here(folder: Path) -> None:
 
 def test_a_plan_says_by_step_what_will_happen_and_why(folder: Path) -> None:
     keys = keys_of(make(folder))
-    plan = make(folder, Remembered({keys["made[x=sepia]"] or b"": b"d"}))
+    plan = make(folder, Remembered({keys["made[x=sepia]"] or b"": b"d" * 32}))
     lines = list(reporting.plan_lines(plan, lambda one, at: f"because of {one.task_name(at)}"))
     assert lines == [
         "  made  2 of 3 (x 3) by darkroom · because of made[x=cooler]",

@@ -100,14 +100,23 @@ _MORE_COLOURS = {
     "blood red": "#8a0303", "bright red": "#ff0000", "sand": "#c2b280", "terracotta": "#e2725b",
     "copper": "#b87333", "bronze": "#cd7f32", "lilac": "#c8a2c8", "mauve": "#e0b0ff", "ochre": "#cc7722",
 }  # fmt: skip
-_COMPOUND = re.compile(
-    r"(dark|light|medium|deep|pale|hot|dim|dodger|cadet|steel|slate|sky|sea|spring|forest|lawn|lime|olive|midnight"
-    r"|royal|powder|cornflower|rosy|sandy|saddle|navajo|misty|mint|antique|ghost|yellow|blue|green|rebecca|white)"
-    r"(?=[a-z])"
-)
+_PARTS = (
+    "dark", "light", "medium", "deep", "pale", "hot", "dim", "dodger", "cadet", "steel", "slate", "sky", "sea", "spring",
+    "forest", "lawn", "lime", "olive", "midnight", "royal", "powder", "cornflower", "rosy", "sandy", "saddle", "navajo",
+    "misty", "mint", "antique", "ghost", "yellow", "blue", "green", "rebecca", "white",
+)  # fmt: skip
+"""What the names of colours begin with that are written as one word."""
+
+
+def _spaced(name: str) -> str:
+    for part in _PARTS:
+        name = name.replace(part, f"{part} ")
+    return " ".join(name.split())
+
+
 # British words, as prompts are read with them
 _COLOURS = {name: f"#{value:06x}" for name, value in NAMES.items()} | _MORE_COLOURS
-_COLOURS |= {_COMPOUND.sub(r"\1 ", name): value for name, value in _COLOURS.items()}
+_COLOURS |= {_spaced(name): value for name, value in _COLOURS.items()}
 
 _POSITIONS = {
     ("top", "left"): "top_left", ("top", "right"): "top_right", ("top", "centre"): "top", ("top",): "top",

@@ -25,7 +25,6 @@ AVIF_QUALITY = 80
 
 _DECODERS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "gif": "GIF"}
 _PILLOW = re.compile(r"PIL\.")
-_TO_8_BIT = [round(value / 257) for value in range(65536)]
 _XMP_TAG = 700
 _METADATA = "_editchain_metadata"
 """An attribute, as Pillow hands `info` on to whatever is made of a picture."""
@@ -250,7 +249,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         low, high = wide.getextrema()
         if not (isinstance(low, int) and isinstance(high, int) and low >= 0 and high <= 65535):
             raise ImageError(f"This image has grey values from {low} to {high}; 0 to 65535 can be read.")
-        return wide.point(_TO_8_BIT, "L")
+        return wide.point([round(value / 257) for value in range(65536)], "L")
     if image.mode == "F":
         raise ImageError("This image has floating-point pixels; save it with 8 or 16 bits a channel.")
     if image.mode == "1":

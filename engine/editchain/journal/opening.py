@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Literal
 
 BUSY_TIMEOUT_SECONDS = 30.0
-CACHE_KIBIBYTES = 16_384
 LOG_PAGES = 4_000
 
 _REPAIR = "run `editchain store repair`"
@@ -92,7 +91,7 @@ def _has_objects(folder: str) -> bool:
 def connect(folder: str, mode: Literal["ro", "rwc"], *, immutable: bool = False) -> sqlite3.Connection:
     """A connection that commits only when told to; any thread may use it. Raises sqlite3.Error."""
     path = database(folder).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"file:{path}?mode={mode}{'&immutable=1' if immutable else ''}",
         uri=True,
         timeout=BUSY_TIMEOUT_SECONDS,
@@ -100,8 +99,6 @@ def connect(folder: str, mode: Literal["ro", "rwc"], *, immutable: bool = False)
         check_same_thread=False,
         cached_statements=256,
     )
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-    return connection
 
 
 def connect_to_look(folder: str) -> sqlite3.Connection:

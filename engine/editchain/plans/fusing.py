@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
 from editchain.models import Model
-from editchain.plans.tasks import AFTER, IN_PASSING, RUN, Column
+from editchain.plans.tasks import AFTER, RUN, Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ _STORED = -1
 
 def _active(one: StepPlan, takers: Mapping[int, list[int]]) -> Iterator[int]:
     """The tasks that are left to do, and the done ones whose picture is wanted and was not stored."""
-    passed = IN_PASSING in one.digests.values()
+    passed = one.digests.has_empty
     if not passed and RUN not in one.states and AFTER not in one.states:
         return
     for ordinal in one.ordinals():

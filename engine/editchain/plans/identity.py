@@ -79,7 +79,7 @@ def identify(steps: list[StepPlan], known: Known, fresh: Callable[[StepPlan], bo
             ask()
         one.is_fresh = fresh(one)
         one.segments = list(_segments(one, known))
-        one.keys = _keys(one)
+        _set_keys(one)
         _take_versions(one, known.lock)
         asked.append(one)
     ask()
@@ -144,17 +144,13 @@ def _look_up(
     one.states = states
 
 
-def _keys(one: StepPlan) -> list[bytes | None]:
-    segments, exists = one.segments, one.exists
-    if all(isinstance(segment, str) for segment in segments):
-        key = sha256("".join(segments).encode()).digest()
-        return [key] * one.count if exists is None else [key if there else None for there in exists]
-    keys: list[bytes | None] = []
-    identity = one.identity
-    for ordinal in range(one.count):
-        text = identity(ordinal) if exists is None or exists[ordinal] else None
-        keys.append(None if text is None else sha256(text.encode()).digest())
-    return keys
+def _set_keys(one: StepPlan) -> None:
+    keys, segments = one.keys, one.segments
+    if all(isinstance(segment, str) for segment in segments) and one.exists is None:
+        keys.fill(sha256("".join(segments).encode()).digest())
+        return
+    for ordinal in one.ordinals():
+        keys[ordinal] = key_of(one, ordinal)
 
 
 def key_of(one: StepPlan, ordinal: int) -> bytes | None:

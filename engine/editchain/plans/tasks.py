@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from editchain.classes import dataclass
 from editchain.plans.dimensions import keys_at
+from editchain.plans.hashes import Digests, Keys
 
 if TYPE_CHECKING:
     from array import array
@@ -133,12 +134,15 @@ class StepPlan:
     lost: set[int] = field(default_factory=set)
     versions: dict[int, str] = field(default_factory=dict)
     kept: bytes | bytearray = b""
-    keys: list[bytes | None] = field(default_factory=list)
-    digests: dict[int, bytes] = field(default_factory=dict)
+    keys: Keys = field(init=False)
+    digests: Digests = field(init=False)
     price_fields: tuple[str, ...] = ()
     priced: dict[Any, Way] = field(default_factory=dict)
     states: bytearray = field(default_factory=bytearray)
     segments: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys, self.digests = Keys(self.count), Digests(self.count)
 
     def way(self, ordinal: int) -> Way:
         """How one task is carried out, at the price of its fields."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from editchain.runs.crediting import Crediting
     from editchain.store import Store
 
-GROUP = 4096
+GROUP = 1024
 """How many files are written, flushed and noted together."""
 
 _Item = TypeVar("_Item")
@@ -48,6 +48,7 @@ _FORMAT_OF = {
     "image/tiff": "tiff",
     "image/gif": "gif",
 }
+_STORED = tuple(_FORMAT_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,27 @@ class Publication:
     paths: list[str] = field(default_factory=list)
 
 
+class Formats:
+    """In which format the pictures of tasks are stored: a byte for each."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, bytearray] = {}
+
+    def note(self, one: StepPlan, at: int, media_type: str) -> None:
+        """Says what a task's picture is stored as."""
+        numbers = self._numbers.setdefault(one.index, bytearray(one.count))
+        numbers[at] = 1 + _STORED.index(_FORMAT_OF[media_type])
+
+    def of(self, one: StepPlan, at: int) -> str | None:
+        """The format of a task's picture; None where there is none."""
+        numbers = self._numbers.get(one.index)
+        return _STORED[numbers[at] - 1] if numbers and numbers[at] else None
+
+
 def copies(
-    plan: Plan, types: Mapping[bytes, str], crediting: Crediting, attester: Attester | None = None
+    plan: Plan, formats: Formats, crediting: Crediting, attester: Attester | None = None
 ) -> Iterator[Copy]:
-    """The files of every output whose pictures are there; `types` has the media types of stored results by digest.
+    """The files of every output whose pictures are there, as `formats` has them.
 
     Where they are to be signed, the `attester` does it; to look at them only, none is needed.
     """
@@ -139,17 +157,16 @@ def copies(
         wanted = _wanted(output, written.extension if written else None)
         dimensions = output.picture.dimensions
         for one, at in published_tasks(output, by_step):
-            digest = one.digests.get(at, b"")
-            if digest not in types:
+            own = formats.of(one, at)
+            if own is None:
                 continue
-            own = _FORMAT_OF[types[digest]]
             form = wanted or own
             keys = _keys(one, at, fixed)
             path = path_of(output.name, written, dimensions, keys, _EXTENSIONS.get(form, form))
             is_copy = form == own and output.quality is None and not output.lossless
             yield Copy(
                 path,
-                digest,
+                one.digests[at],
                 None if is_copy else form,
                 output.quality,
                 output.lossless,
@@ -160,7 +177,7 @@ def copies(
             )
 
 
-def unmade(plan: Plan, types: Mapping[bytes, str]) -> Iterator[str]:
+def unmade(plan: Plan, formats: Formats) -> Iterator[str]:
     """The paths of pictures that are not there, which outputs name all the same; `.*` where the format is open."""
     by_step = plan.by_step()
     fixed = _fixed(plan)
@@ -168,7 +185,7 @@ def unmade(plan: Plan, types: Mapping[bytes, str]) -> Iterator[str]:
         written = template(output.path) if output.path is not None else None
         wanted = _wanted(output, written.extension if written else None) or "*"
         for one, at in published_tasks(output, by_step):
-            if one.digests.get(at) not in types:
+            if formats.of(one, at) is None:
                 keys = _keys(one, at, fixed)
                 extension = _EXTENSIONS.get(wanted, wanted)
                 yield path_of(output.name, written, output.picture.dimensions, keys, extension)

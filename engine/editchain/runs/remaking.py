@@ -192,8 +192,9 @@ class _Remaker:
             task: Any = StepPlan(
                 step=None,  # type: ignore[arg-type]  # it stands in no pipeline
                 name=key.hex()[:16], index=index, offset=index, dimensions=(), count=1, ways=(), way_at=None,
-                exists=None, values={}, images={}, edges=[], after=(), keys=[key],
+                exists=None, values={}, images={}, edges=[], after=(),
             )  # fmt: skip
+            task.keys[0] = key
             stored = self._journal.has_results([key]).get(key)
             if stored:
                 task.digests[0] = stored

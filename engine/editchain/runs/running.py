@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import signal
-import sys
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,12 +25,13 @@ from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
 from editchain.models import Model
 from editchain.runs import locking, outlining
-from editchain.runs.crediting import Crediting
+from editchain.runs.crediting import FULL, Crediting
 from editchain.runs.locking import Locked
 from editchain.runs.outcomes import Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
 from editchain.runs.recording import (
     Copy,
+    Formats,
     Publication,
     Publisher,
     copies,
@@ -395,45 +395,49 @@ def _publish(
     publisher = Publisher(
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
-    types, seeds = _made(journal, plan)
-    crediting = Crediting(plan, workspace.configuration.metadata, seeds, workspace.signature)
+    metadata = workspace.configuration.metadata
+    formats, seeds = _made(journal, plan, metadata)
+    crediting = Crediting(plan, metadata, seeds, workspace.signature)
     attester = None
     if workspace.signer is not None:
         from editchain.runs.attesting import Attester
 
         attester = Attester(workspace.signer, workspace.store, crediting, digest)
-    publication = publisher.publish(copies(plan, types, crediting, attester), workers=workers)
+    publication = publisher.publish(copies(plan, formats, crediting, attester), workers=workers)
     if options.prune:
-        named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, types)}
+        named = {os.path.join(os.path.abspath(options.out), path) for path in unmade(plan, formats)}
         publication.pruned = publisher.prune(named.union(publication.paths))
     return publication
 
 
 def wanted_copies(workspace: Workspace, journal: Journal, plan: Plan) -> Iterator[Copy]:
     """The files that a plan's outputs want, as far as their pictures are there, to be looked at."""
-    types, seeds = _made(journal, plan)
-    return copies(plan, types, Crediting(plan, workspace.configuration.metadata, seeds, workspace.signature))
+    metadata = workspace.configuration.metadata
+    formats, seeds = _made(journal, plan, metadata)
+    return copies(plan, formats, Crediting(plan, metadata, seeds, workspace.signature))
 
 
-def _made(journal: Journal, plan: Plan) -> tuple[dict[bytes, str], dict[bytes, int]]:
-    """The media types of the pictures that are published, by digest, and the seeds of those that have one, by key."""
+def _made(journal: Journal, plan: Plan, metadata: str) -> tuple[Formats, dict[bytes, int]]:
+    """What the pictures that are published are stored as, and by key the seeds that `metadata` names."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
-    published = [one for one in plan.steps if id(one.step) in wanted]
-    pairs = (
-        (key, one.digests[at])
-        for one in published
+    stored = (
+        (one, at, key)
+        for one in plan.steps
+        if id(one.step) in wanted
         for at, key in enumerate(one.keys)
         if key is not None and at in one.digests
     )
-    types: dict[bytes, str] = {}
+    formats = Formats()
     seeds: dict[bytes, int] = {}
-    for group in groups(pairs):
-        digests = dict(group)
-        for key, result in journal.results(digests).items():
-            types[digests[key]] = sys.intern(result.media_type)
-            if result.seed is not None:
-                seeds[key] = result.seed
-    return types, seeds
+    for group in groups(stored):
+        results = journal.results([key for *_, key in group])
+        for one, at, key in group:
+            result = results.get(key)
+            if result is not None and result.digest:
+                formats.note(one, at, result.media_type)
+                if result.seed is not None and metadata == FULL:
+                    seeds[key] = result.seed
+    return formats, seeds
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:

@@ -16,6 +16,7 @@ from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
 from editchain.runs.board import Board
 from editchain.runs.outcomes import Ended, Run, Stop
 from editchain.runs.pacing import TICK_SECONDS, Lane, Pace
+from editchain.runs.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -90,8 +91,7 @@ class Scheduler:
         self._in_flight: dict[str, int] = {}
         self._batch = 1
         self._are_quick = False
-        self._leaders: dict[bytes, int] = {}
-        self._followers: dict[int, list[int]] = {}
+        self._twins = Twins(sum(one.count for one in plan.steps), self._key_of)
         self._failed: dict[int, Ended] = {}
         self._loose = _loose(plan)
         self._fusion = fuse(plan, executor.hands_on)
@@ -323,11 +323,10 @@ class Scheduler:
             if key is None:
                 self._end(task, one, ordinal, "skipped", "a picture that it needs is missing")
                 continue
-            leader = self._leaders.get(key)
-            if leader is not None and leader != task:
+            leader = self._twins.lead(key, task)
+            if leader != task:
                 self._follow(task, one, ordinal, leader)
                 continue
-            self._leaders[key] = task
             asked.append((task, one, ordinal, key))
         return self._claimed(asked) if asked else []
 
@@ -379,7 +378,7 @@ class Scheduler:
         elif (ended := self._failed.get(leader)) is not None:
             self._end(task, one, ordinal, ended.outcome, ended.message)
         else:
-            self._followers.setdefault(leader, []).append(task)
+            self._twins.follow(leader, task)
 
     def _blocked(self, one: StepPlan, ordinal: int) -> str | None:
         """Why a task cannot be carried out: what it needs has no picture. `missing: drop` lets gathers go on without."""
@@ -414,7 +413,7 @@ class Scheduler:
     def _look_again(self) -> None:
         """Tasks that another process works on: its result is taken; if it died, the claim passes on."""
         parked, self._parked = self._parked, []
-        keys = {task: self._key(task) for task in parked}
+        keys = {task: self._key_of(task) or b"" for task in parked}
         wanted = [keys[task] for task in parked if not self._place(task)[0].is_fresh]
         found = self._results.find(wanted)
         left = [key for key in keys.values() if key not in found]
@@ -430,11 +429,9 @@ class Scheduler:
             else:
                 self._board.push(task)
 
-    def _key(self, task: int) -> bytes:
+    def _key_of(self, task: int) -> bytes | None:
         one, ordinal = self._place(task)
-        key = one.keys[ordinal]
-        assert key is not None  # noqa: S101  (it was known when the task was parked)
-        return key
+        return one.keys[ordinal]
 
     # ------------------------------------------------------------------ working
 
@@ -541,15 +538,13 @@ class Scheduler:
                 one.lost.add(ordinal)
                 if self._fail_fast and outcome in ("failed", "rejected"):
                     self.stop.ask("fail-fast")
-            key = one.keys[ordinal]
-            if key is not None and self._leaders.get(key) == task:
-                for twin in self._followers.pop(task, ()):
-                    other, at = self._place(twin)
-                    if outcome in ("done", "cached"):
-                        other.digests[at] = one.digests[ordinal]
-                        stack.append((twin, other, at, "cached", "", 0.0))
-                    else:
-                        stack.append((twin, other, at, outcome, message, 0.0))
+            for twin in self._twins.take_followers(task):
+                other, at = self._place(twin)
+                if outcome in ("done", "cached"):
+                    other.digests[at] = one.digests[ordinal]
+                    stack.append((twin, other, at, "cached", "", 0.0))
+                else:
+                    stack.append((twin, other, at, outcome, message, 0.0))
             if task not in self._ends:
                 self._settle(task)
 
@@ -577,7 +572,7 @@ class Scheduler:
                         continue
                     one, ordinal = self._place(task)
                     key = one.keys[ordinal]
-                    leader = None if key is None else self._leaders.get(key)
+                    leader = None if key is None else self._twins.leader(key)
                     if leader is not None and leader != task:
                         self._follow(task, one, ordinal, leader)
                     else:
