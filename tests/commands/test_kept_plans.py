@@ -67,7 +67,7 @@ def test_it_holds_in_a_clone_and_from_another_folder(
     [
         ("Make it", "Make it very", "night[time=dusk] asks flux-kontext for something else"),
         ("[dusk, dawn]", "[dusk, dawn, noon]", "night[time=noon] would call flux-kontext at scenario, which was not approved"),
-        ("steps:", "# a remark\nsteps:", "p.yaml changed"),
+        ("Add a lamp", "Add two lamps", "again asks flux-kontext for something else"),
         ("model: flux-kontext, image", "model: qwen-image-edit, image", "again would go to qwen-image-edit"),
     ],
 )  # fmt: skip
@@ -79,6 +79,64 @@ def test_a_changed_text_is_refused_with_what_changed(
     assert (said.code, kept.calls) == (3, 0)
     assert told in said.err
     assert "p.yaml changed" in said.err
+
+
+SAME = {
+    "a remark": ("steps:", "# a remark\nsteps:"),
+    "the path of an output": ("path: again.png", "path: lamp.png"),
+    "the name of a step": ("again: {model", "lamp: {model"),
+    "the order of fields": ("prompt: Add a lamp, seed: 3", "seed: 3, prompt: Add a lamp"),
+    "a default": ("steps:", "defaults: {model: flux-kontext}\nsteps:"),
+    "a step that costs nothing": ("width: 8}", "width: 9}"),
+    "an output less": ('  small: {from: $small, path: "{time}.png"}\n', ""),
+}
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+@pytest.mark.parametrize("what", SAME)
+def test_what_asks_for_the_same_may_change(kept: Shop, call: Call, what: str, is_begun: bool) -> None:
+    if is_begun:  # the key that was open is known by now
+        assert call("run", "p.yaml", "--until", "night").code == 0
+    old, new = SAME[what]
+    text = RECIPE.replace(old, new)
+    if what == "the name of a step":
+        text = text.replace("$again", "$lamp")
+    assert text != RECIPE
+    kept.write(text)
+    said = call("run", "--plan", "ok.json")
+    assert said.code == 0, said.err
+    assert kept.calls == (2 if what == "an output less" and not is_begun else 3)
+    assert call("run", "p.yaml").code == 0
+    assert kept.calls == (2 if what == "an output less" and not is_begun else 3)
+
+
+def test_a_picture_may_move(kept: Shop, call: Call) -> None:
+    (kept.folder / "a.png").rename(kept.folder / "b.png")
+    kept.write(RECIPE.replace("a.png", "b.png"))
+    said = call("run", "--plan", "ok.json")
+    assert (said.code, kept.calls) == (0, 3), said.err
+
+
+def test_an_open_key_is_held_to_what_it_asks_for(kept: Shop, call: Call) -> None:
+    """Also where the picture that it waits for was made meanwhile."""
+    assert call("run", "p.yaml", "--until", "night").code == 0
+    for old, new in (("Add a lamp", "Add two lamps"), ("night[dusk]", "night[dawn]"), ("seed: 3", "seed: 4")):
+        kept.write(RECIPE.replace(old, new))
+        said = call("run", "--plan", "ok.json")
+        assert (said.code, kept.calls) == (3, 2), new
+        assert "again asks flux-kontext for something else" in said.err
+
+
+def test_a_plan_that_does_not_say_what_is_asked_for_is_held_to_its_texts(kept: Shop, call: Call) -> None:
+    document = json.loads((kept.folder / "ok.json").read_text())
+    for one in document["purchases"]:
+        one["meaning"] = None
+    (kept.folder / "ok.json").write_text(json.dumps(document))
+    kept.write(RECIPE.replace("steps:", "# a remark\nsteps:"))
+    said = call("run", "--plan", "ok.json")
+    assert (said.code, kept.calls, "p.yaml changed" in said.err) == (3, 0, True)
+    kept.write(RECIPE)
+    assert call("run", "--plan", "ok.json").code == 0
 
 
 def test_a_changed_picture_is_refused(kept: Shop, call: Call) -> None:

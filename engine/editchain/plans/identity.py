@@ -186,6 +186,30 @@ def foretold(steps: Sequence[StepPlan]) -> dict[tuple[int, int], bytes]:
     return found
 
 
+def meanings(steps: Sequence[StepPlan]) -> dict[tuple[int, int], bytes]:
+    """What each task asks for, by step and ordinal, whichever pictures were made meanwhile: equal while nothing of it changes.
+
+    Every picture that a task makes is known by what that task asks for. Tasks of inputs that are yet to be fetched have none.
+    """
+    kept = [(one, list(one.keys), dict(one.digests)) for one in steps]
+    found: dict[tuple[int, int], bytes] = {}
+    try:
+        for one in steps:
+            for ordinal in one.ordinals():
+                key = one.keys[ordinal] = key_of(one, ordinal)
+                if key is None:
+                    one.digests.pop(ordinal, None)
+                else:
+                    found[one.index, ordinal] = key
+                    one.digests[ordinal] = sha256(b"made by " + key).digest()
+    finally:
+        for one, keys, digests in kept:
+            one.keys[:] = keys
+            one.digests.clear()
+            one.digests.update(digests)
+    return found
+
+
 def _segments(one: StepPlan, known: Known) -> Iterator[Any]:
     """The identity of a step's tasks as constant texts and functions of the ordinal."""
     lines: list[Any] = [_head(one)]

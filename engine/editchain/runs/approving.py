@@ -15,6 +15,7 @@ from editchain.errors import ConfigurationError, Refused
 from editchain.fetching import addresses
 from editchain.journal.ledger import Ceiling
 from editchain.lock import named
+from editchain.plans.identity import meanings
 from editchain.plans.purchasing import costs, purchases
 from editchain.platform import DISK, disk_error, write_file
 
@@ -32,6 +33,7 @@ class Purchase(NamedTuple):
     """A picture that a plan buys: for which task, under which key (None while it is open), of whom, at which price.
 
     `elsewhere` has the most, with its currency, at those of another currency that are asked where the first refuses it.
+    `meaning` stands for what is asked for, also while the key is open; None where an input is yet to be fetched.
     """
 
     task: str
@@ -42,6 +44,7 @@ class Purchase(NamedTuple):
     most: str | None
     currency: str | None
     elsewhere: Sequence[tuple[str, str]] = ()
+    meaning: str | None = None
 
     @property
     def price(self) -> str:
@@ -136,6 +139,7 @@ def _digest(path: str) -> str:
 
 
 def _purchases(plan: Plan) -> Iterator[Purchase]:
+    said = meanings(plan.steps)
     for one, ordinal, ways in purchases(plan.steps):
         price, key = ways[0].price, one.keys[ordinal]
         routes = [other.route for way in ways for other in (way, *way.others) if other.route is not None]
@@ -150,19 +154,38 @@ def _purchases(plan: Plan) -> Iterator[Purchase]:
             None if most is None else str(most),
             None if price is None else price.currency,
             tuple((str(high), currency) for currency, (_, high) in amounts.items()),
+            meaning.hex() if (meaning := said.get((one.index, ordinal))) else None,
         )
 
 
 def _changes(approved: KeptPlan, now: KeptPlan) -> Iterator[str]:
-    for path, digest in approved.texts.items():
-        if now.texts.get(path) != digest:
-            yield f"{path} {'changed' if path in now.texts else 'is no longer read'}"
-    for path, given in approved.pictures.items():
-        if given is not None and now.pictures.get(path) != given:
-            yield f"{path} {'is another picture' if path in now.pictures else 'is no longer used'}"
+    """What is asked for now and was not approved, after the texts that it may come from.
+
+    A text that changed and asks for nothing else is no change: a remark, a step's name, the path of an output.
+    """
+    texts = [
+        f"{path} {'changed' if path in now.texts else 'is no longer read'}"
+        for path, digest in approved.texts.items()
+        if now.texts.get(path) != digest
+    ]
+    shown = set(now.pictures.values())
+    found = [
+        f"{path} {'is another picture' if path in now.pictures else 'is no longer used'}"
+        for path, given in approved.pictures.items()
+        if given is not None and given not in shown
+    ]
     wanted = {one.task: one for one in approved.purchases}
+    others: dict[str | None, Purchase | None] = {
+        one.meaning: one for one in approved.purchases if one.meaning is not None
+    }
     for one in now.purchases:
-        yield from _differences(wanted.get(one.task), one)
+        was = wanted.get(one.task)
+        if was is None or was.meaning != one.meaning:
+            was = others.get(one.meaning, was)  # its step may have another name by now
+        found += _differences(was, one)
+    if found or (texts and any(one.meaning is None for one in approved.purchases)):
+        yield from texts
+        yield from found
 
 
 def _differences(approved: Purchase | None, now: Purchase) -> Iterator[str]:
@@ -170,7 +193,8 @@ def _differences(approved: Purchase | None, now: Purchase) -> Iterator[str]:
     if approved is None:
         yield f"{now.task} would call {now.model} at {now.provider}, which was not approved"
         return
-    if approved.key is not None and approved.key != now.key:
+    is_known = approved.meaning is not None and now.meaning is not None
+    if approved.key not in (None, now.key) or (is_known and approved.meaning != now.meaning):
         yield f"{now.task} asks {now.model} for something else"
     if (approved.model, approved.provider) != (now.model, now.provider):
         yield f"{now.task} would go to {now.model} at {now.provider}, not to {approved.model} at {approved.provider}"
