@@ -48,10 +48,12 @@ def push(
     remote: Remote,
     digests: Iterable[bytes],
     *,
+    checks: bool = False,
     watch: Callable[[Transferred], None] | None = None,
 ) -> Transferred:
     """Takes to the remote what is not there yet; what was taken before is passed over, so that a push can be repeated.
 
+    With `checks` what is there is read, and taken again where it has other bytes; else its length is enough.
     `missing` are objects that the store has not, `damaged` those whose bytes are not what they were; they were set
     aside. Raises RemoteError, StoreError.
     """
@@ -59,7 +61,7 @@ def push(
     def one(digest: bytes) -> tuple[Outcome, int]:
         try:
             size = store.size(digest)
-            if remote.size(digest) == size:
+            if remote.size(digest) == size and (not checks or _is_sound(remote, digest)):
                 return "there", 0
             remote.put(digest, store.read(digest))
         except MissingObject:
@@ -69,6 +71,11 @@ def push(
         return "moved", size
 
     return _many(digests, one, watch)
+
+
+def _is_sound(remote: Remote, digest: bytes) -> bool:
+    data = remote.get(digest)
+    return data is not None and sha256(data).digest() == digest
 
 
 def pull(

@@ -126,6 +126,26 @@ def test_a_wrong_copy_in_the_remote_is_named_and_not_taken(
     assert call("run", "p.yaml").code == 3
 
 
+def test_who_has_the_picture_replaces_a_damaged_copy(
+    shared: Shop, call: Call, tmp_path: Path, place: str
+) -> None:
+    if place.startswith("s3:"):
+        pytest.skip("a file is changed by hand")
+    digest = next(line for line in shared.lock.lines if line.task == "again").digest.hex()
+    victim = tmp_path / "shared/objects" / digest[:2] / digest[2:]
+    sound = victim.read_bytes()
+    victim.unlink()
+    victim.write_bytes(bytes([sound[0] ^ 1]) + sound[1:])  # as long as it was
+    assert call("store", "push", "--json").document("store-push")["moved"] == 0
+    shutil.move(shared.folder / ".editchain", tmp_path / "aside")
+    assert "store push --check" in call("store", "pull").err
+    shutil.rmtree(shared.folder / ".editchain")
+    shutil.move(tmp_path / "aside", shared.folder / ".editchain")
+    said = call("store", "push", "--check", "--json").document("store-push")
+    assert (said["moved"], said["there"]) == (1, 4)
+    assert victim.read_bytes() == sound
+
+
 def test_a_process_that_is_killed_while_it_pulls_goes_on(shared: Shop, place: str) -> None:
     """Objects come whole or not at all, so that the same command brings the rest."""
     if place.startswith("s3:"):

@@ -39,12 +39,16 @@ _files = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(
 @click.option(
     "--all", "everything", is_flag=True, help="Everything that is stored, not only what locks name."
 )
+@click.option(
+    "--check", "checks", is_flag=True, help="Read what is there already, and replace what is damaged."
+)
 @_remote
 @_json
-def push(files: tuple[Path, ...], everything: bool, address: str | None, as_json: bool) -> int:
+def push(files: tuple[Path, ...], everything: bool, checks: bool, address: str | None, as_json: bool) -> int:
     """Take the pictures that locks name to the remote store, many at once; what is there already is passed over.
 
     FILE is a pipeline or a lock; without one, all locks of the workspace count. Run it again after an interruption.
+    With --check what is there is hashed, not only measured.
     """
     from editchain.transferring import push as transfer
 
@@ -54,7 +58,7 @@ def push(files: tuple[Path, ...], everything: bool, address: str | None, as_json
         wanted = sorted(branches.digests(locks)) if not everything else list(workspace.store.digests())
         here = [digest for digest in wanted if workspace.store.has(digest)]
         with _progress("pushed", len(here), as_json=as_json) as progress:
-            moved = transfer(workspace.store, remote, here, watch=progress.watch)
+            moved = transfer(workspace.store, remote, here, checks=checks, watch=progress.watch)
         moved.missing += [digest for digest in wanted if not workspace.store.has(digest)]
     return _told("pushed", "not here", moved, remote, locks, as_json=as_json)
 
@@ -138,6 +142,8 @@ def _told(
         say(f"{lacking}: {_named(digest, tasks)}")
     for digest in moved.damaged[:MOST_NAMED]:
         say(f"damaged{'' if verb == 'pushed' else ' in the remote'}: {_named(digest, tasks)}")
+    if moved.damaged and verb != "pushed":
+        say("who has them sends them again: editchain store push --check")
     return 5 if moved.damaged else 0
 
 
