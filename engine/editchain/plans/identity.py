@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from editchain.artifacts import ImageSource
 from editchain.models import Model, OperationDocument
 from editchain.pipeline import UNKNOWN
+from editchain.plans.hashes import Digests, Keys
 from editchain.plans.tasks import (
     AFTER,
     CACHED,
@@ -191,22 +192,19 @@ def meanings(steps: Sequence[StepPlan]) -> dict[tuple[int, int], bytes]:
 
     Every picture that a task makes is known by what that task asks for. Tasks of inputs that are yet to be fetched have none.
     """
-    kept = [(one, list(one.keys), dict(one.digests)) for one in steps]
+    kept = [(one, one.keys, one.digests) for one in steps]
     found: dict[tuple[int, int], bytes] = {}
     try:
         for one in steps:
+            one.keys, one.digests = Keys(one.count), Digests(one.count)
             for ordinal in one.ordinals():
-                key = one.keys[ordinal] = key_of(one, ordinal)
-                if key is None:
-                    one.digests.pop(ordinal, None)
-                else:
-                    found[one.index, ordinal] = key
+                key = key_of(one, ordinal)
+                if key is not None:
+                    found[one.index, ordinal] = one.keys[ordinal] = key
                     one.digests[ordinal] = sha256(b"made by " + key).digest()
     finally:
         for one, keys, digests in kept:
-            one.keys[:] = keys
-            one.digests.clear()
-            one.digests.update(digests)
+            one.keys, one.digests = keys, digests
     return found
 
 
