@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("editchain.server")
 
-DRAIN_SECONDS = 30.0
 GRACE_MORE_SECONDS = 15.0
 
 
@@ -114,7 +113,7 @@ def application(settings: Settings) -> Starlette:
                 desk.is_ready = False
                 desk.stop()
                 async with anyio.create_task_group() as draining:
-                    draining.start_soon(desk.worker.drain, DRAIN_SECONDS)
+                    draining.start_soon(desk.worker.drain, desk.grace_seconds)
                     draining.start_soon(desk.conductor.drain, desk.grace_seconds)
                 group.cancel_scope.cancel()
         finally:
@@ -154,8 +153,8 @@ def _open(settings: Settings) -> Desk:
     pictures = Pictures(folder, shelf, settings.now)
     processes = settings.processes or os.cpu_count() or 2
     here = anyio.CapacityLimiter(processes)
-    worker = Worker(settings.root, shelf, pictures, now=settings.now, date=date, here=here)
     hands = Hands(settings.root, memory_bytes=settings.memory_bytes, most_idle=processes)
+    worker = Worker(settings.root, shelf, pictures, now=settings.now, date=date, here=here, hands=hands)
     telling = Telling(folder / "events")
     conductor = Conductor(settings.root, shelf, hands, telling, now=settings.now, here=here)
     return Desk(

@@ -1,4 +1,4 @@
-"""Carrying out a wish: a one-step recipe that is checked, planned and run as any other. Runs in whichever process it is called in."""
+"""Carrying out a wish: a one-step recipe that is checked, planned and run as any other, in whichever process it is called in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import anyio.to_thread
 
 from editchain import providers
+from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.ledger import Ceiling
 from editchain.language import loading
 from editchain.language.inputs import Given
@@ -19,18 +21,33 @@ from editchain.plans.planning import plan
 from editchain.runs import running
 from editchain.runs.foreseeing import with_foreseen
 from editchain.server.asking import Refusal
+from editchain.store import Store
 from editchain.workspace import Known, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from editchain.journal.journal import Journal
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
+    from editchain.runs.outcomes import Stop
+    from editchain.runs.running import Report
     from editchain.server.asking import Wish
     from editchain.workspace import Digests
 
 PLACES = ("steps.edit.", "steps.edit: ", "inputs.", "photo: ")
 """Where problems of a recipe of ours stand; who sent a request does not know of it."""
+
+
+class Kept(NamedTuple):
+    """A picture in the server's store: the digest of its bytes (hex), and what is to be known of them."""
+
+    digest: str
+    media_type: str
+    size: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +61,23 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a wish ended: the digests of its pictures (hex) in the workspace's store, in the order of its samples.
+    """How a wish ended: its pictures, in the order of its samples, and what its calls cost, by currency.
 
-    `problems` say why pictures are missing; `is_open` where a vendor is still at work and a later try collects them.
+    `problems` say why pictures are missing; `is_open` where a vendor is still at work and a later try collects them,
+    `is_stopped` where it was stopped before it was done.
     """
 
-    run: str
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[Kept, ...] = ()
     problems: tuple[str, ...] = ()
     is_open: bool = False
+    is_stopped: bool = False
     costs: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Outcome:
+        """It from JSON."""
+        pictures = tuple(Kept(*one) for one in document["pictures"])
+        return cls(**{**document, "pictures": pictures, "problems": tuple(document["problems"])})
 
 
 def recipe_of(wish: Wish, folder: Path) -> Path:
@@ -73,25 +97,23 @@ def recipe_of(wish: Wish, folder: Path) -> Path:
     return place
 
 
-def ready(
-    workspace: Workspace, place: Path, given: Mapping[str, tuple[str, ...]], *, is_ours: bool = True
-) -> Ready:
-    """A recipe with its inputs, checked and planned. Raises Refusal with every problem."""
-    surroundings = loading.Surroundings(
+def surroundings(workspace: Workspace) -> loading.Surroundings:
+    """What a pipeline is checked with here."""
+    return loading.Surroundings(
         workspace.checked_catalogue,
         workspace.today,
         providers.check_prompt,
         providers.advise_prompt,
-        providers.objections,
+        objections=providers.objections,
     )
+
+
+def ready(workspace: Workspace, place: Path, given: Mapping[str, tuple[str, ...]]) -> Ready:
+    """A recipe with its inputs, checked and planned. Raises Refusal with every problem."""
     values = {name: Given(texts, os.getcwd(), is_text=True) for name, texts in given.items()}
-    checked = loading.check(place, surroundings, given=values, needs_all=True)
+    checked = loading.check(place, surroundings(workspace), given=values, needs_all=True)
     if checked.pipeline is None:
-        said = [
-            _plainly(one.sentence) if is_ours else one.sentence
-            for one in checked.problems
-            if one.severity == "error"
-        ]
+        said = [_plainly(one.sentence) for one in checked.problems if one.severity == "error"]
         raise Refusal(400, "\n".join(dict.fromkeys(said)))
     digests = workspace.digest_inputs(checked.pipeline)
     known = Known(workspace.look, digests, lost=workspace.store.lost())
@@ -125,40 +147,60 @@ def given_of(wish: Wish, path: Callable[[str], str]) -> dict[str, tuple[str, ...
 
 
 async def carry_out(
-    root: str, place: str, given: Mapping[str, tuple[str, ...]], ceiling: tuple[str, str | None] | None, run_id: str,
-) -> Outcome:  # fmt: skip
-    """Runs a recipe of ours and gives its pictures; publishes nothing. Opens the workspace by itself, as any command does."""
-    with Workspace(Path(root)) as workspace:
-        found = ready(workspace, Path(place), given)
+    root: Path, wish: Wish, ceiling: tuple[str, str | None] | None, run_id: str, stop: Stop | None = None
+) -> Outcome:
+    """Runs the recipe of a wish and keeps its pictures; publishes nothing. Opens the workspace by itself, as any command does.
+
+    Raises Refusal and EditchainError.
+    """
+    with Workspace(root) as workspace, Store(workspace.folder / "server") as pictures:
+        found = await anyio.to_thread.run_sync(_ready, workspace, wish, pictures)
         ceilings = () if ceiling is None else (Ceiling(Decimal(ceiling[0]), ceiling[1]),)
         options = running.Options(
             "", command="serve", workers=1, ceilings=ceilings, publishes=False, heeds_signals=False
         )
-        report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id)
-        costs = costs_of(workspace, run_id)
-    last = found.plan.steps[-1]
-    pictures = tuple(last.digests[at].hex() for at in last.ordinals() if at in last.digests)
+        report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id, stop=stop)
+        return await anyio.to_thread.run_sync(_outcome, workspace, found.plan, report, pictures)
+
+
+def looked_ahead(root: Path, wish: Wish) -> Plan:
+    """What a wish would do. Raises Refusal."""
+    with Workspace(root) as workspace, Store(workspace.folder / "server") as pictures:
+        return _ready(workspace, wish, pictures).plan
+
+
+def _ready(workspace: Workspace, wish: Wish, pictures: Store) -> Ready:
+    place = recipe_of(wish, workspace.folder / "server" / "recipes")
+    return ready(workspace, place, given_of(wish, lambda digest: pictures.path(bytes.fromhex(digest))))
+
+
+def _outcome(workspace: Workspace, plan: Plan, report: Report, pictures: Store) -> Outcome:
+    last = plan.steps[-1]
     troubles = report.run.troubles
     return Outcome(
-        run_id,
-        pictures,
+        tuple(
+            keep(pictures, workspace.store.read(last.digests[at]))
+            for at in last.ordinals()
+            if at in last.digests
+        ),
         tuple(dict.fromkeys(one.message for one in troubles if one.message)),
         is_open=any(one.outcome == "open" for one in troubles),
-        costs=costs,
+        is_stopped=report.run.stopped_by is not None,
+        costs=costs_of(workspace.journal, report.id),
     )
 
 
-def carry_out_here(*arguments: Any) -> Outcome:
-    """The same, for a process of its own."""
-    import anyio
+def keep(pictures: Store, data: bytes) -> Kept:
+    """Puts a picture into the server's store, durably. Raises ImageError and StoreError."""
+    found = check(data[:HEAD_BYTES], len(data))
+    digest = pictures.put(data, durable=True)
+    return Kept(digest.hex(), MEDIA_TYPES[found.format].media_type, len(data), found.width, found.height)
 
-    return anyio.run(carry_out, *arguments)
 
-
-def costs_of(workspace: Workspace, run_id: str) -> dict[str, str]:
+def costs_of(journal: Journal, run_id: str) -> dict[str, str]:
     """What the calls of a run cost, by currency: what they may have cost at the most where that is not known."""
     sums: dict[str, Decimal] = {}
-    for call in workspace.journal.calls(run_id):
+    for call in journal.calls(run_id):
         amount = call.price_actual if call.price_actual is not None else call.price_most
         if call.charged != "no" and amount is not None:
             sums[call.currency or ""] = sums.get(call.currency or "", Decimal(0)) + Decimal(amount)

@@ -14,9 +14,12 @@ import anyio.to_thread
 
 from editchain.errors import EditchainError
 from editchain.runs.outcomes import Stop
+from editchain.server import journalled
 from editchain.server.asking import Refusal
+from editchain.server.carrying import Kept
 from editchain.server.hands import HandLost
-from editchain.server.rows import Asset
+from editchain.server.shelving import asset_of
+from editchain.server.standing import CANCELLED, ENDED, status_of
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from editchain.server.hands import Hands
-    from editchain.server.rows import AskedRun, RunStatus
+    from editchain.server.rows import AskedRun, Asset
     from editchain.server.shelf import Shelf
     from editchain.server.telling import Telling
 
@@ -37,23 +40,15 @@ WITH_CALLS_AT_ONCE = 8
 COLLECT_AGAIN_SECONDS = 20.0
 """How long a run whose vendor is still at work waits until it is looked for again."""
 MOST_ATTEMPTS = 3
-STOP, CANCELLED = "SIGTERM", 143
+STOP = "SIGTERM"
 """A cancel is what the first such signal is to a command."""
-ENDED: tuple[RunStatus, ...] = ("done", "failed", "waiting", "stopped")
+_NOTHING: dict[str, Any] = {"counts": {}, "ended": {}, "spent": {}, "outputs": []}
+"""How a run ended that came to nothing."""
 
 
 def new_id(now: float) -> str:
     """A name for a run that sorts by time; many may begin within a second, and none can be guessed."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
-
-
-def status_of(exit_code: int) -> RunStatus:
-    """How a run stands that ended with this exit code of the command."""
-    if exit_code == 0:
-        return "done"
-    if exit_code == 4:
-        return "waiting"
-    return "stopped" if exit_code in (3, 130, CANCELLED) else "failed"
 
 
 class Conductor:
@@ -183,8 +178,7 @@ class Conductor:
         except HandLost as lost:
             log.warning("%s", json.dumps({"run": run.id, "lost": str(lost), "attempt": run.attempts}))
         except (Refusal, EditchainError) as error:
-            code = 2 if isinstance(error, Refusal) else error.exit_code
-            self._end(self._fresh(run), code, str(error))
+            await self._give_up(run, str(error), 2 if isinstance(error, Refusal) else error.exit_code)
         else:
             self._settle(self._fresh(run), json.loads(answer))
         finally:
@@ -219,11 +213,16 @@ class Conductor:
         else:
             self._end(run, found["exit_code"], "\n".join(found["troubles"]) or None, found)
 
+    async def _give_up(self, run: AskedRun, error: str, exit_code: int) -> None:
+        """Ends a run that could not be carried out to its end; what it bought until then is what it cost."""
+        spent = await anyio.to_thread.run_sync(journalled.costs, self._root, run.id) if run.calls else {}
+        self._end(self._fresh(run), exit_code, error, {**_NOTHING, "spent": spent})
+
     def _end(
         self, run: AskedRun, exit_code: int, error: str | None, found: dict[str, Any] | None = None
     ) -> AskedRun:
         """Notes how a run ended, with its pictures; says so to who listens."""
-        found = found or {"counts": {}, "ended": {}, "spent": {}, "outputs": []}
+        found = found or _NOTHING
         spent = found["spent"]
         ended = run._replace(
             status=status_of(exit_code), exit_code=exit_code, error=error, counts=json.dumps(found["counts"]),
@@ -245,7 +244,6 @@ class Conductor:
             "kind": "image", "type": "pipeline-run", "pipeline": run.pipeline, "run": run.id,
             "output": one["output"], "task": one["task"], "path": one["path"],
         }  # fmt: skip
-        return Asset(
-            f"asset_{secrets.token_urlsafe(15)}", run.project, one["digest"], one["path"].rpartition("/")[2], one["type"],
-            one["width"], one["height"], one["size"], run.id, at, None, json.dumps(metadata), self._now(),
-        )  # fmt: skip
+        kept = Kept(*(one[field] for field in Kept._fields))
+        name = one["path"].rpartition("/")[2]
+        return asset_of(kept, run.project, name, self._now(), job=run.id, index=at, metadata=metadata)

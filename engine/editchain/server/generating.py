@@ -15,7 +15,7 @@ from editchain.server import showing
 from editchain.server.asking import Refusal, Wish, custom_wish, legacy_defaults, legacy_wish, offer_name
 from editchain.server.describing import LEGACY, legacy, offers
 from editchain.server.handling import caller_of, check_room, desk_of, idempotency_of, json_of
-from editchain.server.reserving import Price, refuse_beyond
+from editchain.server.reserving import refuse_beyond
 from editchain.server.rows import Job
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ async def _accepted(
     token = idempotency_of(request)
     if token is not None and (known := desk.shelf.job_by_token(caller.project, token)) is not None:
         return _reply(known, action)
-    taken, plan = await anyio.to_thread.run_sync(desk.worker.plan, caller.project, wish)
-    price = Price.of(plan)
+    taken, price = await desk.worker.plan(caller.project, wish)
     refuse_beyond(caller.limits, price, desk.shelf.spent(caller.project))
     cost, currency = price.ceiling
     if request.query_params.get("dryRun"):
@@ -68,7 +67,7 @@ async def _accepted(
     date = showing.date(now)
     job = Job(
         f"job_{secrets.token_urlsafe(15)}", caller.project, kind, model, "queued", json.dumps(taken.document()),
-        json.dumps(_shortened(said)), history=json.dumps([{"status": "queued", "date": date}]), calls=plan.calls,
+        json.dumps(_shortened(said)), history=json.dumps([{"status": "queued", "date": date}]), calls=price.calls,
         cost=cost, currency=currency, token=token, created_at=now, updated_at=now,
     )  # fmt: skip
     check = partial(refuse_beyond, caller.limits, price)

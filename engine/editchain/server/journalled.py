@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from editchain.errors import StoreError
 from editchain.runs import outlining
 from editchain.runs.standing import owners_of, state_of
+from editchain.server.carrying import costs_of
 from editchain.server.standing import record_document
 from editchain.workspace import Workspace
 
@@ -44,6 +45,12 @@ def run(root: Path, name: str) -> dict[str, Any] | None:
         if look is None or record is None or record.command == OURS:
             return None
         return _document(workspace, look, record, owners_of(look))
+
+
+def costs(root: Path, name: str) -> dict[str, str]:
+    """What the calls of a run cost, by currency. Raises StoreError."""
+    with Workspace(root) as workspace:
+        return {} if workspace.look is None else costs_of(workspace.look, name)
 
 
 def _document(

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from editchain.server.asking import Refusal
-from editchain.server.conducting import ENDED
+from editchain.server.standing import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

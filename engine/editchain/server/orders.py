@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import asdict
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editchain.errors import Refused, StoreError
-from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.ledger import Ceiling
 from editchain.language import loading
 from editchain.language.values import pictures_in
@@ -22,9 +22,9 @@ from editchain.runs.explaining import explain_with
 from editchain.runs.outcomes import Stop
 from editchain.runs.running import Options, refuse_unreachable
 from editchain.server import declaring, finding
-from editchain.server.asking import Refusal
-from editchain.server.carrying import costs_of
-from editchain.server.readying import Wanted, ready, surroundings
+from editchain.server.asking import Refusal, Wish
+from editchain.server.carrying import carry_out, costs_of, keep, looked_ahead, surroundings
+from editchain.server.readying import Wanted, ready
 from editchain.server.reserving import Price
 from editchain.store import DamagedObject, MissingObject, Store
 from editchain.workspace import Workspace
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan
     from editchain.runs.running import Report
+    from editchain.server.carrying import Outcome
 
 MOST_TROUBLES = 50
 
@@ -133,7 +134,7 @@ def accepting(root: Path, *, name: str, wanted: Mapping[str, Any], **_: Any) -> 
         return {
             "file": place.file,
             "summary": running.summary(plan),
-            "price": {"calls": price.calls, "most": dict(price.most), "unknown": price.unknown},
+            "price": asdict(price),
         }
 
 
@@ -143,7 +144,27 @@ def _looked_ahead(workspace: Workspace, path: Path, wanted: Wanted) -> Plan:
         return ready(workspace, path, wanted, Path(folder), _pictures(workspace), supplies=False)[1]
 
 
+def pricing(root: Path, *, wish: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+    """The price of a wish. Raises Refusal where it is none that can be met."""
+    return asdict(Price.of(looked_ahead(root, Wish.of(wish))))
+
+
 # ---------------------------------------------------------------------- running
+
+
+def editing(
+    root: Path, *, name: str, wish: Mapping[str, Any], tie: Callable[[Stop], None], **_: Any
+) -> dict[str, Any]:
+    """Carries out a wish that needs no vendor."""
+    import anyio
+
+    stop = Stop()
+
+    async def work() -> Outcome:
+        tie(stop)
+        return await carry_out(root, Wish.of(wish), None, name, stop)
+
+    return asdict(anyio.run(work))
 
 
 def run(
@@ -249,14 +270,11 @@ def _taken(
 
 
 def _output(row: Published, path: str, data: bytes, pictures: Store) -> dict[str, Any]:
-    found = check(data[:HEAD_BYTES], len(data))
-    digest = pictures.put(data, durable=True)
     if sha256(data).digest() != row.digest:
         raise StoreError(f"{row.path} changed while it was published.")
-    return {
-        "output": row.output, "task": row.task, "path": path.replace(os.sep, "/"), "digest": digest.hex(),
-        "type": MEDIA_TYPES[found.format].media_type, "size": len(data), "width": found.width, "height": found.height,
-    }  # fmt: skip
+    made = keep(pictures, data)
+    path = path.replace(os.sep, "/")
+    return {"output": row.output, "task": row.task, "path": path, **made._asdict()}
 
 
 def _ended(workspace: Workspace, report: Report, outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -275,7 +293,7 @@ def _ended(workspace: Workspace, report: Report, outputs: list[dict[str, Any]]) 
         "is_open": any(one.outcome == "open" for one in troubles),
         "troubles": said[:MOST_TROUBLES],
         "outputs": outputs,
-        "spent": costs_of(workspace, report.id),
+        "spent": costs_of(workspace.journal, report.id),
     }
 
 
@@ -284,6 +302,8 @@ ORDERS: Mapping[str, Callable[..., Any]] = {
     "describing": describing,
     "planning": planning,
     "accepting": accepting,
+    "pricing": pricing,
+    "editing": editing,
     "run": run,
 }
 """Names of orders to what carries them out. Each takes `tell`, for events as JSON lines, and `tie`, for a stop of what runs;

@@ -10,7 +10,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from editchain import providers
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import PipelineError
@@ -19,13 +18,14 @@ from editchain.language import loading
 from editchain.plans.expansion import BadPlan
 from editchain.runs.preparing import Choices, Preparation
 from editchain.server.asking import Refusal
+from editchain.server.carrying import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from editchain.diagnostics import Problem
-    from editchain.language.loading import Checked, Surroundings
+    from editchain.language.loading import Checked
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.store import Store
     from editchain.workspace import Workspace
@@ -72,17 +72,6 @@ class Wanted:
         """What tells it apart from all else that may be asked of pipelines, this one of that name."""
         said = json.dumps([name, self.document()], sort_keys=True)
         return sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def surroundings(workspace: Workspace) -> Surroundings:
-    """What a pipeline is checked with here."""
-    return loading.Surroundings(
-        workspace.checked_catalogue,
-        workspace.today,
-        providers.check_prompt,
-        providers.advise_prompt,
-        objections=providers.objections,
-    )
 
 
 def checked(workspace: Workspace, path: Path, wanted: Wanted, folder: Path, pictures: Store) -> Checked:

@@ -12,14 +12,13 @@ from starlette.routing import Route
 
 from editchain.server import assets, journalled
 from editchain.server.asking import Refusal
-from editchain.server.conducting import ENDED
 from editchain.server.giving import Asked
 from editchain.server.handling import caller_of, desk_of, idempotency_of, page_size_of, token_of
 from editchain.server.keys import LOCAL
 from editchain.server.listening import stream
 from editchain.server.pipelines import accept
 from editchain.server.readying import Wanted
-from editchain.server.standing import output_document, run_document
+from editchain.server.standing import ENDED, output_document, run_document
 
 if TYPE_CHECKING:
     from starlette.requests import Request

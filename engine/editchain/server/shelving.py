@@ -12,11 +12,12 @@ from editchain.errors import ImageError, StoreError
 from editchain.imaging.limits import MAX_BYTES
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.server.asking import Refusal
+from editchain.server.carrying import Kept
 from editchain.server.rows import Asset
 from editchain.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from editchain.server.shelf import Shelf
@@ -57,13 +58,10 @@ class Pictures:
         digest: str,
         name: str,
         *,
-        job: str | None = None,
-        index: int = 0,
         parent: str | None = None,
-        metadata: dict[str, Any] | None = None,
     ) -> Asset:
         """A new asset of a project with a picture that is kept. Raises StoreError."""
-        asset = self.described(project, digest, name, job=job, index=index, parent=parent, metadata=metadata)
+        asset = self.described(project, digest, name, parent=parent)
         self._shelf.put_assets([asset])
         return asset
 
@@ -73,18 +71,13 @@ class Pictures:
         digest: str,
         name: str,
         *,
-        job: str | None = None,
-        index: int = 0,
         parent: str | None = None,
-        metadata: dict[str, Any] | None = None,
     ) -> Asset:
         """An asset as `add` makes it, not yet on the shelf."""
         data = self.store.read(bytes.fromhex(digest))
         found = check(data[:HEAD_BYTES], len(data))
-        return Asset(
-            f"{ASSET}{secrets.token_urlsafe(15)}", project, digest, name, MEDIA_TYPES[found.format].media_type,
-            found.width, found.height, len(data), job, index, parent, json.dumps(metadata or {}), self._now(),
-        )  # fmt: skip
+        kept = Kept(digest, MEDIA_TYPES[found.format].media_type, len(data), found.width, found.height)
+        return asset_of(kept, project, name, self._now(), parent=parent)
 
     def digest_of(self, project: str, named: str) -> str:
         """The digest of a picture as a request names it: an asset of the project, or a data URL. Raises Refusal."""
@@ -110,6 +103,24 @@ class Pictures:
         """Removes pictures that no asset has any more."""
         for digest in digests:
             self.store.remove(bytes.fromhex(digest))
+
+
+def asset_of(
+    one: Kept,
+    project: str,
+    name: str,
+    now: float,
+    *,
+    job: str | None = None,
+    index: int = 0,
+    parent: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Asset:
+    """A new asset of a project: a picture that is in the store. `job` and `index` where one made it."""
+    return Asset(
+        f"{ASSET}{secrets.token_urlsafe(15)}", project, one.digest, name, one.media_type, one.width, one.height, one.size,
+        job, index, parent, json.dumps(metadata or {}), now,
+    )  # fmt: skip
 
 
 def decoded(body: str) -> bytes:

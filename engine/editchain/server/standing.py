@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editchain.runs.standing import counts_of, spent_of
-from editchain.server.conducting import status_of
 from editchain.server.showing import date
 
 if TYPE_CHECKING:
@@ -17,7 +16,21 @@ if TYPE_CHECKING:
     from editchain.journal.entries import RunRecord
     from editchain.runs.outlining import Outline
     from editchain.runs.standing import State
-    from editchain.server.rows import AskedRun, Asset
+    from editchain.server.rows import AskedRun, Asset, RunStatus
+
+
+ENDED: tuple[RunStatus, ...] = ("done", "failed", "waiting", "stopped")
+CANCELLED = 143
+"""The exit code of a command that was told to stop."""
+
+
+def status_of(exit_code: int) -> RunStatus:
+    """How a run stands that ended with this exit code of the command."""
+    if exit_code == 0:
+        return "done"
+    if exit_code == 4:
+        return "waiting"
+    return "stopped" if exit_code in (3, 130, CANCELLED) else "failed"
 
 
 def run_document(one: AskedRun, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_process
+import anyio.to_thread
 
-from editchain.errors import EditchainError
-from editchain.runs.running import new_run_id
+from editchain.errors import EditchainError, TaskError
+from editchain.runs.outcomes import Stop
+from editchain.server import journalled
 from editchain.server.asking import Refusal, Wish
-from editchain.server.carrying import carry_out, carry_out_here, given_of, ready, recipe_of
+from editchain.server.carrying import Outcome, carry_out
+from editchain.server.conducting import new_id
+from editchain.server.hands import HandLost
+from editchain.server.reserving import Price
 from editchain.server.shelf import with_status
-from editchain.workspace import Workspace
+from editchain.server.shelving import asset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from anyio.abc import TaskGroup
 
-    from editchain.plans.tasks import Plan
     from editchain.server.carrying import Outcome
+    from editchain.server.hands import Hands
     from editchain.server.rows import Asset, Job
     from editchain.server.shelf import Shelf
     from editchain.server.shelving import Pictures
@@ -48,16 +51,17 @@ class Worker:
         now: Callable[[], float],
         date: Callable[[float], str],
         here: anyio.CapacityLimiter,
+        hands: Hands,
     ) -> None:
         self._root = root
-        with Workspace(root) as workspace:
-            self._folder = workspace.folder
+        self._hands = hands
         self._shelf = shelf
         self._pictures = pictures
         self._now = now
         self._date = date
         self._here = here
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._stops: dict[str, Stop] = {}
         self._group: TaskGroup | None = None
         self.is_draining = False
 
@@ -76,11 +80,13 @@ class Worker:
             self._group.start_soon(self._work, job)
 
     async def drain(self, seconds: float) -> None:
-        """Starts nothing more and waits for what runs here; the rest is taken up by the next process."""
+        """Starts nothing more and asks what runs to stop tidily; the next process takes it up again."""
         self.is_draining = True
+        for stop in list(self._stops.values()):
+            stop.ask("SIGTERM")
         with anyio.move_on_after(seconds):
-            while self._here.borrowed_tokens or self._calls.borrowed_tokens:
-                await anyio.sleep(0.05)
+            while self._stops:
+                await anyio.sleep(0.02)
 
     def cancel(self, job: Job) -> bool:
         """Ends a job that has not begun; whether it had not."""
@@ -91,13 +97,10 @@ class Worker:
 
     # ------------------------------------------------------------------ plans
 
-    def plan(self, project: str, wish: Wish) -> tuple[Wish, Plan]:
-        """A wish with its pictures taken in, and what it would do. Raises Refusal."""
-        taken = self._taken(project, wish)
-        place = recipe_of(taken, self._folder / "server" / "recipes")
-        with Workspace(self._root, now=self._now) as workspace:
-            found = ready(workspace, place, given_of(taken, self._pictures.path))
-        return taken, found.plan
+    async def plan(self, project: str, wish: Wish) -> tuple[Wish, Price]:
+        """A wish with its pictures taken in, and its price. Raises Refusal."""
+        taken = await anyio.to_thread.run_sync(self._taken, project, wish)
+        return taken, Price(**await self._hands.look("pricing", wish=taken.document()))
 
     def _taken(self, project: str, wish: Wish) -> Wish:
         def digest(named: str) -> str:
@@ -121,66 +124,72 @@ class Worker:
             self._end(job, "The server failed at it; its log says why.")
 
     async def _attempt(self, job: Job) -> None:
-        wish = Wish.of(json.loads(job.wish))
-        is_call = job.calls > 0
-        limiter = self._calls if is_call else self._here
+        limiter = self._calls if job.calls else self._here
         while True:
             async with limiter:
                 job = self._shelf.job(None, job.id) or job
                 if job.status == "canceled" or self.is_draining:
                     return
-                job = self._note(job, run=new_run_id(self._now()))
+                # One name for all attempts: the calls that it has made are found, and counted, by it.
+                job = self._note(job, run=job.run or new_id(self._now()))
+                stop = self._stops[job.id] = Stop()
                 try:
-                    outcome = await self._carried_out(job, wish, is_call=is_call)
+                    outcome = await self._carried_out(job, stop)
                 except (Refusal, EditchainError) as error:
-                    self._end(job, str(error))
+                    await self._give_up(job, str(error))
                     return
+                finally:
+                    self._stops.pop(job.id, None)
+            if outcome.is_stopped and self.is_draining:
+                return
             if not outcome.is_open:
-                self._finish(job, wish, outcome)
+                self._finish(job, outcome)
                 return
             await anyio.sleep(COLLECT_AGAIN_SECONDS)
 
-    async def _carried_out(self, job: Job, wish: Wish, *, is_call: bool) -> Outcome:
-        place = await anyio.to_thread.run_sync(recipe_of, wish, self._folder / "server" / "recipes")
-        given = given_of(wish, self._pictures.path)
-        ceiling = None if job.cost is None else (job.cost, job.currency)
-        arguments = (str(self._root), str(place), given, ceiling, job.run)
-        if is_call:
-            return await carry_out(*arguments)  # type: ignore[arg-type]
-        # Pictures of strangers are decoded in a process of its own, which takes nothing with it where it ends badly.
-        return await anyio.to_process.run_sync(
-            partial(carry_out_here, *arguments), cancellable=True, limiter=anyio.CapacityLimiter(1)
-        )
+    async def _carried_out(self, job: Job, stop: Stop) -> Outcome:
+        """Raises Refusal and EditchainError."""
+        assert job.run is not None  # noqa: S101  (every attempt has one)
+        if job.calls:
+            ceiling = None if job.cost is None else (job.cost, job.currency)
+            return await carry_out(self._root, Wish.of(json.loads(job.wish)), ceiling, job.run, stop)
+        order = {"name": job.run, "wish": json.loads(job.wish)}
+        for is_last in (False, True):
+            try:
+                return Outcome.of(json.loads(await self._hands.do("editing", order, stop=stop)))
+            except HandLost as lost:
+                log.warning("%s", json.dumps({"job": job.id, "lost": str(lost)}))
+                if is_last:
+                    raise TaskError("The process that carried it out was lost twice.") from lost
+        raise AssertionError
 
     def _note(self, job: Job, **changed: Any) -> Job:
         job = with_status(job, "in-progress", self._today(), updated_at=self._now(), **changed)
         self._shelf.put_job(job)
         return job
 
-    def _finish(self, job: Job, wish: Wish, outcome: Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         """The pictures of a job become assets of its project, and then it has ended."""
-        with Workspace(self._root) as workspace:
-            digests = [
-                self._pictures.take(workspace.store.read(bytes.fromhex(one))) for one in outcome.pictures
-            ]
-        metadata = _metadata(job, wish)
+        metadata = _metadata(job)
         assets = [
-            self._pictures.described(
-                job.project, digest, f"{job.id}-{at + 1}", job=job.id, index=at, metadata=metadata
+            asset_of(
+                one, job.project, f"{job.id}-{at + 1}", self._now(), job=job.id, index=at, metadata=metadata
             )
-            for at, digest in enumerate(digests)
+            for at, one in enumerate(outcome.pictures)
         ]
-        currency = next(iter(outcome.costs), job.currency)
-        job = job._replace(
-            assets=json.dumps([one.id for one in assets]),
-            cost=outcome.costs.get(currency or "", "0") if job.calls else None,
-            currency=currency,
-        )
+        job = _with_costs(job, outcome.costs)._replace(assets=json.dumps([one.id for one in assets]))
         if outcome.problems or not assets:
             self._end(job, "\n".join(outcome.problems) or "It made no picture.", assets)
         else:
             ended = with_status(job, "success", self._today(), updated_at=self._now())
             self._shelf.finish_job(ended, assets)
+
+    async def _give_up(self, job: Job, error: str) -> None:
+        """Ends a job that could not be carried out to its end; what it bought until then is what it cost."""
+        spent = (
+            await anyio.to_thread.run_sync(journalled.costs, self._root, job.run or "") if job.calls else {}
+        )
+        self._end(_with_costs(job, spent), error)
 
     def _end(self, job: Job, error: str, assets: Sequence[Asset] = ()) -> None:
         """Without all that was asked for: what there is stays."""
@@ -191,8 +200,14 @@ class Worker:
         return self._date(self._now())
 
 
-def _metadata(job: Job, wish: Wish) -> dict[str, Any]:
+def _with_costs(job: Job, costs: Mapping[str, str]) -> Job:
+    currency = next(iter(costs), job.currency)
+    return job._replace(cost=costs.get(currency or "", "0") if job.calls else None, currency=currency)
+
+
+def _metadata(job: Job) -> dict[str, Any]:
+    fields = json.loads(job.wish)["fields"]
     return {
         "kind": "image", "type": "image-prompt-editing", "modelId": job.model,
-        "prompt": wish.fields.get("prompt", ""), "seed": str(wish.fields.get("seed", "")),
+        "prompt": fields.get("prompt", ""), "seed": str(fields.get("seed", "")),
     }  # fmt: skip
