@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from editchain import providers
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
-from editchain.journal.ledger import Ceiling
+from editchain.journal.ledger import Ceiling, plain
 from editchain.language import loading
 from editchain.language.inputs import Given
 from editchain.language.recipes import Recipe, text_of
@@ -204,4 +204,4 @@ def costs_of(journal: Journal, run_id: str) -> dict[str, str]:
         amount = call.price_actual if call.price_actual is not None else call.price_most
         if call.charged != "no" and amount is not None:
             sums[call.currency or ""] = sums.get(call.currency or "", Decimal(0)) + Decimal(amount)
-    return {currency: f"{amount:f}" for currency, amount in sums.items()}
+    return {currency: plain(amount) for currency, amount in sums.items()}

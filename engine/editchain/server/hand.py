@@ -52,9 +52,15 @@ class Stopping:
 
         loop = asyncio.get_running_loop()
 
+        async def stopping(reason: str) -> None:  # a task, as who listens looks at the loop's clock
+            stop.ask(reason)
+
         def ask(reason: str) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has just ended
-                loop.call_soon_threadsafe(stop.ask, reason)
+            asking = stopping(reason)
+            try:
+                asyncio.run_coroutine_threadsafe(asking, loop)
+            except RuntimeError:  # the loop has just ended
+                asking.close()
 
         with self._mutex:
             self._ask = ask

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from editchain.journal.ledger import plain
 from editchain.server.asking import Refusal
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Price:
     @classmethod
     def of(cls, plan: Plan) -> Price:
         """The price of a plan."""
-        most = {currency: f"{amount:f}" for currency, amount in plan.money.most.items()}
+        most = {currency: plain(amount) for currency, amount in plan.money.most.items()}
         return cls(plan.calls, most, plan.money.unknown)
 
     @property
@@ -51,5 +52,6 @@ def refuse_beyond(limits: Limits, price: Price, spent: Spent) -> None:
     used = sum((Decimal(cost) for cost, unit in spent if unit == currency), Decimal(0))
     if used + Decimal(amount) > Decimal(limits.spending):
         raise Refusal(
-            402, f"This may cost {amount} {currency}; {used:f} of {limits.spending} are spent or reserved"
+            402,
+            f"This may cost {amount} {currency}; {plain(used)} of {limits.spending} are spent or reserved",
         )
