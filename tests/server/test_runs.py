@@ -107,7 +107,7 @@ def test_events_are_those_of_the_command_and_go_on_where_one_left_off(client: ht
         assert heard(client, run, params={"after": id_}) == found[at + 1 :]
     # Which tells a browser not to ask again.
     assert client.get(f"/v1/runs/{run}/events", params={"after": found[-1][0]}).status_code == 204
-    for after in ("x", "-1", "3", str(found[-1][0] + 1), "9" * 30):
+    for after in ("x", "", "-1", "3", str(found[-1][0] + 1), "9" * 15, "9" * 30):
         assert client.get(f"/v1/runs/{run}/events", params={"after": after}).status_code == 400
 
 

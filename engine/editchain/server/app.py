@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 
 from editchain.errors import EditchainError, Refused, Unsettled
 from editchain.http import PUBLIC
-from editchain.server import assets, generating, listing, pipelines, runs, uploads
+from editchain.server import assets, openapi, uploads
 from editchain.server.asking import Refusal
 from editchain.server.conducting import Conductor
 from editchain.server.guarding import Guard, Signer
@@ -122,11 +122,8 @@ def application(settings: Settings) -> Starlette:
             desk.shelf.close()
             desk.workspace.close()
 
-    api = [
-        *generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES, *pipelines.ROUTES, *runs.ROUTES,
-    ]  # fmt: skip
     routes = [
-        Mount("/v1", routes=api),
+        Mount("/v1", routes=openapi.routes()),
         *uploads.STORAGE,
         *assets.DELIVERY,
         Route("/healthz", _is_alive),

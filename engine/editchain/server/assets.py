@@ -20,8 +20,6 @@ from editchain.server.handling import (
     json_of,
     page,
     page_size_of,
-    text_of,
-    texts_of,
     token_of,
 )
 from editchain.server.shelving import decoded
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from editchain.server.app import Desk
     from editchain.server.rows import Asset
 
-MOST_ASSETS, MOST_IN_BULK = 100, 200
+MOST_ASSETS = 100
 FORMATS = {
     "jpg": "jpeg",
     "jpeg": "jpeg",
@@ -65,13 +63,10 @@ def _extension(media_type: str) -> str:
 async def create(request: Request) -> Response:
     """`POST /v1/assets`: a picture as base64."""
     caller, desk = caller_of(request), desk_of(request)
-    body = await json_of(request, caller)
-    name, text = text_of(body, "name"), text_of(body, "image")
-    parent = body.get("parentId")
-    if parent is not None and (
-        not isinstance(parent, str) or desk.shelf.asset(caller.project, parent) is None
-    ):
-        raise Refusal(404, f"Asset {str(parent)[:80]} not found")
+    body = await json_of(request, caller, "assetCreate")
+    name, text, parent = body["name"], body["image"], body.get("parentId")
+    if parent is not None and desk.shelf.asset(caller.project, parent) is None:
+        raise Refusal(404, f"Asset {parent[:80]} not found")
     data = decoded(text.partition(",")[2] if text.startswith("data:") else text)
     asset = await anyio.to_thread.run_sync(partial(_keep, desk, caller.project, data, name, parent))
     return JSONResponse({"asset": shown(request, asset)})
@@ -82,7 +77,7 @@ def _keep(desk: Desk, project: str, data: bytes, name: str, parent: str | None) 
 
 
 async def read(request: Request) -> Response:
-    """`GET /v1/assets/{assetId}`."""
+    """`GET /v1/assets/{assetId}`: a picture, with its address."""
     return JSONResponse({"asset": shown(request, _asset(request))})
 
 
@@ -104,9 +99,9 @@ async def listed(request: Request) -> Response:
 
 
 async def in_bulk(request: Request) -> Response:
-    """`POST /v1/assets/get-bulk`."""
+    """`POST /v1/assets/get-bulk`: several by their ids; unknown ones are left out."""
     caller = caller_of(request)
-    wanted = texts_of(await json_of(request, caller), "assetIds", MOST_IN_BULK)
+    wanted = (await json_of(request, caller, "assetIds"))["assetIds"]
     found = [desk_of(request).shelf.asset(caller.project, one) for one in wanted]
     return JSONResponse({"assets": [shown(request, one) for one in found if one is not None]})
 
@@ -114,7 +109,7 @@ async def in_bulk(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """`DELETE /v1/assets`: their bytes go with the last asset that has them."""
     caller, desk = caller_of(request), desk_of(request)
-    wanted = texts_of(await json_of(request, caller), "assetIds", MOST_IN_BULK)
+    wanted = (await json_of(request, caller, "assetIds"))["assetIds"]
     gone = await anyio.to_thread.run_sync(desk.shelf.drop_assets, caller.project, wanted)
     await anyio.to_thread.run_sync(desk.pictures.drop, gone)
     return JSONResponse({})
@@ -123,12 +118,9 @@ async def delete(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """`POST /v1/assets/{assetId}/download`: an address, of the picture in another format where that is asked for."""
     asset = _asset(request)
-    body = await json_of(request, caller_of(request))
-    wanted = body.get("targetFormat")
+    wanted = (await json_of(request, caller_of(request), "assetDownload")).get("targetFormat")
     if wanted is None:
         return JSONResponse({"url": address(request, asset), "mimeType": asset.media_type})
-    if not isinstance(wanted, str) or wanted not in FORMATS:
-        raise Refusal(400, f"Input targetFormat must be one of {', '.join(FORMATS)}")
     kind = MEDIA_TYPES[FORMATS[wanted]]
     return JSONResponse({"url": address(request, asset, kind.extension), "mimeType": kind.media_type})
 

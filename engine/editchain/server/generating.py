@@ -11,7 +11,7 @@ import anyio.to_thread
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from editchain.server import showing
+from editchain.server import bodies, showing
 from editchain.server.asking import Refusal, Wish, custom_wish, legacy_defaults, legacy_wish, offer_name
 from editchain.server.describing import LEGACY, legacy, offers
 from editchain.server.handling import caller_of, check_room, desk_of, idempotency_of, json_of
@@ -32,9 +32,10 @@ DRY = 269
 async def prompt_editing(request: Request) -> Response:
     """`POST /v1/generate/prompt-editing`: the seed's request, its defaults, rules and fall-backs."""
     caller = caller_of(request)
-    body = await json_of(request, caller)
+    body = {name: one for name, one in (await json_of(request, caller)).items() if one is not None}
     offer = legacy(desk_of(request).workspace.catalogue, offer_name(body))
     wish = legacy_wish(offer, body)
+    bodies.check("promptEditing", body)
     return await _accepted(request, caller, LEGACY, offer.id, wish, {**legacy_defaults(), **body})
 
 

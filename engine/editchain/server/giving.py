@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from editchain.http import FetchError, fetch
 from editchain.language.scalars import SCALARS, typed
+from editchain.server import bodies
 from editchain.server.asking import Refusal
 from editchain.server.handling import body_of, desk_of, json_of
 from editchain.server.readying import Given, Wanted
@@ -31,7 +32,6 @@ MOST_PICTURES = 1000
 MOST_PARTS = 1000
 MOST_NAME = 60
 OPTIONS = ("budget", "fresh", "retry_rejected")
-_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?( [A-Za-z]{1,12})?")
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -59,7 +59,8 @@ async def read(request: Request, caller: Caller, declared: Mapping[str, Mapping[
     elif kind == "application/x-www-form-urlencoded":
         raise Refusal(415, "Send JSON, or multipart/form-data where there are files")
     else:
-        given, said = _json(await json_of(request, caller))
+        said = await json_of(request, caller, "runRequest")
+        given = said.pop("inputs", {})
     options = _options(request, said)
     taking = _Taking(desk_of(request), caller.project)
     taken = {name: value for name, value in given.items() if value is not None}
@@ -71,18 +72,6 @@ async def read(request: Request, caller: Caller, declared: Mapping[str, Mapping[
 
 
 # ---------------------------------------------------------------------- the body
-
-
-def _json(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    given = body.pop("inputs", {})
-    if not isinstance(given, dict):
-        raise Refusal(400, "Input inputs must be an object")
-    unknown = [name for name in body if name not in OPTIONS]
-    if unknown:
-        raise Refusal(
-            400, f"Input {unknown[0][:80]} is not allowed. Values of the pipeline go into `inputs`."
-        )
-    return given, body
 
 
 async def _form(
@@ -146,14 +135,10 @@ def _options(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
         said["fresh"] = query.getlist("fresh")
     if "retry_rejected" in query:
         said["retry_rejected"] = {"true": True, "false": False}.get(query["retry_rejected"])
-    budget, fresh, retry = said.get("budget"), said.get("fresh", []), said.get("retry_rejected", False)
-    if budget is not None and not (isinstance(budget, str) and _AMOUNT.fullmatch(budget)):
-        raise Refusal(400, 'Input budget must be an amount such as "3.00 USD"')
-    if not isinstance(fresh, list) or len(fresh) > 100 or not all(isinstance(one, str) for one in fresh):
-        raise Refusal(400, "Input fresh must be an array of names of steps")
-    if not isinstance(retry, bool):
-        raise Refusal(400, "Input retry_rejected must be true or false")
-    return {"budget": budget, "fresh": tuple(fresh), "retry_rejected": retry}
+    bodies.check("runRequest", said)
+    return {
+        "budget": said.get("budget"), "fresh": tuple(said.get("fresh", ())), "retry_rejected": said.get("retry_rejected", False),
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------------- values

@@ -7,6 +7,7 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
+from editchain.server import bodies
 from editchain.server.asking import Refusal
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def json_of(request: Request, caller: Caller) -> dict[str, Any]:
-    """The body as a JSON object. Raises Refusal."""
+async def json_of(request: Request, caller: Caller, schema: str | None = None) -> dict[str, Any]:
+    """The body as a JSON object, as a schema of `bodies` says. Raises Refusal."""
     data = await body_of(request, caller.limits.body_bytes)
     try:
         found = json.loads(data or b"{}")
@@ -55,6 +56,8 @@ async def json_of(request: Request, caller: Caller) -> dict[str, Any]:
         raise Refusal(400, "The body must be a JSON object")
     if _has_lone_surrogates(data):
         raise Refusal(400, "The body holds characters that are none")
+    if schema is not None:
+        bodies.check(schema, found)
     return found
 
 
@@ -67,26 +70,6 @@ def _has_lone_surrogates(data: bytes) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def text_of(body: dict[str, Any], name: str) -> str:
-    """A text that a body must have. Raises Refusal."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Refusal(
-            400, f"Input {name} is required" if value in (None, "") else f"Input {name} must be a string"
-        )
-    return value
-
-
-def texts_of(body: dict[str, Any], name: str, most: int) -> list[str]:
-    """A list of texts that a body must have. Raises Refusal."""
-    value = body.get(name)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise Refusal(400, f"Input {name} must be an array of strings")
-    if len(value) > most:
-        raise Refusal(400, f"Input {name} must be at most {most} items long")
-    return value
 
 
 def page_size_of(request: Request, default: int, most: int) -> int:

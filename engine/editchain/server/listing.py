@@ -10,7 +10,7 @@ from starlette.routing import Route
 from editchain.server import showing
 from editchain.server.asking import Refusal
 from editchain.server.describing import LEGACY, offers, record
-from editchain.server.handling import caller_of, desk_of, json_of, page, page_size_of, texts_of, token_of
+from editchain.server.handling import caller_of, desk_of, json_of, page, page_size_of, token_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +36,7 @@ async def models(request: Request) -> Response:
 
 
 async def model(request: Request) -> Response:
-    """`GET /v1/models/{modelId}`, with `inputs`."""
+    """`GET /v1/models/{modelId}`: a model with its `inputs`."""
     caller_of(request)
     name = request.path_params["model"]
     offer = offers(desk_of(request).workspace.catalogue).get(name)
@@ -46,8 +46,8 @@ async def model(request: Request) -> Response:
 
 
 async def models_by_id(request: Request) -> Response:
-    """`POST /v1/models/get-bulk`."""
-    wanted = texts_of(await json_of(request, caller_of(request)), "modelIds", 200)
+    """`POST /v1/models/get-bulk`: several by their ids; unknown ones are left out."""
+    wanted = (await json_of(request, caller_of(request), "modelIds"))["modelIds"]
     found = offers(desk_of(request).workspace.catalogue)
     return JSONResponse({"models": [record(found[one], with_inputs=False) for one in wanted if one in found]})
 
@@ -66,7 +66,7 @@ async def jobs(request: Request) -> Response:
 
 
 async def job(request: Request) -> Response:
-    """`GET /v1/jobs/{jobId}`."""
+    """`GET /v1/jobs/{jobId}`: how a job stands."""
     caller = caller_of(request)
     name = request.path_params["job"]
     found = desk_of(request).shelf.job(caller.project, name)
@@ -79,12 +79,10 @@ async def act_on_job(request: Request) -> Response:
     """`POST /v1/jobs/{jobId}/action`: cancel, which a job that has begun cannot be."""
     caller = caller_of(request)
     desk, name = desk_of(request), request.path_params["job"]
-    body = await json_of(request, caller)
+    await json_of(request, caller, "jobAction")
     found = desk.shelf.job(caller.project, name)
     if found is None:
         raise Refusal(404, f"Job {name[:80]} not found")
-    if body.get("action") != "cancel":
-        raise Refusal(400, "Input action must be one of cancel")
     if not desk.worker.cancel(found):
         raise Refusal(400, "Cannot cancel this type of job. Action not permitted.")
     return JSONResponse({"job": showing.job(desk.shelf.job(caller.project, name) or found)})

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 async def listed(request: Request) -> Response:
-    """`GET /v1/pipelines`."""
+    """`GET /v1/pipelines`: those of the workspace."""
     caller_of(request)
     return JSONResponse({"pipelines": await desk_of(request).hands.look("listing")})
 
 
 async def read(request: Request) -> Response:
-    """`GET /v1/pipelines/{name}`, with inputs, steps, outputs and problems."""
+    """`GET /v1/pipelines/{name}`: its inputs, steps, outputs and problems."""
     caller_of(request)
     found = await desk_of(request).hands.look("describing", name=request.path_params["pipeline"])
     return JSONResponse({"pipeline": found})

@@ -58,7 +58,7 @@ async def listed(request: Request) -> Response:
 
 
 async def read(request: Request) -> Response:
-    """`GET /v1/runs/{runId}`."""
+    """`GET /v1/runs/{runId}`: how a run stands."""
     caller, desk = caller_of(request), desk_of(request)
     run = desk.shelf.run(caller.project, request.path_params["run"])
     if run is not None:
@@ -121,7 +121,7 @@ async def events(request: Request) -> Response:
     """`GET /v1/runs/{runId}/events`: server-sent events, from the start or from where the client left off."""
     caller, desk = caller_of(request), desk_of(request)
     run = _asked(request, caller)
-    said = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
+    said = request.headers.get("last-event-id") or request.query_params.get("after", "0")
     if not said.isascii() or not said.isdigit() or len(said) > 15:
         raise Refusal(400, "Input after is no id of an event")
     after = int(said)

@@ -71,6 +71,8 @@ class Telling:
         path = self._path(run)
         try:
             with path.open("rb") as file:
+                if after > os.fstat(file.fileno()).st_size:
+                    raise ValueError(after)
                 if after:
                     file.seek(after - 1)
                     if file.read(1) != b"\n":

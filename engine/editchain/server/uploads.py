@@ -12,11 +12,10 @@ import anyio.to_thread
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from editchain.imaging.limits import MAX_BYTES
 from editchain.server import showing
 from editchain.server.asking import Refusal
 from editchain.server.guarding import ADDRESS_SECONDS
-from editchain.server.handling import body_of, caller_of, desk_of, json_of, text_of
+from editchain.server.handling import body_of, caller_of, desk_of, json_of
 from editchain.server.rows import Upload
 
 if TYPE_CHECKING:
@@ -27,32 +26,18 @@ if TYPE_CHECKING:
     from editchain.server.app import Desk
 
 MIN_PART_BYTES = 5 * 1024 * 1024
-MOST_PARTS = 100
 
 
 async def start(request: Request) -> Response:
-    """`POST /v1/uploads`."""
+    """`POST /v1/uploads`: begins a large picture in parts, each with an address to put it to."""
     caller, desk = caller_of(request), desk_of(request)
-    body = await json_of(request, caller)
-    name, kind = text_of(body, "fileName"), text_of(body, "contentType")
-    size, parts = _count(body, "fileSize", MAX_BYTES), _count(body, "parts", MOST_PARTS)
-    if body.get("kind", "image") not in ("image", "asset"):
-        raise Refusal(400, "Input kind must be one of image, asset")
+    body = await json_of(request, caller, "uploadCreate")
     made = Upload(
-        f"upload_{secrets.token_urlsafe(15)}", caller.project, name[:200], kind[:100], size,
-        json.dumps({"count": parts}), "pending", None, None, desk.settings.now(),
+        f"upload_{secrets.token_urlsafe(15)}", caller.project, body["fileName"][:200], body["contentType"][:100],
+        int(body["fileSize"]), json.dumps({"count": int(body["parts"])}), "pending", None, None, desk.settings.now(),
     )  # fmt: skip
     await anyio.to_thread.run_sync(desk.shelf.put_upload, made)
     return JSONResponse({"upload": _shown(request, made)})
-
-
-def _count(body: dict[str, object], name: str, most: int) -> int:
-    value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refusal(400, f"Input {name} is required" if value is None else f"Input {name} must be a number")
-    if not 1 <= value <= most:
-        raise Refusal(400, f"Input {name} must be at {'least 1' if value < 1 else f'most {most}'}")
-    return value
 
 
 def _shown(request: Request, one: Upload) -> dict[str, object]:
@@ -67,7 +52,7 @@ def _shown(request: Request, one: Upload) -> dict[str, object]:
 
 
 async def read(request: Request) -> Response:
-    """`GET /v1/uploads/{uploadId}`."""
+    """`GET /v1/uploads/{uploadId}`: how it stands."""
     return JSONResponse({"upload": _shown(request, _upload(request))})
 
 
@@ -106,9 +91,7 @@ def _write(place: Path, data: bytes) -> None:
 async def act(request: Request) -> Response:
     """`POST /v1/uploads/{uploadId}/action`: complete."""
     desk, found = desk_of(request), _upload(request)
-    body = await json_of(request, caller_of(request))
-    if body.get("action") != "complete":
-        raise Refusal(400, "Input action must be one of complete")
+    await json_of(request, caller_of(request), "uploadAction")
     if found.status == "pending":
         found = await anyio.to_thread.run_sync(_import, desk, found)
     return JSONResponse({"upload": _shown(request, found)})
