@@ -160,17 +160,49 @@ def planned(path: Path) -> Plan:
 
 
 def bound(plan: Plan, lengths: Lengths, limits: Mapping[str, int]) -> float:
-    """What no schedule is shorter than: the longest chain of tasks, and the work of each lane over its limit."""
-    work = dict.fromkeys(limits, 0.0)
-    ends: dict[tuple[int, int], float] = {}
+    """What no schedule is shorter than: the longest chain of tasks, and what each lane needs.
+
+    Of a lane that takes m tasks at a time, let a task's head be the longest chain that comes before it, and its tail
+    the longest that comes after. Where the lane has 2m tasks or more, m times any makespan is no less than its work, the
+    m smallest heads and the m smallest tails together. For give each task that runs one of m slots. A slot that is used
+    stands idle before its first task for that task's head or longer, and after its last for that one's tail; the first
+    tasks of k slots are k different ones, as are the last, so that their heads come to no less than the k smallest, and
+    their tails likewise. A slot that is not used stands idle for the whole makespan, which is no less than the r-th
+    smallest head and the r-th smallest tail together, for any r up to m: all but r - 1 tasks have such a head or a
+    larger one, and all but r - 1 such a tail, so that one of 2m tasks has both.
+    """
+    heads: dict[tuple[int, int], float] = {}
     for one in plan.steps:
         for at in one.ordinals():
-            length = lengths.of[one.index, at]
-            work[lane_of(one)] += length
-            ends[one.index, at] = length + max(
-                (ends[need.index, other] for need, other in one.needs(at)), default=0.0
-            )
-    return max(max(ends.values()), *(work[lane] / limit for lane, limit in limits.items()))
+            ends = (heads[need.index, other] + lengths.of[need.index, other] for need, other in one.needs(at))
+            heads[one.index, at] = max(ends, default=0.0)
+    tails = dict.fromkeys(heads, 0.0)
+    lanes: dict[str, list[tuple[int, int]]] = {}
+    for one in reversed(plan.steps):
+        for at in one.ordinals():
+            task = one.index, at
+            lanes.setdefault(lane_of(one), []).append(task)
+            for need, other in one.needs(at):
+                tails[need.index, other] = max(tails[need.index, other], lengths.of[task] + tails[task])
+    longest = max(heads[task] + lengths.of[task] for task in heads)
+    return max(
+        longest, *(_least_of(lane, limits[name], lengths, heads, tails) for name, lane in lanes.items())
+    )
+
+
+def _least_of(
+    lane: Sequence[tuple[int, int]],
+    limit: int,
+    lengths: Lengths,
+    heads: Mapping[tuple[int, int], float],
+    tails: Mapping[tuple[int, int], float],
+) -> float:
+    """What no schedule of a lane's tasks is shorter than."""
+    least = sum(lengths.of[task] for task in lane)
+    if len(lane) >= 2 * limit:
+        least += sum(sorted(heads[task] for task in lane)[:limit])
+        least += sum(sorted(tails[task] for task in lane)[:limit])
+    return least / limit
 
 
 def simulate(folder: Path, steps: int, photos: int, seed: int) -> tuple[float, float]:

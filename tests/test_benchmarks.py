@@ -14,8 +14,10 @@ from benchmarks.__main__ import main, table
 from benchmarks.bare import main as bare
 from benchmarks.measuring import Row, in_turns
 from benchmarks.pictures import tiny_png
+from benchmarks.simulation import Lengths, bound, lane_of, planned, simulate
 
 from editchain.imaging.probe import probe
+from editchain.runs.scheduling import LOCAL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,39 @@ def test_the_command_writes_figures(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_name_that_is_no_benchmark_is_refused() -> None:
     with pytest.raises(SystemExit):
         main(["nonsense"])
+
+
+class Given(Lengths):
+    """Lengths that are said, by the places of steps."""
+
+    def __init__(self, of: dict[tuple[int, int], float]) -> None:
+        self.of = of
+
+
+def test_the_bound_counts_what_a_lane_waits_for_and_what_comes_after(tmp_path: Path) -> None:
+    lines = ["version: 1", "inputs:", "  photo: {type: images, default: photos}", "steps:"]
+    lines += ["  first: {operation: flip, image: $photo}"]
+    lines += ["  call: {model: flux-kontext, image: $first, prompt: Make it night.}"]
+    lines += ["  last: {operation: flip, image: $call}", "outputs: {last: $last}"]
+    (tmp_path / "pipeline.yaml").write_text("\n".join(lines))
+    (tmp_path / "photos").mkdir()
+    for at in range(4):
+        (tmp_path / f"photos/{at}.png").write_bytes(tiny_png(str(at)))
+    plan = planned(tmp_path / "pipeline.yaml")
+    lane = lane_of(plan.steps[1])
+    lengths = Given({(one.index, at): 1.0 + one.index for one in plan.steps for at in range(4)})
+    limits = {LOCAL: 4, lane: 2}
+    assert bound(plan, lengths, limits) == 1.0 + 4 * 2.0 / 2 + 3.0
+    assert bound(plan, lengths, {LOCAL: 4, lane: 4}) == 1.0 + 2.0 + 3.0, (
+        "fewer tasks than that counts: the chain"
+    )
+    assert bound(plan, lengths, {LOCAL: 1, lane: 4}) == 4 * 1.0 + 4 * 3.0, "a lane's own work"
+
+
+def test_no_schedule_is_shorter_than_the_bound(tmp_path: Path) -> None:
+    for seed in range(12):
+        makespan, least = simulate(tmp_path / str(seed), 4, 6, seed)
+        assert makespan >= least - 1e-9
 
 
 def test_turns_change_who_is_first() -> None:

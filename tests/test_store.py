@@ -288,7 +288,7 @@ def test_published_files_are_flushed_together(folder: Path, tmp_path: Path, coun
 def test_flushing_a_file_that_is_gone_is_no_error(store: Store, tmp_path: Path) -> None:
     store.publish_bytes(b"picture", str(tmp_path / "night.png"))
     (tmp_path / "night.png").unlink()
-    store.sync([str(tmp_path)])
+    store.sync()
 
 
 # Leftovers

@@ -77,7 +77,7 @@ class Store:
         self._made: set[str] = set()
         self._flushed: set[str] = set()
         self._noted: set[str] = set()
-        self._published: set[str] = set()
+        self._published: dict[str, str] = {}  # to its folder
         self._clones = True
 
     @property
@@ -302,7 +302,7 @@ class Store:
                 data = b""
             self._fill(descriptor, temporary, target, data, durable=False)
             with self._lock:
-                self._published.add(target)
+                self._published[target] = folder
             return os.lstat(target)
         except OSError as error:
             raise disk_error(error, target) from error
@@ -318,12 +318,11 @@ class Store:
             os.close(original)
         return self._clones
 
-    def sync(self, folders: Iterable[str] = ()) -> None:
-        """Returns when all that was published since the last time, and these folders, survive a power cut."""
+    def sync(self) -> None:
+        """Returns when all that was published since the last time survives a power cut, with its folders' entries."""
         with self._lock:
-            published, self._published = self._published, set()
-        wanted = {os.path.abspath(folder) for folder in folders}
-        wanted.update(os.path.dirname(os.path.abspath(path)) for path in published)
+            published, self._published = self._published, {}
+        wanted = set(published.values())
         path = self._folder
         try:
             if len(published) > _FLUSH_ONE_BY_ONE:
@@ -336,7 +335,7 @@ class Store:
                 self._disk.flush_folder(path)
         except OSError as error:
             with self._lock:
-                self._published |= published
+                self._published = {**published, **self._published}
             raise disk_error(error, path) from error
 
     def _flush_file(self, path: str) -> None:

@@ -344,11 +344,14 @@ class Publisher:
         done = {ready.todo.path for ready in signed}
         made = [one for one in made if one.path not in done]
         held: list[Ready] = []
+        held_bytes = 0
         for start in range(0, len(made), ENCODED):
-            held += self._prepared(made[start : start + ENCODED], workers)
-            if sum(len(ready.data or b"") for ready in held) > HELD_BYTES:
+            ready = self._prepared(made[start : start + ENCODED], workers)
+            held += ready
+            held_bytes += sum(len(one.data or b"") for one in ready)
+            if held_bytes > HELD_BYTES:
                 self._write_all(held, result)
-                held = []
+                held, held_bytes = [], 0
         self._write_all(held, result)
 
     def _write_all(self, files: list[Ready], result: Publication) -> None:
@@ -370,10 +373,9 @@ class Publisher:
                 writing.append(ready)
         self._begun.note((ready.todo.path, ready.digest) for ready in writing)
         rows += [self._row(ready, self._write(ready)) for ready in writing]
-        written = [ready.todo.path for ready in writing]
-        result.written += written
-        if written:
-            self._store.sync({os.path.dirname(path) for path in written})
+        result.written += [ready.todo.path for ready in writing]
+        if writing:
+            self._store.sync()
         for row in rows:
             self._journal.put_published(row)
         self._journal.commit()

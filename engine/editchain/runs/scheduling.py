@@ -87,7 +87,8 @@ class Scheduler:
         self._fail_fast = fail_fast
         self._offsets = [one.offset for one in plan.steps]
         self._priorities = _priorities(plan)
-        self._distances = _distances(plan)
+        self._lanes = [[_lane_of(way) for way in one.ways] for one in plan.steps]
+        self._distances = _distances(plan, self._lanes)
         self._in_flight: dict[str, int] = {}
         self._batch = 1
         self._are_quick = False
@@ -172,7 +173,8 @@ class Scheduler:
         if task >= self._count:
             return LOCAL
         one, ordinal = self._place(task)
-        return _lane_of(one.way(ordinal))
+        lanes = self._lanes[one.index]
+        return lanes[0] if one.way_at is None else lanes[one.way_at[ordinal]]
 
     def _feeds(self, task: int) -> Iterable[tuple[str, tuple[float, int]]]:
         """The providers that a task leads to, and how soon; of equals the first coordinate is first."""
@@ -601,13 +603,13 @@ def _lane_of(way: Way) -> str:
     return LOCAL if way.is_local or way.route is None else way.route.provider
 
 
-def _distances(plan: Plan) -> list[dict[str, float]]:
+def _distances(plan: Plan, lanes_of: Sequence[Sequence[str]]) -> list[dict[str, float]]:
     """For each step, the other lanes that follow from it, and how long it takes at the least until one begins there.
 
     Empty where everything runs in one lane.
     """
     distances: list[dict[str, float]] = [{} for _ in plan.steps]
-    lanes = [{_lane_of(way) for way in one.ways} for one in plan.steps]
+    lanes = [set(lanes) for lanes in lanes_of]
     if len(set().union(*lanes)) < 2:
         return distances
     for one in reversed(plan.steps):
