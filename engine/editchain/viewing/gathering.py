@@ -152,13 +152,16 @@ class _Gatherer:
         return digest
 
     def _taken(self, identities: Iterable[str]) -> Iterator[str]:
-        """The digests of pictures that a task took, by how its identity knows them."""
+        """The digests of pictures that a task took, by how its identity knows them; as it knows them where there are no bytes."""
         for identity in identities:
             kind, _, value = identity.partition(":")
             if kind == "task":
-                result = self._results.get(bytes.fromhex(value))
+                key = bytes.fromhex(value)
+                result = self._results.get(key)
                 if result is not None:
                     yield self._result(result)
+                elif key[:PREFIX_BYTES] in self._keys:
+                    yield identity  # it was made in passing: its task is here, its bytes are not
             elif kind == "sha256":
                 if value not in self._pictures:
                     place = self._outline.sources.get(value)

@@ -54,33 +54,45 @@ def stamp(mark: tuple[int, int]) -> str:
 
 def html(page: Page, images: Images, following: Following | None = None) -> str:
     """The document."""
-    follows = asdict(following) if following else None
+    data = {"page": page.document(), "images": images, "follows": asdict(following) if following else None}
+    scripts = ("common.js", "page.js", *(("follow.js",) if following else ()))
     return document(
         f"{page.pipeline} · {page.run}",
-        f"""<a class="skip" href="#steps">To the steps</a>
+        f"""{skip("steps", "steps")}
 <header>
 <h1>{escape(page.pipeline)}</h1>
-<dl class="facts" id="facts"></dl>
 <div id="following" role="status"></div>
-<div id="notices"></div>
+{FACTS}
 </header>
 <main>
-<div class="graph" tabindex="0" role="region" aria-label="Graph">
-{graph(page)}
+{shown(graph(page), f"Graph of {page.pipeline}")}
+</main>
+<footer>Made by editchain {__version__}. Everything that this page shows is in it or beside it.</footer>
+{DIALOG}
+{"".join(f'<script type="application/json" id="{name}">{_json(one)}</script>' for name, one in data.items())}""",
+        asset("page.css"),
+        "".join(map(asset, scripts)),
+    )
+
+
+FACTS = '<dl class="facts" id="facts"></dl>\n<div id="notices"></div>'
+DIALOG = '<dialog id="task" aria-labelledby="task-name"></dialog>'
+
+
+def skip(target: str, name: str) -> str:
+    """The link by which a keyboard goes past the head of a page."""
+    return f'<a class="skip" href="#{target}">To the {name}</a>'
+
+
+def shown(drawing: str, label: str) -> str:
+    """What the script of a page fills: around the graph, tools, steps with their tasks, times and calls."""
+    return f"""<div class="graph" tabindex="0" role="region" aria-label="{escape(label, quote=True)}">
+{drawing}
 </div>
 <div class="tools" id="tools" role="search"></div>
 <div id="steps" tabindex="-1"></div>
 <section id="time" aria-label="Time"></section>
-<section id="calls" aria-label="Calls"></section>
-</main>
-<footer>Made by editchain {__version__}. Everything that this page shows is in it or beside it.</footer>
-<dialog id="task" aria-labelledby="task-name"></dialog>
-<script type="application/json" id="page">{_json(page.document())}</script>
-<script type="application/json" id="images">{_json(images)}</script>
-<script type="application/json" id="follows">{_json(follows)}</script>""",
-        asset("page.css"),
-        asset("page.js") + (asset("follow.js") if following else ""),
-    )
+<section id="calls" aria-label="Calls"></section>"""
 
 
 def document(title: str, body: str, style: str, script: str) -> str:

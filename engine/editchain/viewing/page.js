@@ -1,64 +1,56 @@
 "use strict";
-// Draws the page of a run from its data. What came from outside is text, never markup.
-const page = JSON.parse(document.getElementById("page").textContent);
-const images = JSON.parse(document.getElementById("images").textContent);
+// Draws the page of a run from its data, and draws again what is otherwise in newer data.
+let page = null;
+let images = null;
+let tasks = []; // every task, in the order of the page
+let found = new Map(); // digest, or what a key is called where nobody has the bytes, to the first task that made it
+let there = new Set(); // digests of the pictures in the folder beside the page
 
-const found = new Map(); // digest to the first task that made it
-const tasks = []; // every task, in the order of the page
-for (const step of page.steps) {
-  for (const task of step.tasks) {
-    task.step = step;
-    task.at = tasks.length;
-    tasks.push(task);
-    if (task.digest && !found.has(task.digest)) found.set(task.digest, task);
+function take(newPage, newImages) {
+  page = newPage;
+  images = newImages;
+  tasks = [];
+  found = new Map();
+  there = new Set(images.there);
+  for (const step of page.steps) {
+    for (const task of step.tasks) {
+      task.step = step;
+      task.at = tasks.length;
+      tasks.push(task);
+      for (const made of [task.digest, called(task)]) if (made && !found.has(made)) found.set(made, task);
+    }
   }
 }
 
-function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined) continue;
-    if (key === "class") node.className = value;
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
+const called = (task) => (task.key ? `task:${task.key}` : null);
 
-const beside = new Set(images.there);
+// Pictures are inside of the page, in a folder beside it, or with the server under addresses that it signed.
 function address(digest, isView) {
   if (!digest) return null;
   const inline = images.inline[digest];
   if (inline) return inline[isView ? 1 : 0];
-  return beside.has(digest) ? `${images.beside}/${digest}${isView ? ".view" : ""}.webp` : null;
+  const name = `${images.beside}/${digest}${isView ? ".view" : ""}.webp`;
+  if (images.signed) return images.signed[digest] ? `${name}?${images.signed[digest]}` : null;
+  return there.has(digest) ? name : null;
 }
 const thumbnail = (digest) => address(digest, false);
 const view = (digest) => address(digest, true);
 
-function money(amount, currency) {
-  return amount === null || amount === undefined ? "unknown" : `${amount} ${currency ?? ""}`.trim();
-}
-function duration(seconds) {
-  if (seconds < 90) return `${seconds.toFixed(1)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-const moment = (seconds) => new Date(seconds * 1000).toLocaleString();
-const bytes = (count) => (count < 1e6 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toFixed(1)} MB`);
-
 // ---------------------------------------------------------------- head and graph
 
-const facts = document.getElementById("facts");
-function fact(name, value) {
-  facts.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+function drawFacts() {
+  const counts = Object.entries(page.counts).map(([state, count]) => `${count.toLocaleString()} ${state}`);
+  const facts = [
+    ["outcome", page.state === "running" ? "running" : counts.join(", ") || page.outcome],
+    ["began", moment(page.began)],
+    ["took", page.ended && duration(page.ended - page.began)],
+    ["cost", cost()],
+    ["pipeline", page.path],
+    ["run", page.run],
+    ...page.inputs.map(([name, type, text]) => [`${name} (${type})`, text]),
+  ].filter(([, value]) => value !== null);
+  document.getElementById("facts").replaceChildren(...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }
-fact("outcome", page.state === "running" ? "running" : Object.entries(page.counts).map(([state, count]) => `${count.toLocaleString()} ${state}`).join(", ") || page.outcome);
-fact("began", moment(page.began));
-if (page.ended) fact("took", duration(page.ended - page.began));
-fact("cost", cost());
-fact("pipeline", page.path);
-fact("run", page.run);
-for (const [name, type, text] of page.inputs) if (text !== null) fact(`${name} (${type})`, text);
 
 function cost() {
   const sums = new Map();
@@ -74,9 +66,11 @@ function cost() {
   return parts.join(" + ") || "nothing";
 }
 
-for (const image of document.querySelectorAll(".graph image")) {
-  const place = thumbnail(image.dataset.picture);
-  if (place) image.setAttribute("href", place);
+function fillGraph() {
+  for (const image of document.querySelectorAll(".graph image")) {
+    const place = thumbnail(image.dataset.picture);
+    if (place) image.setAttribute("href", place);
+  }
 }
 
 // ---------------------------------------------------------------- steps and their tasks
@@ -89,14 +83,17 @@ function frame(digest, alt, isLarge = false) {
   const place = isLarge ? view(digest) : thumbnail(digest);
   return make("span", { class: "frame" }, place ? make("img", { src: place, alt, loading: "lazy", decoding: "async" }) : null);
 }
-function card(task, label, isLarge = false) {
-  return make(
+function card(drawn, label, isLarge = false) {
+  const task = tasks[drawn.at];
+  const node = make(
     "button",
     { class: isLarge ? "card large" : "card", type: "button", "data-task": task.at, "aria-label": `${task.name}, ${task.state}` },
     frame(task.digest, "", isLarge),
     make("span", { class: "text" }, make("span", { class: "name", title: task.name }, label), make("span", { class: `state ${task.state}` }, task.state)),
     isLarge && (task.message ?? task.prompt) ? make("span", { class: task.message ? "words message" : "words" }, task.message ?? task.prompt) : null,
   );
+  node.again = () => card(task, label, isLarge);
+  return node;
 }
 
 const list = document.getElementById("steps");
@@ -176,25 +173,29 @@ function drawSteps() {
   if (!list.firstChild) list.append(make("p", { class: "soft" }, "No task is like that."));
 }
 
-const tools = document.getElementById("tools");
 const search = make("input", { type: "search", placeholder: "find a task or a word of a prompt", "aria-label": "find a task or a word of a prompt" });
 search.addEventListener("input", () => {
   wanted = search.value.trim().toLowerCase();
   drawSteps();
 });
-tools.append(search);
-if (Object.keys(page.counts).length > 1) {
-  for (const [state, count] of Object.entries(page.counts)) {
-    const box = make("input", { type: "checkbox", checked: "" });
+const states = make("span", { class: "states" });
+document.getElementById("tools").append(search, states);
+function drawStates() {
+  const counts = Object.entries(page.counts);
+  const boxes = counts.map(([state, count]) => {
+    const box = make("input", { type: "checkbox", "data-state": state });
+    box.checked = !hidden.has(state);
     box.addEventListener("change", () => {
       if (box.checked) hidden.delete(state);
       else hidden.add(state);
       drawSteps();
     });
-    tools.append(make("label", {}, box, `${state} ${count.toLocaleString()}`));
-  }
+    return make("label", {}, box, `${state} ${count.toLocaleString()}`);
+  });
+  const focused = states.contains(document.activeElement) ? document.activeElement.dataset.state : null;
+  states.replaceChildren(...(counts.length > 1 || hidden.size ? boxes : []));
+  if (focused) states.querySelector(`[data-state="${focused}"]`)?.focus();
 }
-drawSteps();
 
 document.addEventListener("click", (event) => {
   const one = event.target.closest(".card");
@@ -288,7 +289,7 @@ function details(task) {
   for (const [field, digests] of Object.entries(task.takes)) {
     parts.push(make("h3", {}, field), make("div", { class: "from" }, ...digests.map(source)));
   }
-  const used = tasks.filter((other) => task.digest && Object.values(other.takes).some((digests) => digests.includes(task.digest)));
+  const used = tasks.filter((other) => Object.values(other.takes).some((digests) => digests.includes(task.digest) || digests.includes(called(task))));
   if (used.length) parts.push(make("h3", {}, "goes into"), make("div", { class: "from" }, ...used.slice(0, 24).map((other) => card(other, other.name))));
   const long = make("dl", { class: "detail" });
   for (const [name, value] of [["key", task.key], ["digest", task.digest]]) if (value) long.append(make("dt", {}, name), make("dd", {}, make("code", {}, value)));
@@ -304,14 +305,9 @@ function source(digest) {
 
 // ---------------------------------------------------------------- time and calls
 
-const SVG = "http://www.w3.org/2000/svg";
-function draw(name, attributes, text) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.append(text);
-  return node;
-}
 function timeline() {
+  const place = document.getElementById("time");
+  place.replaceChildren();
   const made = tasks.filter((task) => task.made_at && task.state === "done" && !task.call);
   const bars = page.calls.filter((call) => call.began);
   if (!made.length && !bars.length) return;
@@ -347,11 +343,13 @@ function timeline() {
   const ticks = new Set(made.map((task) => Math.round(across(task.made_at) * 2) / 2));
   for (const x of ticks) svg.append(draw("line", { class: "tick", x1: x, x2: x, y1: line * 16 + 10, y2: line * 16 + 24 }));
   svg.append(draw("text", { x: left, y: height - 8 }, "0 s"), draw("text", { x: width - 16, y: height - 8, "text-anchor": "end" }, duration(end - start)));
-  document.getElementById("time").append(make("h2", {}, "Time"), svg);
+  place.append(make("h2", {}, "Time"), svg);
 }
-timeline();
 
-if (page.calls.length) {
+function drawCalls() {
+  const place = document.getElementById("calls");
+  place.replaceChildren();
+  if (!page.calls.length) return;
   const head = make("tr", {}, ...["call", "for", "model", "state", "charged"].map((name) => make("th", { scope: "col" }, name)), make("th", { scope: "col", class: "number" }, "cost"));
   const rows = page.calls.map((call) =>
     make(
@@ -361,6 +359,59 @@ if (page.calls.length) {
       make("td", { class: "number" }, call.charged === "no" ? "nothing" : money(call.price_actual ?? call.price_most, call.currency)),
     ),
   );
-  document.getElementById("calls").append(make("h2", {}, "Calls"), make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "calls" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))));
+  place.append(make("h2", {}, "Calls"), make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "calls" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))));
 }
-if (page.notices.length) document.getElementById("notices").append(make("ul", { class: "notices" }, ...page.notices.map((notice) => make("li", {}, notice))));
+function drawNotices() {
+  const notices = page.notices.map((notice) => make("li", {}, notice));
+  document.getElementById("notices").replaceChildren(...(notices.length ? [make("ul", { class: "notices" }, ...notices)] : []));
+}
+
+// ---------------------------------------------------------------- the whole
+
+function drawAround() {
+  drawFacts();
+  fillGraph();
+  drawStates();
+  timeline();
+  drawCalls();
+  drawNotices();
+}
+function begin(newPage, newImages) {
+  take(newPage, newImages);
+  drawAround();
+  drawSteps();
+}
+
+// Newer data of the same run. Cards stand where they stood, and whoever is at one stays there.
+function update(newPage, newImages, newGraph) {
+  const before = tasks;
+  take(newPage, newImages);
+  const graph = document.querySelector(".graph");
+  if (newGraph !== null && graph.dataset.drawn !== newGraph) {
+    const focused = graph.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    graph.innerHTML = newGraph;
+    graph.dataset.drawn = newGraph;
+    if (focused) graph.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+  }
+  drawAround();
+  const isSame = before.length === tasks.length && before.every((task, at) => task.name === tasks[at].name);
+  if (!isSame || wanted || hidden.size) drawSteps();
+  else for (const task of tasks) if (differs(task, before[task.at])) touch(task);
+  if (dialog.open && current) {
+    const now = tasks.find((task) => task.name === current.name);
+    if (now && differs(now, current)) open(now);
+    else current = now ?? current;
+  }
+}
+const differs = (one, other) => one.state !== other.state || one.digest !== other.digest || one.message !== other.message;
+function touch(task) {
+  for (const node of document.querySelectorAll(`#steps .card[data-task="${task.at}"]`)) {
+    const isFocused = node === document.activeElement;
+    const next = node.again();
+    node.replaceWith(next);
+    if (isFocused) next.focus();
+  }
+}
+
+const given = document.getElementById("page");
+if (given) begin(JSON.parse(given.textContent), JSON.parse(document.getElementById("images").textContent));

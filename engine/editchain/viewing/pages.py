@@ -32,7 +32,8 @@ class TaskView:
     """A task: its name, how it went, what made its picture, and from which.
 
     `state` is an outcome (done, cached, failed, ...) or `waiting` where it has none yet. `fields` are what it said, but
-    for the prompt; `takes` are the digests of the pictures that each field took. `before` is the picture it edits.
+    for the prompt; `takes` are the digests of the pictures that each field took, or `task:KEY` of one that was made in passing
+    and whose bytes nobody has. `before` is the picture it edits.
     """
 
     name: str
