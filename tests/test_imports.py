@@ -130,6 +130,7 @@ ORDER = (
     "runs.approving",
     "runs.running",
     "runs.remaking",
+    "runs.resolving",
     "runs.origins",
     "rehearsing",
     "snapshots",

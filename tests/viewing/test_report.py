@@ -146,6 +146,36 @@ def test_the_policy_names_the_script_and_style_of_the_page(bench: Bench) -> None
     assert "unsafe" not in policy[1]
 
 
+CHAIN = """
+inputs:
+  photo: {type: image, default: a.png}
+steps:
+  one: {operation: flip, image: $photo, direction: horizontal}
+  two: {operation: flip, image: $one, direction: vertical}
+  three: {operation: resize, image: $two, width: 4}
+"""
+
+
+def test_what_was_made_in_passing_is_shown(bench: Bench) -> None:
+    bench.run(bench.write(CHAIN))
+    text = page(bench)
+    shown, images = data(text, "page"), data(text, "images")
+    digests = [task(shown, name)["digest"] for name in ("one", "two", "three")]
+    assert set(digests) <= images["inline"].keys()
+    assert [task(shown, name)["before"] for name in ("two", "three")] == digests[:2]
+
+
+def test_the_way_back_leads_through_pictures_that_cannot_be_made_again(bench: Bench) -> None:
+    bench.run(bench.write(CHAIN))
+    (bench.root / "a.png").unlink()
+    shown = data(page(bench), "page")
+    one, two, three = (task(shown, name) for name in ("one", "two", "three"))
+    assert (one["digest"], two["digest"]) == (None, None)
+    assert three["takes"] == {"image": [f"task:{two['key']}"]}
+    assert two["takes"] == {"image": [f"task:{one['key']}"]}
+    assert shown["pictures"][one["before"]]["place"] == "a.png"
+
+
 def test_a_page_says_nothing_of_the_machine(bench: Bench) -> None:
     bench.run(bench.write(RECIPE))
     assert str(bench.root) not in page(bench)

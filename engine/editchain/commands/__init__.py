@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "models": "The models: rules, limits, routes, prices, life.",
     "providers": "The vendors: credentials, limits, models; --check asks them.",
     "operations": "The image functions that run here, with their fields.",
-    "serve": "The HTTP API on this workspace, and the keys to it.",
+    "serve": "The viewer and the HTTP API on this workspace, and the keys to it.",
     "schema": "One JSON Schema of the language, for editors.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }

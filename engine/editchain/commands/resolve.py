@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,10 +18,8 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from editchain.journal.entries import Call
+    from editchain.runs.resolving import Saying
     from editchain.runs.settling import Doubt
-
-Said = Literal["paid", "not-paid", "fetched", "open"]
 
 
 @click.command(
@@ -85,73 +83,19 @@ def _settle(
 ) -> dict[str, Any]:
     import anyio
 
-    from editchain.runs.settling import find
+    from editchain.runs.resolving import resolve
 
-    if workspace.look is None:
-        raise ConfigurationError("Nothing ran here yet, so there is no such call.")
-    call = find(workspace.journal, name)
-    said: Said
-    said, message = anyio.run(_say, workspace, call, paid, not_paid, job)
-    return {"call": call.id, "said": said, "message": message}
-
-
-async def _say(
-    workspace: Workspace, call: Call, paid: bool, not_paid: bool, job: str | None
-) -> tuple[Said, str]:
-    from editchain.journal.committing import Committer
-    from editchain.runs import settling
-    from editchain.runs.books import Books
-    from editchain.runs.outcomes import NoPicture
-    from editchain.runs.running import library_versions_json
-
-    books = Books(
-        workspace.store, workspace.journal, Committer(workspace.journal), run=call.run, now=workspace.now,
-        versions=library_versions_json(), tell=lambda notice: say(notice.message),
-    )  # fmt: skip
-    if paid:
-        await settling.paid(books, call)
-        return "paid", f"{call.id} counts as charged. Its tasks say so, and --retry-rejected buys them anew."
-    if not_paid:
-        await settling.unpaid(books, call)
-        return "not-paid", f"{call.id} counts as not charged: the next run sends it again."
-    try:
-        count = await _fetch(workspace, books, call, job or call.vendor_id or "")
-    except NoPicture as outcome:
-        if outcome.outcome == "open":
-            return "open", f"{call.id}: {outcome}"
-        return "paid", f"{call.id}: {outcome}"
-    return (
-        "fetched",
-        f"{call.id}: {showing.many(count, 'picture')} fetched and stored; the next run has them.",
-    )
-
-
-async def _fetch(workspace: Workspace, books: Any, call: Call, job: str) -> int:
-    from editchain import providers
-    from editchain.runs import settling
-    from editchain.runs.collecting import Collector
-    from editchain.runs.outcomes import Stop
-    from editchain.runs.repeating import Repeater
-    from editchain.runs.vendors import Vendors
-
-    if not job:
-        raise ConfigurationError(
-            f"The job of call {call.id} is not known. Look for it at {call.provider}, and name it: --fetch JOB."
-        )
-    repeater = Repeater(Stop())
-    vendors = Vendors(books, repeater, providers.load, workspace.client, {})
-    try:
-        route = settling.route_of(call, workspace.catalogue)
-        collector = Collector(books, repeater)
-        return len(await settling.fetch(books, collector, vendors[call.provider], route, call, job))
-    finally:
-        await vendors.close()
+    saying: Saying = "paid" if paid else "not-paid" if not_paid else "fetch"
+    found = anyio.run(resolve, workspace, name, saying, job, lambda notice: say(notice.message))
+    return found._asdict()
 
 
 # ---------------------------------------------------------------------- showing
 
 
 def _lines(left: list[Doubt], workspace: Workspace) -> Iterator[str]:
+    from editchain.runs.resolving import place_to_look
+
     if not left:
         yield "No call is in doubt."
         return
@@ -165,7 +109,7 @@ def _lines(left: list[Doubt], workspace: Workspace) -> Iterator[str]:
         if one.tasks:
             yield f"    for {visible(', '.join(one.tasks))}"
         yield f"    {visible(one.why)}"
-        yield f"    look at {_place(call)} for what was sent at {showing.moment(call.sent_at or 0)}"
+        yield f"    look at {place_to_look(call)} for what was sent at {showing.moment(call.sent_at or 0)}"
     yield "editchain resolve CALL --paid, --not-paid or --fetch JOB settles one."
 
 
@@ -173,21 +117,13 @@ def _age(one: Doubt, workspace: Workspace) -> str:
     return duration(workspace.now() - (one.call.sent_at or workspace.now()))
 
 
-def _place(call: Call) -> str:
-    from editchain import providers
-    from editchain.errors import EditchainError
-
-    try:
-        return providers.load(call.provider).capabilities.console or f"the account at {call.provider}"
-    except EditchainError:
-        return f"the account at {call.provider}"
-
-
 def _json(one: Doubt, workspace: Workspace) -> dict[str, Any]:
+    from editchain.runs.resolving import place_to_look
+
     call = one.call
     return {
         "id": call.id, "provider": call.provider, "model": call.model, "route": call.route, "tasks": list(one.tasks),
-        "pictures": one.pictures, "prompt": one.prompt or None, "why": one.why, "look": _place(call),
+        "pictures": one.pictures, "prompt": one.prompt or None, "why": one.why, "look": place_to_look(call),
         "sent_at": showing.timestamp(call.sent_at),
         "age_seconds": max(0.0, round(workspace.now() - (call.sent_at or workspace.now()), 3)),
         "price_most": call.price_most, "currency": call.currency, "run": call.run,

@@ -1,4 +1,4 @@
-"""editchain serve: the HTTP API on this workspace, and the keys to it."""
+"""editchain serve: the viewer and the HTTP API on this workspace, and the keys to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def command(
     context: click.Context, host: str, port: int, names: tuple[str, ...], processes: int | None, memory: int
 ) -> int:
-    """Serve this workspace over HTTP: its pipelines, and Scenario's API for prompted edits, on its models and limits.
+    """Serve this workspace over HTTP: a viewer for the browser, its pipelines, and Scenario's API for prompted edits, on its models and limits.
 
     Without keys it answers this machine alone. `editchain serve keys new PROJECT` makes one.
     """
@@ -82,7 +82,7 @@ def command(
         timeout_graceful_shutdown=35, lifespan="on",
     )  # fmt: skip
     say(
-        f"editchain serves {showing.path(root)} at http://{host}:{port}/v1"
+        f"editchain serves {showing.path(root)} at http://{host}:{port}/ (its API under /v1)"
         + ("" if has_keys else ", to this machine alone")
     )
 

@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 
 from editchain.errors import EditchainError, Refused, Unsettled
 from editchain.http import PUBLIC
-from editchain.server import assets, openapi, uploads
+from editchain.server import assets, openapi, pages, uploads
 from editchain.server.asking import Refusal
 from editchain.server.conducting import Conductor
 from editchain.server.guarding import Guard, Signer
@@ -78,6 +78,7 @@ class Desk:
     conductor: Conductor
     folder: Path
     listeners: Listeners = field(default_factory=Listeners)
+    smalls: pages.Smalls = field(default_factory=pages.Smalls)
     is_ready: bool = False
     is_stopping: bool = False
     """Set as soon as a stop is asked for: streams end, and nothing more is accepted."""
@@ -126,6 +127,7 @@ def application(settings: Settings) -> Starlette:
         Mount("/v1", routes=openapi.routes()),
         *uploads.STORAGE,
         *assets.DELIVERY,
+        *pages.ROUTES,
         Route("/healthz", _is_alive),
         Route("/readyz", _is_ready),
     ]

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from editchain import __version__, schemas
-from editchain.server import assets, bodies, generating, listing, pipelines, runs, uploads
+from editchain.server import assets, bodies, calls, generating, listing, pipelines, runs, uploads
 from editchain.server.generating import DRY
 from editchain.server.handling import MAX_TOKEN
 
@@ -66,6 +66,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/runs/{run}/outputs"): Operation({200: "outputs"}, None, ["pageSize=500", "paginationToken"]),
     ("POST", "/runs/{run}/cancel"): Operation({200: "runAnswer"}),
     ("POST", "/runs/{run}/repeat"): Operation({202: "runAnswer"}, is_repeatable=True),
+    ("GET", "/calls"): Operation({200: "calls"}, None, ["state"]),
+    ("POST", "/calls/{call}/resolve"): Operation({200: "callAnswer"}, "callSaying"),
     ("GET", "/openapi.json"): Operation({200: "anything"}),
 }  # fmt: skip
 """Each route that there is; a test holds that none is missing."""
@@ -75,6 +77,7 @@ _QUERY: Mapping[str, Mapping[str, Any]] = {
     "privacy": {"description": "public: all models here are.", "schema": {"type": "string"}},
     "type": {"description": "Jobs of one type.", "schema": {"type": "string"}},
     "status": {"description": "Those that stand so.", "schema": {"type": "string"}},
+    "state": {"description": "unknown: no others are listed.", "schema": {"enum": ["unknown"]}},
     "pipeline": {"description": "Runs of one pipeline.", "schema": {"type": "string"}},
     "paginationToken": {"description": "What the page before says.", "schema": {"type": "string"}},
     "budget": {"description": "As in the body.", "schema": {"type": "string"}},
@@ -101,7 +104,8 @@ ROUTES = [Route("/openapi.json", read)]
 def routes() -> list[Route]:
     """Everything under /v1."""
     return [
-        *generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES, *pipelines.ROUTES, *runs.ROUTES, *ROUTES,
+        *generating.ROUTES, *listing.ROUTES, *assets.ROUTES, *uploads.ROUTES, *pipelines.ROUTES, *runs.ROUTES, *calls.ROUTES,
+        *ROUTES,
     ]  # fmt: skip
 
 

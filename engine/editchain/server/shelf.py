@@ -237,6 +237,15 @@ class Shelf:
         )
         return [AskedRun(*row) for row in rows]
 
+    def has_run(self, project: str, id_: str) -> bool:
+        """Whether a run of this id carries out something that a project asked for."""
+        found = self._database.ask(
+            """SELECT 1 FROM runs WHERE project = ? AND id = ?
+            UNION ALL SELECT 1 FROM jobs WHERE project = ? AND run = ? LIMIT 1""",
+            [project, id_, project, id_],
+        )
+        return bool(found)
+
     def open_runs(self) -> list[AskedRun]:
         """The runs that have not ended, of every project, the oldest first."""
         rows = self._database.ask(

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from editchain.viewing.pages import Page
 
 Images = dict[str, Any]
-"""Where the small pictures of a page are: `inline` has two addresses by digest, `beside` a folder for those in `there`."""
+"""Where the small pictures of a page are: `inline` has two addresses by digest, `beside` a folder for those in `there`, or
+for those of which `signed` has the query of an address.
+"""
 
 
 def inline_images(pictures: Mapping[str, tuple[bytes, bytes]]) -> Images:
@@ -34,6 +36,11 @@ def inline_images(pictures: Mapping[str, tuple[bytes, bytes]]) -> Images:
 def images_beside(folder: str, digests: Iterable[str]) -> Images:
     """Small pictures in a folder, as `DIGEST.webp` and `DIGEST.view.webp`."""
     return {"inline": {}, "beside": folder, "there": list(digests)}
+
+
+def images_signed(base: str, queries: Mapping[str, str]) -> Images:
+    """Small pictures that a server gives, each under an address of its own that is signed; `queries` are by digest."""
+    return {"inline": {}, "beside": base, "there": [], "signed": dict(queries)}
 
 
 @dataclass(frozen=True, slots=True)

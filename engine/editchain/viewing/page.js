@@ -69,7 +69,7 @@ function cost() {
 function fillGraph() {
   for (const image of document.querySelectorAll(".graph image")) {
     const place = thumbnail(image.dataset.picture);
-    if (place) image.setAttribute("href", place);
+    if (place && image.getAttribute("href") !== place) image.setAttribute("href", place);
   }
 }
 
@@ -291,6 +291,8 @@ function details(task) {
   }
   const used = tasks.filter((other) => Object.values(other.takes).some((digests) => digests.includes(task.digest) || digests.includes(called(task))));
   if (used.length) parts.push(make("h3", {}, "goes into"), make("div", { class: "from" }, ...used.slice(0, 24).map((other) => card(other, other.name))));
+  const whole = images.signed?.[task.digest];
+  if (whole) parts.push(make("p", {}, make("a", { href: `${images.beside}/${task.digest}?${whole}`, target: "_blank" }, "The picture at its full size")));
   const long = make("dl", { class: "detail" });
   for (const [name, value] of [["key", task.key], ["digest", task.digest]]) if (value) long.append(make("dt", {}, name), make("dd", {}, make("code", {}, value)));
   if (long.firstChild) parts.push(make("h3", {}, "identity"), long);
@@ -389,7 +391,15 @@ function update(newPage, newImages, newGraph) {
   const graph = document.querySelector(".graph");
   if (newGraph !== null && graph.dataset.drawn !== newGraph) {
     const focused = graph.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    // Pictures that are there, or on their way, stay: else each new drawing would ask for them again.
+    const known = new Map([...graph.querySelectorAll("image")].map((image) => [image.dataset.picture, image]));
     graph.innerHTML = newGraph;
+    for (const image of graph.querySelectorAll("image")) {
+      const old = known.get(image.dataset.picture);
+      if (!old) continue;
+      for (const { name, value } of image.attributes) old.setAttribute(name, value);
+      image.replaceWith(old);
+    }
     graph.dataset.drawn = newGraph;
     if (focused) graph.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
   }

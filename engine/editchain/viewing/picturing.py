@@ -41,6 +41,15 @@ def smaller(data: bytes, side: int) -> Small:
     return Small(sha256(data).hexdigest(), thumbnail, view)
 
 
+def small(data: bytes, side: int) -> bytes:
+    """A picture whose longer side has at most `side` pixels, as WebP. Raises ImageError."""
+    from editchain.imaging import codec
+
+    image = codec.decode(data)
+    image.thumbnail((side, side))
+    return codec.encode(image, "webp", quality=QUALITY)
+
+
 def small_pictures(
     store: Store, places: Mapping[str, str], digests: Iterable[str], side: int
 ) -> Iterator[Small]:
