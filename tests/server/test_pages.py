@@ -19,7 +19,7 @@ from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 from tests.workbench import Bench, paint
 
 from editchain import schemas
-from editchain.server import keys
+from editchain.server import bodies, keys
 from editchain.server.keys import Limits
 from editchain.server.pages import Smalls
 from editchain.server.shelf import Shelf
@@ -269,11 +269,14 @@ def vendor_configuration(vendor: Scenario) -> str:
 def test_a_call_in_doubt_is_settled(lost: tuple[Path, str], outcome: str, said: str) -> None:
     root, job = lost
     with served(root) as url, httpx.Client(base_url=url, timeout=60) as client:
-        (call,) = client.get("/v1/calls", params={"state": "unknown"}).json()["calls"]
+        listed = client.get("/v1/calls", params={"state": "unknown"}).json()
+        bodies.check("calls", listed)
+        (call,) = listed["calls"]
         assert (call["prompt"], call["tasks"], call["provider"]) == ("Make it night", ["night"], "scenario")
         body = {"outcome": outcome, **({"job": job} if outcome == "fetch" else {})}
         answer = client.post(f"/v1/calls/{call['id']}/resolve", json=body)
         assert answer.status_code == 200, answer.text
+        bodies.check("callAnswer", answer.json())
         assert (answer.json()["call"]["call"], answer.json()["call"]["said"]) == (call["id"], said)
         assert client.get("/v1/calls").json() == {"calls": []}
         assert client.post(f"/v1/calls/{call['id']}/resolve", json=body).status_code == 404
