@@ -12,5 +12,6 @@ BENCHMARKS = (
     "starting",
     "chaining",
     "edits",
+    "heaviest",
 )
 """The modules that each give rows of the table."""

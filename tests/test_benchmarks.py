@@ -12,11 +12,13 @@ import pytest
 from benchmarks import BENCHMARKS
 from benchmarks.__main__ import main, table
 from benchmarks.bare import main as bare
+from benchmarks.heaviest import CASES
 from benchmarks.measuring import Row, in_turns
 from benchmarks.pictures import tiny_png
 from benchmarks.simulation import Lengths, bound, lane_of, planned, simulate
 
 from editchain.imaging.probe import probe
+from editchain.operations import OPERATIONS
 from editchain.runs.scheduling import LOCAL
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ TINY: dict[str, dict[str, Any]] = {
     "starting": {},
     "chaining": {"photos": 2, "megapixels": 0.01},
     "edits": {"megapixels": 0.01},
+    "heaviest": {"megapixels": 0.3, "word": "crop"},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
 
@@ -51,6 +54,10 @@ def test_gives_rows_at_a_tiny_size(name: str, tmp_path: Path) -> None:
         assert row.ours > 0 and row.peer > 0 and row.reach > 0
         assert math.isfinite(row.ratio)
         assert all(len(values) >= 1 for values in row.samples.values())
+
+
+def test_the_heaviest_is_looked_for_among_all_operations() -> None:
+    assert {case["operation"] for case in CASES} == OPERATIONS.keys() - {"run_command"}
 
 
 def test_the_table_says_what_is_reached() -> None:

@@ -28,8 +28,9 @@ def asset(name: str, width: int = 200) -> Image.Image:
 
 
 def studio() -> Image.Image:
-    """A red thing with a stripe before a plain wall: a subject that is found at once."""
+    """A red thing with a stripe before a plain wall with a shade on it: a subject that is found at once."""
     image = Image.new("RGB", (160, 120), (235, 235, 230))
+    image.paste((226, 226, 221), (0, 0, 20, 120))
     image.paste((200, 30, 30), (50, 30, 110, 100))
     image.paste((30, 60, 160), (50, 60, 110, 70))
     return image

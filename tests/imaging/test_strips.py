@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from benchmarks.heaviest import MOST_MB
 from PIL import Image, ImageChops
-from tests.operations.examples import MINIMAL, asset
+from tests.operations.examples import asset
 
 from editchain.imaging import extra, strips
 from editchain.imaging.blur import sharpen
 
 ROOT = Path(__file__).parents[2]
-USUAL_MEGABYTES = 520
-"""What an operation takes at 12 megapixels on top of what it is given; the largest picture alone is 48."""
-
-MORE_MEGABYTES = {"upscale": 640}
-"""Those whose result is itself larger: 48 megapixels here."""
 
 
 def tall() -> Image.Image:
@@ -64,9 +61,14 @@ def test_every_row_is_made_once() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak")
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
 @pytest.mark.skipif(not extra.is_installed(), reason="needs the extra")
-@pytest.mark.parametrize("name", sorted(MINIMAL))
-def test_memory_at_12_megapixels_is_bounded(name: str) -> None:
-    measured = subprocess.run([sys.executable, "-m", "tests.imaging.peak", name], cwd=ROOT, check=True, capture_output=True, text=True)  # fmt: skip
-    assert float(measured.stdout) <= MORE_MEGABYTES.get(name, USUAL_MEGABYTES)
+@pytest.mark.parametrize("kind", ["prompt", "operation"])
+def test_memory_at_12_megapixels_is_bounded_for_all_that_is_made_here(kind: str) -> None:
+    measured = subprocess.run(
+        [sys.executable, "-m", "benchmarks.heaviest", "12", f"{kind} ", "--json"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    taken = {one["name"]: one["megabytes"] for one in json.loads(measured.stdout)}
+    assert len(taken) > 40
+    assert {name: peak for name, peak in taken.items() if peak > MOST_MB} == {}

@@ -17,6 +17,7 @@ from editchain.darkroom.vocabulary import MASKABLE
 from editchain.errors import OperationError
 from editchain.imaging import tone
 from editchain.imaging.compose import mask_of
+from editchain.imaging.modes import in_mode
 
 
 def apply(
@@ -65,7 +66,7 @@ def _refuse_mask_with_shape(edits: Sequence[Edit]) -> None:
 def _painted(edits: list[Edit], image: Image.Image, room: Room) -> Image.Image:
     """The picture after edits that keep its shape; neighbouring curves are joined and rounded once."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    made = image.convert("RGB")
+    made = in_mode(image, "RGB")
     for is_curve, group in groupby(edits, _is_curve):
         if is_curve:
             made = _curved(list(group), made)

@@ -11,6 +11,7 @@ from editchain.imaging import blur, colour, drawing, frame, light, lut, match, p
 from editchain.imaging.compose import parse_colour
 from editchain.imaging.draw import Lettering, written
 from editchain.imaging.geometry import length, pixel_box, ratio, rounded
+from editchain.imaging.modes import in_mode
 
 Curving = Callable[..., tone.Curves]
 Painting = Callable[..., Image.Image]
@@ -65,7 +66,7 @@ def _duotone(image: Image.Image, _: Room, *, amount: float, dark: str, light: st
 
 
 def _match_colours(image: Image.Image, room: Room, *, amount: float, reference: int) -> Image.Image:
-    return match.match_colours(image, room.reference(reference).convert("RGB"), amount)
+    return match.match_colours(image, in_mode(room.reference(reference), "RGB"), amount)
 
 
 def _lut(image: Image.Image, room: Room, *, amount: float, reference: int) -> Image.Image:
@@ -194,11 +195,12 @@ def _replace_background(
         case "gradient":
             behind = backdrop.gradient(image.size, _rgb(colour), _rgb(below))
         case "reference":
-            behind = covering(room.reference(reference).convert("RGB"), image.size)
+            behind = covering(in_mode(room.reference(reference), "RGB"), image.size)
         case _:
             behind = Image.new("RGB", image.size, _rgb(colour))
     alpha = room.subject(image, box)
-    return on_background(image, alpha, backdrop.with_shadow(behind, alpha, shadow))
+    behind = backdrop.with_shadow(behind, alpha, shadow)
+    return on_background(image, alpha, behind)
 
 
 def _replace_sky(image: Image.Image, room: Room, *, kind: str, reference: int = 1) -> Image.Image:

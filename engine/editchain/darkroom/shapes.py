@@ -11,8 +11,8 @@ from editchain.darkroom.regions import side_box
 from editchain.darkroom.room import Room
 from editchain.errors import OperationError
 from editchain.imaging import frame
-from editchain.imaging.blur import sharpen
-from editchain.imaging.compose import in_colours, parse_colour
+from editchain.imaging.compose import parse_colour
+from editchain.imaging.enlarge import enlarged
 from editchain.imaging.geometry import (
     anchored_box,
     check_size,
@@ -28,6 +28,7 @@ from editchain.imaging.geometry import (
     scaled,
     smallest_of_ratio,
 )
+from editchain.imaging.modes import in_mode
 
 Shaping = Callable[..., Image.Image]
 
@@ -112,8 +113,7 @@ def _scale(image: Image.Image, _: Room, *, amount: float) -> Image.Image:
 
 
 def _upscale(image: Image.Image, _: Room, *, factor: float) -> Image.Image:
-    size = check_size((rounded(image.width * factor), rounded(image.height * factor)))
-    return in_colours(scaled(image, size), lambda made: sharpen(made, 0.25))
+    return enlarged(image, (rounded(image.width * factor), rounded(image.height * factor)), 0.25)
 
 
 def _border(
@@ -140,7 +140,7 @@ def _remove_background(image: Image.Image, room: Room, *, box: Sequence[float] |
     from editchain.imaging.background import cut_out
 
     room.alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    solid = image.convert("RGB")
+    solid = in_mode(image, "RGB")
     return cut_out(solid, room.subject(solid, box))
 
 

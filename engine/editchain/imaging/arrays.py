@@ -9,25 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from editchain.imaging.strips import strips
+from editchain.imaging.modes import in_mode
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+_ROWS = 256
 
 
 def rgb(image: Image.Image) -> Bytes:
     """Rows × columns × 3, 0 to 255."""
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(in_mode(image, "RGB"))
 
 
 def floats(array: NDArray[Any]) -> Floats:
     """0 to 255 as 0 to 1."""
-    return array.astype(np.float32) / np.float32(255)
+    made: Floats = np.true_divide(array, np.float32(255), dtype=np.float32)
+    return made
 
 
 def to_bytes(array: NDArray[Any]) -> Bytes:
     """0 to 1 as 0 to 255, rounded."""
-    made: Bytes = (np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8)
+    made = np.empty(array.shape, np.uint8)
+    for top in range(0, len(array), _ROWS):
+        part = np.clip(array[top : top + _ROWS], 0, 1)
+        part *= 255
+        part += 0.5
+        made[top : top + _ROWS] = part
     return made
 
 
@@ -78,23 +85,6 @@ def within(image: Image.Image, longest: int) -> Image.Image:
         return image
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     return image.resize(size, Image.Resampling.BOX)
-
-
-def guided(guide: Image.Image, weights: NDArray[Any], radius: float, epsilon: float) -> Floats:
-    """Weights, 0 to 1, that follow the edges of the guide; given at any size, they come at the guide's."""
-    size = guide.size
-    if weights.shape[:2] != (size[1], size[0]):
-        weights = np.asarray(cv2.resize(weights.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
-    weights = weights.astype(np.float32, copy=False)
-    reach = max(1, round(radius))
-    made = np.empty((size[1], size[0]), np.float32)
-    # the filter holds some twenty numbers for each pixel, and looks twice as far as its radius
-    for one in strips(size, 2 * reach + 1):
-        part, values = floats(rgb(one.of(guide))), weights[one.first : one.last]
-        found = np.asarray(cv2.ximgproc.guidedFilter(part, values, reach, epsilon))
-        own = found[one.top - one.first : one.bottom - one.first]
-        np.clip(own, 0, 1, out=made[one.top : one.bottom])
-    return made
 
 
 def smooth(value: NDArray[Any], low: float, high: float) -> Floats:

@@ -8,6 +8,7 @@ from PIL import Image
 from editchain.imaging.arrays import Floats, rgb, within
 from editchain.imaging.faces import faces_of
 from editchain.imaging.geometry import Box, Size
+from editchain.imaging.modes import in_mode
 from editchain.imaging.subject import in_focus, standing_out
 
 _SIDE = 320
@@ -19,7 +20,7 @@ def window(image: Image.Image, piece: Size, around: str) -> Box:
     The subject is what differs from the border and is sharp; where nothing does, the middle is as good as any.
     Raises OperationError where faces are asked for and none is found.
     """
-    small = within(image.convert("RGB"), _SIDE)
+    small = within(in_mode(image, "RGB"), _SIDE)
     weights = _faces(image, small.size) if around == "faces" else _looked_at(small)
     scale = image.width / small.width, image.height / small.height
     columns = min(small.width, max(1, round(piece[0] / scale[0])))

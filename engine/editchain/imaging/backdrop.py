@@ -11,6 +11,8 @@ from PIL import Image, ImageChops
 from editchain.imaging.arrays import floats, picture, smooth
 from editchain.imaging.blur import blur
 from editchain.imaging.colour import Rgb
+from editchain.imaging.modes import filled
+from editchain.imaging.strips import by_strips
 from editchain.imaging.tone import scaled_mask
 
 
@@ -51,7 +53,7 @@ def with_shadow(behind: Image.Image, alpha: Image.Image, depth: float) -> Image.
         scaled_mask(blur(pool, max(1.5, height * 0.35)), 1.1 * depth),
         scaled_mask(blur(fallen, side * 0.03), 0.45 * depth),
     )
-    return Image.composite(Image.new("RGB", behind.size, (18, 16, 18)), behind, shade)
+    return filled(behind, (18, 16, 18), shade)
 
 
 def _small(size: tuple[int, int]) -> tuple[int, int]:
@@ -69,4 +71,6 @@ def _grown(values: NDArray[Any], size: tuple[int, int]) -> Image.Image:
     for top in range(0, size[1], 256):
         for left in range(0, size[0], 256):
             grain.paste(tile, (left, top))
-    return ImageChops.add(image, Image.merge("RGB", [grain] * 3), 1, -1)
+    return by_strips(
+        lambda part, strip: ImageChops.add(part, Image.merge("RGB", [strip.of(grain)] * 3), 1, -1), image
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -9,8 +11,9 @@ from PIL import Image
 from editchain.errors import OperationError
 from editchain.imaging.arrays import Bytes, Floats, blurred, floats, picture, rgb, smooth, within
 from editchain.imaging.geometry import covering
-from editchain.imaging.strips import strips
-from editchain.imaging.subject import cut, without_spill
+from editchain.imaging.modes import in_mode
+from editchain.imaging.strips import Strip, by_strips
+from editchain.imaging.subject import SPILL, cut, without_spill
 
 _LEAST_SKY = 0.08
 _LEAST_SURE = 0.6
@@ -28,8 +31,17 @@ def background_blurred(image: Image.Image, alpha: Image.Image, radius: float) ->
     behind = _out_of_focus(
         small, alpha.resize(small.size, Image.Resampling.BOX), radius * small.width / image.width
     )
-    behind = behind.resize(image.size, Image.Resampling.BICUBIC)
-    return Image.composite(without_spill(image, alpha), behind, alpha)
+    return _before(image, alpha, lambda strip: strip.grown(behind, image.size, Image.Resampling.BICUBIC))
+
+
+def _before(image: Image.Image, alpha: Image.Image, behind: Callable[[Strip], Image.Image]) -> Image.Image:
+    """The subject, its edge cleaned, before what lies behind it."""
+    cleaned = without_spill(image, alpha)
+    return by_strips(
+        lambda part, strip: Image.composite(cleaned(part, strip), behind(strip), strip.of(alpha)),
+        in_mode(image, "RGB"),
+        SPILL,
+    )
 
 
 def _out_of_focus(image: Image.Image, alpha: Image.Image, radius: float) -> Image.Image:
@@ -45,12 +57,13 @@ def _out_of_focus(image: Image.Image, alpha: Image.Image, radius: float) -> Imag
 
 def on_background(image: Image.Image, alpha: Image.Image, behind: Image.Image) -> Image.Image:
     """The subject before another picture, which covers the whole of its size; RGB."""
-    return Image.composite(without_spill(image, alpha), covering(behind.convert("RGB"), image.size), alpha)
+    covered = covering(in_mode(behind, "RGB"), image.size)
+    return _before(image, alpha, lambda strip: strip.of(covered))
 
 
 def cut_out(image: Image.Image, alpha: Image.Image) -> Image.Image:
     """The subject alone, on nothing; RGBA."""
-    made = without_spill(image, alpha).convert("RGBA")
+    made = by_strips(without_spill(image, alpha), in_mode(image, "RGB"), SPILL)
     made.putalpha(alpha)
     return made
 
@@ -60,7 +73,7 @@ def sky(image: Image.Image) -> Image.Image:
 
     Raises OperationError where there is too little of it, or no plain border to the land.
     """
-    pixels = rgb(within(image.convert("RGB"), 400))
+    pixels = rgb(within(in_mode(image, "RGB"), 400))
     start = _sky_start(pixels)
     if start.mean() < 0.5 * _LEAST_SKY:
         raise OperationError(
@@ -76,7 +89,7 @@ def sky(image: Image.Image) -> Image.Image:
             f"I cannot tell the sky from the rest here ({share:.0%} of the picture, sureness {sure:.2f} of 1, "
             f"{_LEAST_SURE:.2f} is needed); give a mask."
         )
-    return _matted(image.convert("RGB"), found)
+    return _matted(in_mode(image, "RGB"), found)
 
 
 def _matted(image: Image.Image, found: Floats) -> Image.Image:
@@ -89,18 +102,22 @@ def _matted(image: Image.Image, found: Floats) -> Image.Image:
     sure_sky = (np.asarray(cv2.erode(mask, kernel)) > 0.5).astype(np.float32)
     sure_land = (np.asarray(cv2.dilate(mask, kernel)) < 0.5).astype(np.float32)
     colours = floats(rgb(small))
-    sky = picture(_spread(colours, sure_sky, max(size) / 14)).resize(image.size, Image.Resampling.BILINEAR)
-    land = picture(_spread(colours, sure_land, max(size) / 45)).resize(image.size, Image.Resampling.BILINEAR)
-    sure = picture(0.5 + (sure_sky - sure_land) / 2).resize(image.size, Image.Resampling.BILINEAR)
-    soft = picture(mask).resize(image.size, Image.Resampling.BILINEAR)
-    made = Image.new("L", image.size)
-    for strip in strips(image.size):
-        box = (0, strip.top, image.width, strip.bottom)
-        part = _sky_share(*(floats(np.asarray(one.crop(box))) for one in (image, sky, land, soft)))
-        known = floats(np.asarray(sure.crop(box)))
-        part = np.where(known > 0.98, 1, np.where(known < 0.02, 0, part))
-        made.paste(picture(part.astype(np.float32)), box[:2])
-    return made
+    copies = [
+        picture(_spread(colours, sure_sky, max(size) / 14)),
+        picture(_spread(colours, sure_land, max(size) / 45)),
+        picture(mask),
+        picture(0.5 + (sure_sky - sure_land) / 2),
+    ]
+
+    def shared(part: Image.Image, strip: Strip) -> Image.Image:
+        sky, land, soft, known = (
+            floats(np.asarray(strip.grown(one, image.size, Image.Resampling.BILINEAR))) for one in copies
+        )
+        share = _sky_share(floats(np.asarray(part)), sky, land, soft)
+        share = np.where(known > 0.98, 1, np.where(known < 0.02, 0, share))
+        return picture(share.astype(np.float32))
+
+    return by_strips(shared, image, mode="L")
 
 
 def _sky_share(pixels: Floats, sky: Floats, land: Floats, soft: Floats) -> Floats:
@@ -125,25 +142,30 @@ def sky_replaced(image: Image.Image, alpha: Image.Image, other: Image.Image, rel
     """Another sky where alpha is white; the land takes on some of its light, `relight` 0 to 1."""
     rows = np.flatnonzero(np.asarray(alpha).max(axis=1) > 25)
     height = int(rows[-1]) + 1 if rows.size else image.height
-    new = covering(other.convert("RGB"), (image.width, height), "top")
-    canvas = Image.new("RGB", image.size, new.getpixel((image.width // 2, height - 1)))
-    canvas.paste(new)
-    light, old = (
-        np.maximum(_mean_light(one, alpha), least) for one, least in ((canvas, 0.02), (image, 0.05))
-    )
+    new = covering(in_mode(other, "RGB"), (image.width, height), "top")
+    if height < image.height:
+        canvas = Image.new("RGB", image.size, new.getpixel((image.width // 2, height - 1)))
+        canvas.paste(new)
+        new = canvas
+    light, old = (np.maximum(_mean_light(one, alpha), least) for one, least in ((new, 0.02), (image, 0.05)))
     gain = np.clip(light / old, 0.35, 1.35) ** (0.6 * relight)
     curves = [
         value for one in gain for value in np.clip(np.arange(256) * one + 0.5, 0, 255).astype(int).tolist()
     ]
-    land = without_spill(
-        image.convert("RGB").point(curves), alpha.point([255 - value for value in range(256)])
+    land = alpha.point([255 - value for value in range(256)])
+    cleaned = without_spill(image, land)
+    return by_strips(
+        lambda part, strip: Image.composite(
+            strip.of(new), cleaned(part, strip).point(curves), strip.of(alpha)
+        ),
+        in_mode(image, "RGB"),
+        SPILL,
     )
-    return Image.composite(canvas, land, alpha)
 
 
 def _mean_light(image: Image.Image, alpha: Image.Image) -> Floats:
     """The mean colour where alpha is, 0 to 1."""
-    small = within(image.convert("RGB"), _BLURRED_SIDE)
+    small = within(in_mode(image, "RGB"), _BLURRED_SIDE)
     weights = floats(np.asarray(alpha.resize(small.size, Image.Resampling.BOX)))[..., None]
     found: Floats = (floats(rgb(small)) * weights).sum(axis=(0, 1)) / max(float(weights.sum()), 1.0)
     return found

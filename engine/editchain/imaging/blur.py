@@ -6,7 +6,7 @@ import math
 
 from PIL import Image, ImageChops, ImageFilter
 
-from editchain.imaging.strips import Strip, by_strips
+from editchain.imaging.strips import Change, Strip, by_strips
 from editchain.imaging.tone import apply_curve, luminance
 
 _DIRECT = 6.0
@@ -26,7 +26,13 @@ def blur(image: Image.Image, radius: float) -> Image.Image:
 
 def sharpen(image: Image.Image, amount: float) -> Image.Image:
     """Edges steeper, on luminance alone so that no colour fringes appear."""
-    radius = max(0.8, min(image.size) / 900)
+    change, overlap = sharpening(image.size, amount)
+    return by_strips(change, image, overlap)
+
+
+def sharpening(size: tuple[int, int], amount: float) -> tuple[Change, int]:
+    """What sharpens a strip of an RGB picture of a size, and by how many rows it looks farther."""
+    radius = max(0.8, min(size) / 900)
 
     def sharpened(part: Image.Image, _: Strip) -> Image.Image:
         grey = luminance(part)
@@ -34,7 +40,7 @@ def sharpen(image: Image.Image, amount: float) -> Image.Image:
             part, grey, grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), 2))
         )
 
-    return by_strips(sharpened, image, overlap=math.ceil(4 * radius) + 4)
+    return sharpened, math.ceil(4 * radius) + 4
 
 
 def clarity(image: Image.Image, amount: float) -> Image.Image:

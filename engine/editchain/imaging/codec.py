@@ -147,12 +147,15 @@ def _without_info(image: Image.Image) -> Image.Image:
 
 def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:  # noqa: A002
     # Into what the system takes for a file, Pillow's JPEG encoder writes without holding up other threads.
-    as_file = format == "jpeg" and hasattr(os, "memfd_create")
     try:
-        with open(os.memfd_create(format), "w+b") if as_file else io.BytesIO() as buffer:
-            image.save(buffer, format, **options)
-            buffer.seek(0)
-            return buffer.read()
+        if format == "jpeg" and hasattr(os, "memfd_create"):
+            with open(os.memfd_create(format), "w+b") as file:
+                image.save(file, format, **options)
+                file.seek(0)
+                return file.read()
+        buffer = io.BytesIO()
+        image.save(buffer, format, **options)
+        return buffer.getvalue()  # the very bytes, where `read` would copy them
     except Exception as error:  # an encoder's limits have no common error
         width, height = image.size
         raise ImageError(

@@ -12,6 +12,8 @@ from editchain.imaging.blends import blended
 from editchain.imaging.blur import blur
 from editchain.imaging.colours import Colour, colour
 from editchain.imaging.geometry import Box, pixel_box, scaled
+from editchain.imaging.modes import in_mode
+from editchain.imaging.strips import Strip, by_strips, strips
 
 
 def parse_colour(text: str) -> Colour:
@@ -26,8 +28,12 @@ def on_colour(image: Image.Image, background: Colour) -> Image.Image:
     """The picture on a colour; it keeps an alpha only where the colour has one."""
     if image.mode != "RGBA":
         return image
-    made = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
-    return made.convert("RGB") if background[3] == 255 else made
+    mode = "RGB" if background[3] == 255 else "RGBA"
+
+    def laid(part: Image.Image, _: Strip) -> Image.Image:
+        return in_mode(Image.alpha_composite(Image.new("RGBA", part.size, background), part), mode)
+
+    return by_strips(laid, image, mode=mode)
 
 
 def with_opacity(image: Image.Image, opacity: float) -> Image.Image:
@@ -49,15 +55,18 @@ def laid_over(
     box = _meeting(image.size, overlay.size, corner)
     if box is None:
         return image
-    below = image.crop(box)
-    layer = overlay.crop(_moved(box, corner)).convert("RGBA")
-    if mask is not None:
-        shown = ImageChops.invert(mask_of(mask, image.size)).crop(box)
-        layer.putalpha(ImageChops.multiply(layer.getchannel("A"), shown))
-    if blend != "normal":
-        layer = _blended(below, layer, blend)
+    kept = None if mask is None else mask_of(mask, image.size)
     made = image.copy() if image.mode != "L" else image.convert("RGB")
-    made.paste(Image.alpha_composite(below.convert("RGBA"), layer).convert(made.mode), box[:2])
+    for strip in strips((box[2] - box[0], box[3] - box[1])):
+        rows = box[0], box[1] + strip.top, box[2], box[1] + strip.bottom
+        below = image.crop(rows)
+        layer = overlay.crop(_moved(rows, corner)).convert("RGBA")
+        if kept is not None:
+            shown = ImageChops.invert(kept.crop(rows))
+            layer.putalpha(ImageChops.multiply(layer.getchannel("A"), shown))
+        if blend != "normal":
+            layer = _blended(below, layer, blend)
+        made.paste(Image.alpha_composite(below.convert("RGBA"), layer).convert(made.mode), rows[:2])
     return made
 
 
@@ -122,7 +131,7 @@ def kept_outside(
 
 def in_colours(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """A change of an RGB picture done to one of any mode, which keeps its alpha."""
-    made = change(image.convert("RGB"))
+    made = change(in_mode(image, "RGB"))
     if image.mode == "RGBA":
         made.putalpha(image.getchannel("A"))
     return made

@@ -8,6 +8,8 @@ from PIL import Image, ImageChops, ImageMath
 
 from editchain.imaging.blur import blur
 from editchain.imaging.geometry import Box, Size, onto_corners
+from editchain.imaging.modes import in_mode
+from editchain.imaging.strips import Strip, by_strips
 from editchain.imaging.tone import luminance
 
 Corners = list[list[float]]
@@ -32,26 +34,33 @@ def painted(surface: Image.Image, layer: Image.Image, texture: float) -> Image.I
 
     Every colour is made darker or brighter as the surface there is against its own mean.
     """
-    light = luminance(surface.convert("RGB"))
+    light = luminance(in_mode(surface, "RGB"))
     alpha = layer.getchannel("A")
     fine = blur(light, max(1.0, min(light.size) / 400))
     mean = max(24.0, _weighted_mean(light, alpha))
 
-    def shaded(channel: Image.Image) -> Image.Image:
-        made: Image.Image = ImageMath.lambda_eval(
-            lambda terms: terms["convert"](
-                terms["float"](terms["c"])
-                * (1.0 - texture + texture * terms["float"](terms["f"]) / mean)
-                + (terms["float"](terms["l"]) - terms["float"](terms["f"])) * texture
-                + 0.5,
-                "L",
-            ),
-            c=channel, f=fine, l=light,
-        )  # fmt: skip
-        return made
+    def painted_part(part: Image.Image, strip: Strip) -> Image.Image:
+        colours = [
+            _shaded(channel, strip.of(light), strip.of(fine), mean, texture) for channel in part.split()[:3]
+        ]
+        return Image.merge("RGBA", (*colours, part.getchannel("A")))
 
-    made = Image.merge("RGB", [shaded(channel) for channel in layer.convert("RGB").split()])
-    made.putalpha(alpha)
+    return by_strips(painted_part, layer)
+
+
+def _shaded(
+    channel: Image.Image, light: Image.Image, fine: Image.Image, mean: float, texture: float
+) -> Image.Image:
+    made: Image.Image = ImageMath.lambda_eval(
+        lambda terms: terms["convert"](
+            terms["float"](terms["c"])
+            * (1.0 - texture + texture * terms["float"](terms["f"]) / mean)
+            + (terms["float"](terms["l"]) - terms["float"](terms["f"])) * texture
+            + 0.5,
+            "L",
+        ),
+        c=channel, f=fine, l=light,
+    )  # fmt: skip
     return made
 
 

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from PIL import Image, ImageChops
 
+from editchain.imaging.modes import in_mode
+from editchain.imaging.strips import Strip, by_strips
 from editchain.imaging.tone import luminance
 
 _STOPS = (
@@ -26,14 +28,22 @@ def difference_map(one: Image.Image, other: Image.Image) -> Image.Image:
 
     Both of one size; RGB. What differs by less than 3 of 255 in every channel counts as the same.
     """
-    red, green, blue = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).split()
-    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    dim = luminance(one).point([value * 2 // 5 for value in range(256)])
-    heat = Image.merge(
-        "RGB", [most.point([_colour(value)[band] for value in range(256)]) for band in range(3)]
-    )
-    shown = most.point([0 if value < _LEAST else min(255, 150 + 4 * value) for value in range(256)])
-    return Image.composite(heat, Image.merge("RGB", [dim] * 3), shown)
+    colours = [[_colour(value)[band] for value in range(256)] for band in range(3)]
+    shown = [0 if value < _LEAST else min(255, 150 + 4 * value) for value in range(256)]
+
+    def mapped(part: Image.Image, strip: Strip) -> Image.Image:
+        first, second = in_mode(part, "RGB"), in_mode(strip.of(other), "RGB")
+        most = _most(ImageChops.difference(first, second))
+        dim = luminance(first).point([value * 2 // 5 for value in range(256)])
+        heat = Image.merge("RGB", [most.point(table) for table in colours])
+        return Image.composite(heat, Image.merge("RGB", [dim] * 3), most.point(shown))
+
+    return by_strips(mapped, one, mode="RGB")
+
+
+def _most(difference: Image.Image) -> Image.Image:
+    red, green, blue = difference.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 
 
 def differing_share(one: Image.Image, other: Image.Image) -> float:

@@ -13,13 +13,14 @@ from editchain.errors import OperationError
 from editchain.imaging.arrays import rgb, within
 from editchain.imaging.blur import blur, pixelate
 from editchain.imaging.geometry import Box
+from editchain.imaging.modes import in_mode
 
 _SIDE = 900
 
 
 def faces(image: Image.Image) -> list[Box]:
     """The boxes of the faces that look this way, left to right; profiles and small ones are missed."""
-    small = within(image.convert("RGB"), _SIDE)
+    small = within(in_mode(image, "RGB"), _SIDE)
     grey = cv2.equalizeHist(cv2.cvtColor(rgb(small), cv2.COLOR_RGB2GRAY))
     least = max(20, min(small.size) // 20)
     found = _finder().detectMultiScale(grey, scaleFactor=1.08, minNeighbors=5, minSize=(least, least))

@@ -12,6 +12,7 @@ from PIL import Image
 from editchain.errors import OperationError
 from editchain.imaging.arrays import rgb, within
 from editchain.imaging.geometry import rotated, scaled
+from editchain.imaging.modes import in_mode
 
 MOST = 10.0
 _WIDE = 1.2
@@ -28,7 +29,7 @@ def tilt(image: Image.Image) -> float:
     Long level lines decide; without them upright ones, where the left and the right half agree, for upright
     lines that lean towards each other are perspective. Raises OperationError where neither tells.
     """
-    small = within(image.convert("RGB"), 900)
+    small = within(in_mode(image, "RGB"), 900)
     level, upright = _lines(small)
     side = min(small.size)
     angle = _angle(level, side)

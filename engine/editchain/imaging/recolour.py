@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from editchain.errors import OperationError
-from editchain.imaging.arrays import Floats, from_oklab, guided, oklab, picture, smooth, within
+from editchain.imaging.arrays import Floats, floats, from_oklab, oklab, smooth, to_bytes, within
 from editchain.imaging.colour import Rgb, black_and_white
+from editchain.imaging.guided import Guided
 from editchain.imaging.strips import Strip, by_strips, strips
 
 _GREYISH = 0.04
@@ -30,7 +31,7 @@ def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Imag
     weights = _found(image, values, old, tolerance)
     lightness, chroma, hue = _polar(_of(old))
     new_lightness, new_chroma, new_hue = _polar(_of(new))
-    there = np.asarray(picture(weights).resize(small.size, Image.Resampling.BOX)) > 127
+    there = np.asarray(weights.resize(small.size, Image.Resampling.BOX)) > 127
     lightness = float(np.median(values[..., 0][there])) if there.any() else lightness
     old_chroma = float(np.median(np.hypot(values[..., 1], values[..., 2])[there])) if there.any() else chroma
     stretch = min(1.7, new_chroma / max(old_chroma, 0.02))
@@ -48,7 +49,7 @@ def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Imag
             shade = np.clip(made[..., 0] / max(new_lightness, 0.02), 0, 1.2)
             made[..., 1] = new_chroma * math.cos(new_hue) * shade
             made[..., 2] = new_chroma * math.sin(new_hue) * shade
-        weight = weights[strip.top : strip.bottom, :, None]
+        weight = floats(np.asarray(strip.of(weights)))[..., None]
         return from_oklab(np.asarray(before + (made - before) * weight, np.float32))
 
     return by_strips(changed, image)
@@ -57,31 +58,30 @@ def recoloured(image: Image.Image, old: Rgb, new: Rgb, tolerance: float) -> Imag
 def popped(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
     """Black and white but for what has about one colour; raises OperationError as `recoloured` does."""
     weights = _found(image, oklab(within(image, _LOOKED_AT)), colour, tolerance)
-    return Image.composite(image, black_and_white(image), picture(weights))
+    return Image.composite(image, black_and_white(image), weights)
 
 
 def where_coloured(image: Image.Image, colour: Rgb, tolerance: float) -> Image.Image:
     """White where a picture has about one colour, with soft edges; L. Raises OperationError as `recoloured` does."""
-    return picture(_found(image, oklab(image), colour, tolerance))
+    return _found(image, oklab(within(image, _LOOKED_AT)), colour, tolerance)
 
 
-def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Floats:
-    """How much each pixel has of a colour, 0 to 1; `values` are those of the picture, or of a small copy of it."""
+def _found(image: Image.Image, values: Floats, colour: Rgb, tolerance: float) -> Image.Image:
+    """White where a pixel has all of a colour; L. `values` are those of the picture, or of a small copy of it."""
     hue = _polar(_of(colour))[2]
     meant = _meant(np.arctan2(values[..., 2], values[..., 1]), np.hypot(values[..., 1], values[..., 2]), hue)
-    weights = np.empty((image.height, image.width), np.float32)
+    weights = np.empty((image.height, image.width), np.uint8)
     for one in strips(image.size):
-        weights[one.top : one.bottom] = _share(oklab(one.of(image)), colour, meant, tolerance)
-    if float(weights.mean()) < _LEAST_SHARE:
+        weights[one.top : one.bottom] = to_bytes(_share(oklab(one.of(image)), colour, meant, tolerance))
+    if float(weights.mean()) < 255 * _LEAST_SHARE:
         raise OperationError(
             f"There is next to nothing of #{bytes(colour).hex()} in this picture; "
             "raise the tolerance or name another colour."
         )
-    weights = np.asarray(cv2.medianBlur(weights, 5) if min(image.size) > 200 else weights, np.float32)
-    made = guided(image, weights, max(image.size) / 250, 1e-3)
-    for one in strips(image.size):
-        made[one.top : one.bottom] = smooth(made[one.top : one.bottom], 0.15, 0.85)
-    return made
+    if min(image.size) > 200:
+        weights = np.asarray(cv2.medianBlur(weights, 5))
+    along = Guided(image, weights, max(image.size) / 250, 1e-3)
+    return along.mask(lambda share: smooth(share, 0.15, 0.85))
 
 
 def _share(values: Floats, colour: Rgb, meant: float, tolerance: float) -> Floats:

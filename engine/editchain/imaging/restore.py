@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from editchain.errors import OperationError
-from editchain.imaging.arrays import floats, guided, picture, rgb, within
+from editchain.imaging.arrays import floats, picture, rgb, within
+from editchain.imaging.guided import Guided
 from editchain.imaging.strips import Strip, by_strips
 
 _LARGEST_HOLE = 0.15
@@ -24,12 +25,10 @@ def dehazed(image: Image.Image, amount: float) -> Image.Image:
     brightest = dark >= np.quantile(dark, 0.999)
     air = np.clip(small[brightest].mean(axis=0), 0.5, 0.97).astype(np.float32)
     veil = np.asarray(cv2.erode((small / air).min(axis=2), kernel))
-    through = guided(image, 1 - 0.95 * amount * np.clip(veil, 0, 1), max(image.size) / 25, 1e-3)
+    through = Guided(image, 1 - 0.95 * amount * np.clip(veil, 0, 1), max(image.size) / 25, 1e-3)
 
     def cleared(part: Image.Image, strip: Strip) -> Image.Image:
-        clear = (floats(rgb(part)) - air) / np.maximum(through[strip.top : strip.bottom], 0.12)[
-            ..., None
-        ] + air
+        clear = (floats(rgb(part)) - air) / np.maximum(through.of(strip), 0.12)[..., None] + air
         # what was hidden by haze is dark without it: lift it a little
         return picture(np.power(np.clip(clear, 0, 1), 1 - 0.18 * amount))
 

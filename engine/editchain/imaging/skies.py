@@ -49,7 +49,7 @@ SKIES = {
 
 
 def painted_sky(kind: str, size: tuple[int, int], source: random.Random) -> Image.Image:
-    """A sky of a kind, its horizon at the lower edge; RGB."""
+    """A sky of a kind for a size, its horizon at the lower edge; RGB, smaller where the size is large."""
     factor = min(1.0, _LONGEST / max(size))
     columns, rows = max(2, round(size[0] * factor)), max(2, round(size[1] * factor))
     sky = SKIES[kind]
@@ -67,8 +67,7 @@ def painted_sky(kind: str, size: tuple[int, int], source: random.Random) -> Imag
     near_horizon = smooth(height, 1.02, 0.8)
     weight = (cover * near_horizon * sky.strength)[..., None]
     made = made * (1 - weight) + colours * weight
-    image = picture(np.asarray(made, np.float32))
-    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+    return picture(np.asarray(made, np.float32))
 
 
 def _ramp(colours: tuple[_Rgb, ...], height: Floats) -> Floats:

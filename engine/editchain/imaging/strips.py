@@ -22,6 +22,12 @@ class Strip(NamedTuple):
         """All that is looked at."""
         return image.crop((0, self.first, image.width, self.last))
 
+    def grown(self, small: Image.Image, size: tuple[int, int], sampling: Image.Resampling) -> Image.Image:
+        """The same rows of a small copy as they would be in one that is grown to a size."""
+        scale = small.height / size[1]
+        box = 0, self.first * scale, small.width, self.last * scale
+        return small.resize((size[0], self.last - self.first), sampling, box)
+
     def own(self, made: Image.Image) -> Image.Image:
         """The strip's own rows of what was made of all."""
         return made.crop((0, self.top - self.first, made.width, self.bottom - self.first))
@@ -36,11 +42,13 @@ def strips(size: tuple[int, int], overlap: int = 0) -> Iterator[Strip]:
         yield Strip(top, bottom, max(0, top - overlap), min(height, bottom + overlap))
 
 
-def by_strips(
-    change: Callable[[Image.Image, Strip], Image.Image], image: Image.Image, overlap: int = 0
-) -> Image.Image:
-    """A change that looks no farther than the overlap, done a strip at a time; it keeps size and mode."""
-    made = Image.new(image.mode, image.size)
+Change = Callable[[Image.Image, Strip], Image.Image]
+"""What becomes of the rows that are looked at for a strip."""
+
+
+def by_strips(change: Change, image: Image.Image, overlap: int = 0, mode: str | None = None) -> Image.Image:
+    """A change that looks no farther than the overlap, done a strip at a time; it keeps the size, and the mode unless another is named."""
+    made = Image.new(mode or image.mode, image.size)
     for one in strips(image.size, overlap):
         part = change(one.of(image), one)
         made.paste(one.own(part), (0, one.top))

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 from editchain.errors import OperationError
-from editchain.imaging.arrays import Bytes, Floats, blurred, floats, guided, picture, rgb, smooth, within
+from editchain.imaging.arrays import Bytes, Floats, blurred, floats, picture, rgb, smooth, within
 from editchain.imaging.geometry import Box
+from editchain.imaging.guided import Guided
+from editchain.imaging.modes import in_mode
+from editchain.imaging.strips import Change, Strip
 
 AGREEMENT = 0.85
 """How much of two masks together both must hold, for three of the four; at 0.80 a person lost her collar."""
@@ -27,6 +30,9 @@ _ROUNDS = 4
 _SOLID = 0.92
 """How opaque a subject has to be for its colours to be its own."""
 
+SPILL = 1
+"""How many rows beyond a strip are looked at for the colours along an edge."""
+
 _SPREAD_SIDE = 1600
 _WHOLE = (0, 0, 1, 1)
 """A rectangle that GrabCut asks for and, begun with a mask, does not look at."""
@@ -37,7 +43,7 @@ def subject(image: Image.Image, box: Box | None = None) -> Image.Image:
 
     With a box, in pixels, what stands out inside it. Raises OperationError where it cannot be told.
     """
-    small = within(image.convert("RGB"), _SIDE)
+    small = within(in_mode(image, "RGB"), _SIDE)
     pixels = rgb(small)
     if box is not None:
         found = _in_box(pixels, [side * small.width / image.width for side in box])
@@ -198,21 +204,29 @@ def _overlap(one: Floats, other: Floats) -> float:
 
 def _refined(image: Image.Image, found: Floats) -> Image.Image:
     """At the picture's own size, the edge along the picture's edges."""
-    alpha = guided(image.convert("RGB"), found, max(image.size) / 150, 1e-4)
-    return picture(smooth(alpha, 0.12, 0.88))
+    along = Guided(in_mode(image, "RGB"), found, max(image.size) / 150, 1e-4)
+    return along.mask(lambda weights: smooth(weights, 0.12, 0.88))
 
 
-def without_spill(image: Image.Image, alpha: Image.Image) -> Image.Image:
-    """The subject's own colours along its edge, so that no rim of an old background shows on a new one."""
-    edge = ImageChops.darker(
-        alpha.filter(ImageFilter.MaxFilter(3)).point([255 * (value > 0) for value in range(256)]),
-        alpha.point([255 * (value / 255 < _SOLID) for value in range(256)]),
-    )
+def without_spill(image: Image.Image, alpha: Image.Image) -> Change:
+    """Puts the subject's own colours along its edge, so that no rim of an old background shows on a new one.
+
+    Of a strip of the picture, RGB; it looks `SPILL` rows farther.
+    """
     small = within(image, _SPREAD_SIDE)
     colours = picture(
         _spread(floats(rgb(small)), floats(np.asarray(alpha.resize(small.size, Image.Resampling.BOX))))
     )
-    return Image.composite(colours.resize(image.size, Image.Resampling.BICUBIC), image.convert("RGB"), edge)
+
+    def cleaned(part: Image.Image, strip: Strip) -> Image.Image:
+        shape = strip.of(alpha)
+        edge = ImageChops.darker(
+            shape.filter(ImageFilter.MaxFilter(3)).point([255 * (value > 0) for value in range(256)]),
+            shape.point([255 * (value / 255 < _SOLID) for value in range(256)]),
+        )
+        return Image.composite(strip.grown(colours, image.size, Image.Resampling.BICUBIC), part, edge)
+
+    return cleaned
 
 
 def _spread(colours: Floats, weights: Floats) -> Floats:

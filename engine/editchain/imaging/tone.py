@@ -10,6 +10,7 @@ from itertools import pairwise
 from PIL import Image, ImageFilter, ImageOps
 
 from editchain.errors import OperationError
+from editchain.imaging.modes import in_mode
 
 Curve = Callable[[float], float]
 """From 0 to 1 onto 0 to 1, in sRGB values."""
@@ -166,7 +167,7 @@ def _dimmed(share: float) -> Curves:
 
 def luminance(image: Image.Image) -> Image.Image:
     """Rec. 709 luminance of sRGB values, as L."""
-    return image if image.mode == "L" else image.convert("RGB").convert("L", (0.2126, 0.7152, 0.0722, 0))
+    return image if image.mode == "L" else in_mode(image, "RGB").convert("L", (0.2126, 0.7152, 0.0722, 0))
 
 
 def scaled_mask(mask: Image.Image, amount: float) -> Image.Image:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from editchain.imaging.compose import mask_of, parse_colour
+from editchain.imaging.compose import mask_of, on_colour, parse_colour
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import pixel_box
+from editchain.imaging.modes import in_mode
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from editchain.imaging.colours import Colour
+    from PIL import Image
 
 
 def apply(
@@ -30,7 +29,7 @@ def apply(
     from editchain.imaging.background import background_blurred, cut_out, on_background
     from editchain.imaging.subject import subject
 
-    solid = image.convert("RGB")
+    solid = in_mode(image, "RGB")
     if mask is not None:
         alpha = mask_of(mask, image.size)
     else:
@@ -42,9 +41,4 @@ def apply(
         return Picture(cut_out(solid, alpha))
     if behind is not None:
         return Picture(on_background(solid, alpha, behind))
-    return Picture(_on_colour(cut_out(solid, alpha), parse_colour(colour or "white")))
-
-
-def _on_colour(image: Image.Image, colour: Colour) -> Image.Image:
-    made = Image.alpha_composite(Image.new("RGBA", image.size, colour), image)
-    return made if colour[3] < 255 else made.convert("RGB")
+    return Picture(on_colour(cut_out(solid, alpha), parse_colour(colour or "white")))
