@@ -260,8 +260,25 @@ def test_a_tilted_horizon_is_levelled(degrees: float) -> None:
     assert abs(edges[0] - edges[1]) <= 2
 
 
+@pytest.mark.parametrize("name", ["pagoda", "rocket", "hopper", "backdrops/bricks"])
+def test_the_tilt_of_a_photo_grows_with_every_degree_that_it_is_turned(name: str) -> None:
+    from editchain.imaging.level import levelled, tilt
+
+    image = asset(f"{name}.jpg")
+    own = tilt(image)
+    assert abs(own) < 2
+    for degrees in (-5, 3):
+        assert abs(tilt(levelled(image, degrees)) - (own - degrees)) < 0.5
+
+
+@pytest.mark.parametrize("name", ["cat", "dahlia", "raccoon", "coffee", "skies/hubble"])
+def test_straighten_does_not_guess_where_nothing_is_level(name: str) -> None:
+    with pytest.raises(OperationError, match=r"sureness \d\.\d, 1\.8 is needed"):
+        made("straighten", image=asset(f"{name}.jpg"))
+
+
 def test_straighten_refuses_what_it_cannot_tell_and_what_is_too_much() -> None:
-    with pytest.raises(OperationError, match="no long straight lines"):
+    with pytest.raises(OperationError, match="cannot tell what is level"):
         made("straighten", image=dahlia())
     with pytest.raises(OperationError, match=r"more than the 3° put right"):
         made("straighten", image=horizon(5), most=3)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageStat
 from tests.operations.examples import asset, half_mask, made, photo, plain
 
 from editchain.errors import OperationError
@@ -155,6 +155,28 @@ def test_upscale() -> None:
 
 
 # ---- looks
+
+
+def lab_of(image: Image.Image) -> list[float]:
+    """The mean L, a and b, in levels."""
+    made = ImageCms.profileToProfile(
+        image.resize((64, 64), Image.Resampling.BOX),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.createProfile("LAB"),
+        outputMode="LAB",
+    )
+    assert made is not None
+    return [ImageStat.Stat(channel).mean[0] for channel in made.split()]
+
+
+def test_reinhard_takes_over_the_mean_light_and_hues_within_its_limits() -> None:
+    image, reference = asset("pagoda.jpg"), asset("skies/evening.jpg")
+    before, wanted = lab_of(image), lab_of(reference)
+    after = lab_of(made("match_colours", image=image, reference=reference, method="reinhard", amount=1))
+    for own, theirs, found in zip(before, wanted, after, strict=True):
+        assert abs(found - theirs) < abs(own - theirs) or abs(own - theirs) < 3
+    same = made("match_colours", image=image, reference=image, method="reinhard", amount=1)
+    assert max(high for _, high in ImageChops.difference(same, image).getextrema()) <= 4  # type: ignore[misc]
 
 
 def test_match_colours_goes_as_far_as_it_is_asked() -> None:

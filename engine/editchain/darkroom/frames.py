@@ -59,7 +59,7 @@ FRAME = (
         "(turn|rotate|put) [@it] upside down", "[@mk] upside down"), None, values={"degrees": 180}),
     Rule("straighten", "straighten the horizon", (
         "(straighten|level) [@it|horizon] [up]", "(fix|correct) [tilted|crooked] horizon", "make (horizon|@it) (level|straight)"),
-        None, needs_extra=True, limit="Goes by long straight lines; without them it stops rather than tilt a level picture."),
+        None, needs_extra=True, limit="Goes by a horizon, long edges and rows, up to 10°; without them it stops rather than tilt a level picture."),
     Rule("perspective", "straighten the corners [0.1, 0.1, 0.9, 0.2, 0.9, 0.8, 0.1, 0.9]", (
         "(straighten|flatten|correct|fix|rectify) [perspective of|perspective at|perspective] [corners|quad] <corners:corners>",
         "perspective [correction] [of|at] [corners|quad] <corners:corners>"), None,

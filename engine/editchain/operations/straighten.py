@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def apply(*, image: Image.Image, most: float) -> Picture:
-    """The level picture; OperationError where no lines tell, or they are tilted by more than is put right."""
+    """The level picture; OperationError where no edges tell, or they are tilted by more than is put right."""
     need("straighten")
     from editchain.imaging.level import levelled, tilt
 
