@@ -107,6 +107,7 @@ class Shared(TypedDict):
     document: Schema
     image_fields: tuple[str, ...]
     image_list_fields: tuple[str, ...]
+    font_fields: tuple[str, ...]
     defaults: Mapping[str, object]
     rules: Rules
 
@@ -116,7 +117,7 @@ class Model:
     """A model's document: the rules of its fields, the routes to it, its prices and its life.
 
     `version` is part of the identity of a picture. `image_fields` hold one picture each, `image_list_fields`
-    a list; `defaults` are the values of fields that say nothing. `seeded` is the field that takes a seed, and
+    a list; `font_fields`, of the first, hold fonts; `defaults` are the values of fields that say nothing. `seeded` is the field that takes a seed, and
     `checked_by` the provider that can tell from its words alone whether it understands a prompt. `routes` are
     in the order to try them.
     """
@@ -125,6 +126,7 @@ class Model:
     document: Schema
     image_fields: tuple[str, ...]
     image_list_fields: tuple[str, ...]
+    font_fields: tuple[str, ...]
     defaults: Mapping[str, object]
     rules: Rules
     version: str
@@ -179,6 +181,7 @@ class OperationDocument:
     document: Schema
     image_fields: tuple[str, ...]
     image_list_fields: tuple[str, ...]
+    font_fields: tuple[str, ...]
     defaults: Mapping[str, object]
     rules: Rules
     behaviour: int
@@ -312,8 +315,9 @@ def _shared(name: str, document: Schema, kind: Kind) -> Shared:
     return Shared(
         name=name,
         document=document,
-        image_fields=_pointing(properties, ("image", "mask")),
+        image_fields=_pointing(properties, ("image", "mask", "font")),
         image_list_fields=_pointing(properties, ("images",)),
+        font_fields=_pointing(properties, ("font",)),
         defaults={name: rule["default"] for name, rule in properties.items() if "default" in rule},
         rules=Rules(name, document, kind),
     )

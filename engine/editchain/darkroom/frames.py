@@ -137,7 +137,8 @@ FRAME = (
         Amounts(0.3, 0.5, 0.8)),
     Rule("extend", "extend to 16:9 with a blurred background", (
         f"{_EXTEND}{_RATIO} (with|using|on|over) (blur|[its] [own] blurred (background|edges|sides|copy"
-        "|version|self|borders) [of itself|of it])",),
+        "|version|self|borders) [of itself|of it])",
+        "(make|turn) [@it] [a|into a] square (with|using|on|over) [its] [own] blurred (background|edges|sides|copy|borders)"),
         None, values={"ratio": "1:1", "fill": "blur"}),
     Rule("extend", "extend to 1:1 with mirrored edges", (
         f"{_EXTEND}{_RATIO} (with|using|by) [its] [own] (mirrored|reflected) (background|edges|sides|copy|borders)",

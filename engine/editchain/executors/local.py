@@ -170,10 +170,11 @@ class LocalExecutor:
         fields = dict.fromkeys(document.document["properties"]) | dict(document.defaults)
         fields.update((name, plan.value(name, ordinal)) for name in plan.values)
         for name in plan.images:
-            pictures = [
-                self._blob(part, ordinal_of, handed).decode()
-                for part, ordinal_of in self._parts(plan, name, ordinal)
-            ]
+            blobs = [self._blob(part, at, handed) for part, at in self._parts(plan, name, ordinal)]
+            if name in document.font_fields:
+                fields[name] = blobs[0].read()
+                continue
+            pictures = [blob.decode() for blob in blobs]
             fields[name] = pictures if name in document.image_list_fields else pictures[0]
         return self._operation(document.name).apply(**fields), None
 

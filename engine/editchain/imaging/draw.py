@@ -1,7 +1,8 @@
-"""Text on pictures, in the fonts that come with editchain."""
+"""Text on pictures, in the fonts that come with editchain, or in one from a file."""
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,7 +25,8 @@ _SMALLEST = 6
 class Lettering:
     """How text is set. `family` is sans, serif or mono; `height` is that of a line's letters in pixels, `width` what a line may have of them.
 
-    `width` None: all between the margins. `align` None: by the anchor's side. `margin` None: a 25th.
+    `width` None: all between the margins. `align` None: by the anchor's side. `margin` None: a 25th. `typeface`: the
+    bytes of a font file, in place of a family.
     """
 
     anchor: str
@@ -38,26 +40,49 @@ class Lettering:
     margin: int | None = None
     background: Colour | None = None
     shadow: bool = True
+    typeface: bytes | None = None
 
 
 @lru_cache(maxsize=32)
-def font(size: int, *, bold: bool = False, family: str = "sans") -> ImageFont.FreeTypeFont:
-    """A font at a size in pixels; raises OperationError without FreeType."""
+def font(
+    size: int, *, bold: bool = False, family: str = "sans", typeface: bytes | None = None
+) -> ImageFont.FreeTypeFont:
+    """A font at a size in pixels; raises OperationError without FreeType, and for a file that is damaged."""
     if not features.check("freetype2"):
         raise OperationError("This build of Pillow cannot draw text: it lacks FreeType.")
+    if typeface is not None:
+        try:
+            return ImageFont.truetype(io.BytesIO(typeface), size, layout_engine=ImageFont.Layout.BASIC)
+        except (OSError, ValueError) as error:
+            raise OperationError(
+                f"The font file is damaged or of a kind that is not read: {error}."
+            ) from error
     path = _FONTS / f"{_FAMILIES[family]}{'-Bold' if bold else ''}.ttf"
     # the other engine is not in every build, and places letters a little differently
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def check_text(text: str) -> str:
+def check_text(text: str, typeface: bytes | None = None) -> str:
     """The text, accents joined to their letters; raises OperationError for what the font does not have."""
     text = unicodedata.normalize("NFC", text)
+    if typeface is not None:
+        _check_letters(as_seen(text), typeface)
+        return text
     letter = missing(text)
     if letter is not None:
         said = missing_message(letter)
         raise OperationError(f"{said[0].upper()}{said[1:]}.")
     return text
+
+
+def _check_letters(text: str, typeface: bytes) -> None:
+    """Raises OperationError for a character that is drawn as one that no font has."""
+    face = font(32, typeface=typeface)
+    nothing = bytes(face.getmask("\uffff"))
+    for letter in dict.fromkeys(text):
+        is_seen = not letter.isspace() and unicodedata.category(letter) != "Cf"
+        if is_seen and bytes(face.getmask(letter)) in (nothing, b""):
+            raise OperationError(f'The font file has no "{letter}".')
 
 
 def as_seen(line: str) -> str:
@@ -74,9 +99,11 @@ def as_seen(line: str) -> str:
     return str(get_display(reshape(line)))
 
 
-def text_size(text: str, size: int, *, bold: bool = False, family: str = "sans") -> tuple[int, int]:
+def text_size(
+    text: str, size: int, *, bold: bool = False, family: str = "sans", typeface: bytes | None = None
+) -> tuple[int, int]:
     """Width and height in pixels of one line of text, with room for every letter above and below."""
-    face = font(size, bold=bold, family=family)
+    face = font(size, bold=bold, family=family, typeface=typeface)
     ascent, descent = face.getmetrics()
     return round(face.getlength(as_seen(text))), ascent + descent
 
@@ -110,11 +137,11 @@ def written(image: Image.Image, text: str, style: Lettering) -> Image.Image:
     letters and light under dark ones, keeps it readable on any picture. Raises OperationError for characters
     that the font does not have.
     """
-    text = check_text(text)
+    text = check_text(text, style.typeface)
     margin = max(2, round(min(image.size) * 0.04)) if style.margin is None else style.margin
     room = max(8, image.width - 2 * margin), max(8, image.height - 2 * margin)
     room = min(room[0], style.width or room[0]), room[1]
-    if not lacking(style.family).isdisjoint(text):
+    if style.typeface is None and not lacking(style.family).isdisjoint(text):
         style = replace(style, family="sans")
     size, lines = _set(text, style.height, room, style)
     spread = max(1, round(size / 14))
@@ -147,7 +174,7 @@ def _set(text: str, size: int, room: tuple[int, int], style: Lettering) -> tuple
 
 
 def _extent(line: str, size: int, style: Lettering) -> tuple[int, int]:
-    return text_size(line, size, bold=style.bold, family=style.family)
+    return text_size(line, size, bold=style.bold, family=style.family, typeface=style.typeface)
 
 
 def _broken(line: str, size: int, width: int, style: Lettering) -> list[str]:
@@ -173,7 +200,7 @@ def _letters(lines: list[str], size: int, around: int, style: Lettering) -> Imag
         slack = max(widths) - width
         left = {"left": 0, "right": slack}.get(align, slack // 2)
         at = around + left, around + row * step
-        face = font(size, bold=style.bold, family=style.family)
+        face = font(size, bold=style.bold, family=style.family, typeface=style.typeface)
         draw.text(at, as_seen(line), font=face, fill=255)
     return layer
 

@@ -39,6 +39,9 @@ EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp", "avif", "tif", "tiff"})
 ACCEPTED = frozenset({"png", "jpeg", "webp", "avif", "tiff", "cube"})
 """Formats that come in; others are refused by name. A .cube file is a look-up table, which is a picture here."""
 
+FONT_STARTS = (b"\0\1\0\0\0", b"OTTO", b"true\0", b"ttcf")
+"""How font files begin: TrueType, OpenType, Apple's TrueType, collections."""
+
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 _ADVICE = {
@@ -252,6 +255,7 @@ def _boxes(head: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
 
 
 _LIKENESSES: tuple[tuple[bytes, str], ...] = (
+    *((start, "a font; operations that write text take one as font_file") for start in FONT_STARTS),
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop document"),
     (b"PK\x03\x04", "a ZIP archive"),

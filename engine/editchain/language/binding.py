@@ -43,7 +43,7 @@ class Binder:
         self.reader = reader
 
     def bind(self, value: Any, source: Source, at: int, wants: str) -> Any:
-        """A value with its references resolved. `wants` is image, images, list, any or names.
+        """A value with its references resolved. `wants` is image, images, font, list, any or names.
 
         `names` only looks every name up, where nobody knows what is wanted. Gives plain data, None for a reference to
         nothing, UNKNOWN where a problem was noted or inputs are missing.
@@ -54,6 +54,8 @@ class Binder:
             return self._images(value, source, at)
         if wants == "image":
             return self._image(value, source, at)
+        if wants == "font":
+            return self._font(value, source, at)
         if isinstance(value, str):
             return self._text(value, source, at, wants) if "$" in value else value
         if isinstance(value, Seq):
@@ -199,6 +201,21 @@ class Binder:
         if isinstance(parsed, Text):
             return self._path(self._path_text(parsed, source, at), source, at)
         return self._image_of(parsed, source, at)
+
+    def _font(self, value: Any, source: Source, at: int) -> Any:
+        """The font at a path: always the recipe's own, so no reference."""
+        if not isinstance(value, str):
+            return value  # the rules of the field say what is wrong
+        if "$" in value:
+            offer = "Write the path of the font itself."
+            return self.names.bad(
+                source, at, value, "font-wanted", "a font is a path, not a reference.", offer
+            )
+        try:
+            return self.reader.font(value, self.scope.base)
+        except Unfit as unfit:
+            self.names.error(source, at, unfit.code, unfit.message, unfit.suggestion, width=width_of(value))
+            return UNKNOWN
 
     def _image_of(self, reference: Reference, source: Source, at: int) -> Any:
         bound = self.names.resolve(reference, source, at)

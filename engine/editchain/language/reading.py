@@ -14,11 +14,12 @@ from editchain.artifacts import ImageSource, kind_of
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean
 from editchain.errors import ImageError
-from editchain.imaging.probe import EXTENSIONS, HEAD_BYTES, check
+from editchain.imaging.probe import EXTENSIONS, FONT_STARTS, HEAD_BYTES, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+MAX_FONT_BYTES = 32 * 1024 * 1024
 _MAGIC = frozenset("*?[")
 _MOST_NEAR = 5000
 _IMAGES_HINT = "Declare an input with type: images, which takes a folder or a glob."
@@ -79,6 +80,7 @@ class Reader:
         self.evidence = Evidence()
         self._is_unchanged = is_unchanged or (lambda _path, _stat: False)
         self._fit: dict[str, Unfit | None] = {}
+        self._fit_fonts: dict[str, Unfit | None] = {}
         self._inside: dict[str, bool] = {}
 
     def display(self, path: str | Path) -> str:
@@ -138,6 +140,31 @@ class Reader:
             ) from None
         self.evidence.texts[path] = stat_of(found)
         return data
+
+    def font(self, value: str, base: str) -> ImageSource:
+        """The source that a path of a font means; raises Unfit where it is missing or no font."""
+        path = self.resolve(value, base)
+        if path not in self._fit_fonts:
+            self._fit_fonts[path] = self._look_into_font(path)
+        if (unfit := self._fit_fonts[path]) is not None:
+            raise unfit
+        return ImageSource("file", path, stem_of(path))
+
+    def _look_into_font(self, path: str) -> Unfit | None:
+        try:
+            found = self._stat(path, "file")
+            self.evidence.images[path] = stat_of(found)
+            with open(path, "rb", buffering=0) as file:
+                is_font = file.read(8).startswith(FONT_STARTS)
+        except Unfit as unfit:
+            return unfit
+        except OSError as error:
+            return Unfit("unreadable-file", f"{self.display(path)} cannot be read: {error.strerror}.")
+        if found.st_size > MAX_FONT_BYTES:
+            return Unfit("too-large", f"{self.display(path)} is larger than {_size(MAX_FONT_BYTES)}.")
+        if not is_font:
+            return Unfit("not-a-font", f"{self.display(path)} is no font; TrueType and OpenType files are.")
+        return None
 
     def check_image(self, path: str) -> None:
         """Raises Unfit unless the file is there and begins as an image within the limits does."""

@@ -229,6 +229,7 @@ class StepLoader:
                     },
                     **dict.fromkeys(document.image_fields, "image"),
                     **dict.fromkeys(document.image_list_fields, "images"),
+                    **dict.fromkeys(document.font_fields, "font"),
                 }
             if len(documents) == 1:
                 return self._wants[name]

@@ -23,13 +23,14 @@ def apply(
     align: str | None,
     bold: bool,
     font: str,
+    font_file: bytes | None,
     margin: float,
     colour: str,
     opacity: float,
     background: str | None,
     shadow: bool,
 ) -> Picture:
-    """The text on the picture; OperationError for letters that the font does not have."""
+    """The text on the picture; OperationError for letters that the font does not have, and for a damaged font file."""
     style = Lettering(
         anchor,
         max(6, length(size, image.height)),
@@ -42,5 +43,6 @@ def apply(
         margin=length(margin, min(image.size)),
         background=parse_colour(background) if background else None,
         shadow=shadow,
+        typeface=font_file,
     )
     return Picture(written(image, text, style))

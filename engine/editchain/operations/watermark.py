@@ -19,6 +19,7 @@ def apply(
     *,
     image: Image.Image,
     text: str | None,
+    font_file: bytes | None,
     logo: Image.Image | None,
     opacity: float,
     size: float,
@@ -31,16 +32,17 @@ def apply(
     if logo is not None:
         mark = scaled(logo, fitting_size(logo.size, None, height)).convert("RGBA")
     else:
-        mark = _lettered(check_text(" ".join((text or "").split())), height, parse_colour(colour))
+        words = check_text(" ".join((text or "").split()), font_file)
+        mark = _lettered(words, height, parse_colour(colour), font_file)
     layer = _repeated(mark, image.size, rounded(spacing * mark.height), degrees)
     return Picture(laid_over(image, with_opacity(layer, opacity), (0, 0)))
 
 
-def _lettered(text: str, height: int, colour: Colour) -> Image.Image:
-    mark = Image.new(
-        "RGBA", (max(1, text_size(text, height)[0]), text_size(text, height)[1]), (*colour[:3], 0)
-    )
-    ImageDraw.Draw(mark).text((0, 0), as_seen(text), font=font(height), fill=colour)
+def _lettered(text: str, height: int, colour: Colour, typeface: bytes | None) -> Image.Image:
+    width, tall = text_size(text, height, typeface=typeface)
+    mark = Image.new("RGBA", (max(1, width), tall), (*colour[:3], 0))
+    face = font(height, typeface=typeface)
+    ImageDraw.Draw(mark).text((0, 0), as_seen(text), font=face, fill=colour)
     return mark
 
 

@@ -160,6 +160,7 @@ EXPECT = OperationDocument(
     document={"properties": {}},
     image_fields=("image", "original", "mask"),
     image_list_fields=(),
+    font_fields=(),
     defaults={},
     rules=Rules("expect", {"properties": {}}, "operation"),
     behaviour=1,
