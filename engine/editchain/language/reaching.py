@@ -43,10 +43,13 @@ class Reaching:
         self.problems = problems
         self.today = today
 
-    def check(self, draft: Draft, fields: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, ...]]:
+    def check(
+        self, draft: Draft, fields: Mapping[str, Any], *, is_sound: bool
+    ) -> dict[tuple[str, int], tuple[str, ...]]:
         """Notes that a step cannot be carried out; gives what each route cannot be told, by model and number of the route.
 
         What is stored of such a step is still good, so that all of these are warnings; `validate` makes errors of them.
+        Of a step that is not sound only the lives of its models are looked at: what it will say is not known yet.
         """
         found: dict[tuple[str, int], tuple[str, ...]] = {}
         for name, model in draft.documents.items():
@@ -55,7 +58,7 @@ class Reaching:
             named = _named(fields.get("provider"))
             offering = [one for one in named if any(route.provider == one for route in model.routes)]
             self._check_life(draft, model, offering)
-            if _is_stood_in(model) and not named:
+            if not is_sound or (_is_stood_in(model) and not named):
                 continue
             against = self._against(draft, fields, model)
             found |= {

@@ -79,7 +79,8 @@ class StepLoader:
                 draft, self.drafter.catalogue.models, self.problems
             ):
                 binder.names.is_sound = False
-            objections = self.reaching.check(draft, fields)
+            is_sound = draft.is_sound and binder.names.is_sound
+            objections = self.reaching.check(draft, fields, is_sound=is_sound)
         elif draft.kind == "pipeline":
             self.ruling.check_call(draft, fields, binder.names)
         return self._step(draft, fields, binder, objections)

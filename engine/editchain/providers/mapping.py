@@ -328,6 +328,8 @@ def _emulated(request: Request, route: Route, name: str, value: Any) -> Iterator
 
 def _nearest(request: Request, ratios: Sequence[str]) -> str:
     """The ratio that is nearest to that of the edited picture."""
+    if not request.images.get("image"):
+        raise _CannotSend("it follows the edited picture, and there is none: name a ratio")
     width, height = request.images["image"][0].decode().size
 
     def distance(ratio: str) -> float:
