@@ -88,6 +88,14 @@ def _walked(one: StepPlan, at: int) -> Past:
     return Past(tuple(dict.fromkeys(models)), is_trained, has_given)
 
 
+def test_the_recipe_is_the_same_whatever_ends_its_lines(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png")
+    plan = plan_of(written(tmp_path, RECIPE))
+    was = Crediting(plan, "credit", {}).mark(step_of(plan, "bought"), 0)
+    (tmp_path / "p.yaml").write_bytes((tmp_path / "p.yaml").read_bytes().replace(b"\n", b"\r\n"))
+    assert Crediting(plan, "credit", {}).mark(step_of(plan, "bought"), 0) == was
+
+
 def test_an_edit_of_the_recipe_changes_what_is_said_but_not_the_words(tmp_path: Path) -> None:
     paint(tmp_path / "a.png")
     for setting in ("credit", "full"):

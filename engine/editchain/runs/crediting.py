@@ -189,8 +189,8 @@ def _carries(one: StepPlan, at: int) -> bool:
 
 
 def _digest(path: Path) -> str | None:
-    """The SHA-256 of a recipe's text, in hex; None where it has no file."""
+    """The SHA-256 of a recipe's text, in hex; None where it has no file. A checkout may end its lines otherwise."""
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
     except OSError:
         return None

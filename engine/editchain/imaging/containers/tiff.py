@@ -24,7 +24,7 @@ _SHOWN = frozenset(
 """What a viewer shows a picture by."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MAX_PAGES = 1000
-_BYTES, _SHORT, _LONG = 1, 3, 4
+_BYTES, _SHORT, _LONG, _UNDEFINED = 1, 3, 4, 7
 
 
 class _Entry(NamedTuple):
@@ -69,7 +69,7 @@ def write(data: bytes, said: Said, *, keeps_more: bool) -> bytes:
     own = [] if said.exif is None else _in_order(_pages(said.exif)[0], _order(said.exif), order)
     extra = xmp + [entry for entry in own if entry.tag in (_ARTIST, _COPYRIGHT)]
     if said.iptc is not None:
-        extra.append(_Entry(_IPTC, _BYTES, len(said.iptc), said.iptc))
+        extra.append(_Entry(_IPTC, _UNDEFINED, len(said.iptc), said.iptc))
     if any(entry.tag == _OLD_JPEG for page in pages for entry in page):
         raise ValueError("JPEG inside of TIFF in its old form")
     kept = [[entry for entry in page if entry.tag in _SHOWN] for page in pages]
