@@ -169,6 +169,7 @@ def test_credentials_of_inputs_and_vendors_are_kept(
     assert sorted(tools) == ["Ada", "Vendor", "Vendor", "Vendor"]
     said = call("show", "out/again.png")
     assert "content credentials (C2PA): unchanged since it was signed, signed by Ada, Tests" in said.out
+    assert "  c2pa.edited (flux-kontext, compositeWithTrainedAlgorithmicMedia) × 2\n" in said.out
 
 
 def test_a_vendors_signature_stays_where_there_is_no_certificate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,7 @@ from editchain.runs.origins import Finder
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from editchain.imaging.credits import Credit
     from editchain.journal.entries import Call
@@ -175,9 +176,15 @@ def _signed_lines(signed: Credentials) -> Iterator[str]:
     by = f", signed by {signed.signer}" if signed.signer else ""
     with_ = f" with {signed.tool}" if signed.tool else ""
     yield visible(f"content credentials (C2PA): {_STATES.get(signed.state, signed.state)}{by}{with_}")
-    yield from (f"  {visible(action)}" for action in signed.actions)
-    yield from (f"  of {visible(one)}" for one in signed.ingredients)
+    yield from (f"  {line}" for line in _alike(signed.actions))
+    yield from (f"  of {line}" for line in _alike(signed.ingredients))
     yield from (f"  {visible(problem)}" for problem in signed.problems)
+
+
+def _alike(texts: Iterable[str]) -> Iterator[str]:
+    """Each text once, with how often: a sheet of many pictures has as many edits."""
+    for text, count in Counter(texts).items():
+        yield visible(text) if count == 1 else f"{visible(text)} × {count:,}"
 
 
 # ---------------------------------------------------------------------- as JSON
