@@ -519,7 +519,8 @@ class Workspace:
             key = found.encode()
         else:
             key = _read("key", self.root / Path(named).expanduser())
-        hide(key.decode("utf-8", "replace"))
+        if key.lstrip().startswith(b"-----"):  # a word that was meant for one would be hidden everywhere
+            hide(key.decode("utf-8", "replace"))
         signer = Signer(chain, key)
         signer.check(datetime.fromtimestamp(self.now(), UTC))
         return signer

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from tests.commands.conftest import Said
 from tests.commands.shop import Shop
 from tests.imaging.files import AUTHOR, RIGHTS, SECRETS, TALKING, all_of, exif
@@ -16,7 +17,9 @@ from tests.imaging.test_marking import SIGNED
 from tests.workbench import paint, unmarked
 
 from editchain.imaging import credits as crediting
+from editchain.imaging import extra
 from editchain.imaging.containers import png
+from editchain.imaging.marking import FIGURES
 
 Call = Callable[..., Said]
 
@@ -101,9 +104,7 @@ def test_full_keeps_what_others_wrote_and_says_the_prompt(
     for name, data in published("full").items():
         credit = crediting.read(data)
         assert credit is not None
-        assert (credit.prompt, credit.seed) == (
-            (None, None) if name == "small.png" else ("A CANARY castle", 3)
-        )
+        assert (credit.prompt, credit.seed) == ("A CANARY castle", 3)
         assert str(shop.folder).encode() not in data
         if name != "small.png":
             assert RIGHTS.encode() in data, name
@@ -173,6 +174,45 @@ def test_what_a_recipe_carries_over_by_name_stays_unless_nothing_may(
     assert (crediting.read((folder / "out/out.jpg").read_bytes()) is None) == (setting == "none")
 
 
+@pytest.mark.parametrize("setting", ["credit", "full", "none"])
+def test_what_was_measured_stays_in_its_picture(folder: Path, call: Call, setting: str) -> None:
+    (folder / "editchain.toml").write_text(METADATA.format(setting))
+    paint(folder / "a.png")
+    (folder / "p.yaml").write_text("version: 1\nsteps:\n  card: {operation: measure, image: a.png}\n")
+    assert call("run", "p.yaml").code == 0
+    with Image.open(folder / "out/card.png") as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile)
+        assert "sharpness" in json.loads(image.text[FIGURES])
+
+
+WRAPPED = """\
+version: 1
+steps:
+  sound: {model: darkroom, image: a.png, prompt: sepia, seed: 5, expect: {format: png}}
+  kept: {model: darkroom, image: $sound, prompt: vintage, protect: {box: [0, 0, 4, 4]}, expect: {format: png}}
+  small: {operation: resize, image: $kept, width: 4}
+  sheet: {operation: contact_sheet, images: [$sound, $kept]}
+outputs: {sound: $sound, kept: $kept, small: $small, sheet: $sheet}
+"""
+
+
+def test_the_last_prompt_on_the_way_is_said(folder: Path, call: Call) -> None:
+    """Also where a check, a mask or an operation came after it; none where several pictures were put together."""
+    (folder / "editchain.toml").write_text(METADATA.format("full"))
+    paint(folder / "a.png")
+    (folder / "p.yaml").write_text(WRAPPED)
+    assert call("run", "p.yaml").code == 0
+    said = {
+        name: crediting.read((folder / f"out/{name}.png").read_bytes())
+        for name in ("sound", "kept", "small", "sheet")
+    }
+    assert {name: one and one.prompt for name, one in said.items()} == {
+        "sound": "sepia", "kept": "vintage", "small": "vintage", "sheet": None,
+    }  # fmt: skip
+    assert said["sound"] is not None
+    assert said["sound"].seed == 5
+
+
 def test_a_rehearsal_claims_nothing(shop: Shop, call: Call) -> None:
     assert call("run", "p.yaml", "--rehearse").code == 0
     for data in shop.published("out-rehearsal").values():
@@ -208,10 +248,13 @@ def test_what_editchain_toml_says_wrongly_of_certificates(
 
 
 @pytest.fixture
-def without_c2pa(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_c2pa(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if the extra were not installed."""
-    monkeypatch.setattr("editchain.imaging.extra.is_installed", lambda extra="darkroom": extra != "c2pa")
-    monkeypatch.setattr("editchain.commands.show.is_installed", lambda extra: extra != "c2pa")
+    monkeypatch.setitem(extra.MODULES, "c2pa", ("a_module_that_is_not_there",))
+    extra.is_installed.cache_clear()
+    yield
+    monkeypatch.undo()
+    extra.is_installed.cache_clear()
 
 
 def test_without_the_extra_nothing_is_bought_that_is_to_be_signed(

@@ -11,8 +11,8 @@ from tests.operations.examples import asset, half_mask, made, photo, plain, stor
 
 from editchain.errors import OperationError
 from editchain.imaging import expectations, extra
+from editchain.imaging.marking import FIGURES
 from editchain.imaging.measures import MEASURES, measured, perceptual_hash
-from editchain.operations.measure import KEYWORD
 
 PAGODA = asset("pagoda.jpg")
 WARM = ImageEnhance.Color(PAGODA).enhance(1.6)
@@ -114,7 +114,7 @@ def test_there_is_no_rank_beyond_the_pictures() -> None:
 def test_a_card_has_its_figures_as_text() -> None:
     data = stored("measure", image=SOFT, original=PAGODA)
     with Image.open(io.BytesIO(data)) as card:
-        figures = json.loads(card.text[KEYWORD])  # type: ignore[attr-defined]
+        figures = json.loads(card.text[FIGURES])  # type: ignore[attr-defined]
         assert card.size[0] == 720
     assert list(figures) == [name for name, one in MEASURES.items() if not one.needs_mask and name != "faces"]
     assert figures["sharpness"] == round(measured("sharpness", SOFT), 6)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 Keep = Literal["nothing", "rights", "all"]
 """What stays of what others wrote: nothing, whose the picture is, or all of it."""
 
+FIGURES = "editchain:measures"
+"""Under which what was measured stands in a PNG, as JSON: it is what that picture is about, and stays under every mark."""
+
 _ORIENTATION, _ARTIST, _COPYRIGHT = 0x0112, 0x013B, 0x8298
-_RIGHTS_TEXTS = frozenset({"Author", "Copyright"})
+_RIGHTS_TEXTS = frozenset({"Author", "Copyright", FIGURES})
 _RIGHTS_RECORDS = frozenset({(1, 90), (2, 80), (2, 85), (2, 110), (2, 115), (2, 116)})
 """IIM: the character set, by-line with its title, credit, source and copyright."""
 _PLACE = b"GPSL"
@@ -119,7 +122,7 @@ def _kept(said: Said, keep: Keep) -> Said:
     tags = (_ORIENTATION,) if keep == "nothing" else (_ORIENTATION, _ARTIST, _COPYRIGHT)
     exif = None if said.exif is None else _exif(said.exif, tags)
     if keep == "nothing":
-        return Said(exif)
+        return Said(exif, texts=tuple(text for text in said.texts if text[0] == FIGURES))
     return Said(
         exif,
         said.xmp if said.xmp is not None and xmp.is_only(said.xmp, _may_stay) else None,

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from editchain.imaging.card import card
 from editchain.imaging.codec import Attached, encode
+from editchain.imaging.marking import FIGURES
 from editchain.imaging.measures import MEASURES, measured, possible, written
 
 if TYPE_CHECKING:
     from PIL import Image
-
-KEYWORD = "editchain:measures"
-"""Under which the figures are in the file, as JSON."""
 
 _USUAL = [name for name in MEASURES if name != "faces"]
 
@@ -36,4 +34,4 @@ def apply(
         (name.replace("_", " "), written(name, value), MEASURES[name].says) for name, value in values.items()
     ]
     figures = {name: round(value, 6) for name, value in values.items()}
-    return encode(card(image, rows, width), "png", attached=Attached(texts={KEYWORD: json.dumps(figures)}))
+    return encode(card(image, rows, width), "png", attached=Attached(texts={FIGURES: json.dumps(figures)}))

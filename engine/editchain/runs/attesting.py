@@ -15,8 +15,8 @@ from editchain.errors import StoreError
 from editchain.imaging.credits import SOURCE_TYPES
 from editchain.imaging.marking import credentials_in, names_a_place
 from editchain.models import Model
-from editchain.plans.tasks import IN_PASSING, Column, Edge
-from editchain.runs.crediting import FULL
+from editchain.plans.tasks import IN_PASSING, Column
+from editchain.runs.crediting import FULL, MAIN, main_of
 from editchain.signing import Claim, Ingredient, media_type_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 COMPOSITE = "composite"
 """What IPTC calls a picture of several that were put together."""
 
-_MAIN = "image"
-"""The field of a step whose picture is the one that is edited."""
 _ACTIONS = {
     **dict.fromkeys(("crop", "trim"), "c2pa.cropped"),
     **dict.fromkeys(("resize", "upscale"), "c2pa.resized"),
@@ -91,7 +89,7 @@ class Attester:
         """What is claimed of one task's picture: the picture that was opened, or that one was created, then every edit."""
         story = _Story()
         first = _first(one, at)
-        parent = _given(*first, _MAIN)
+        parent = _given(*first, MAIN)
         if parent is not None:
             opened = story.take(replace(self._input(parent), relation="parentOf"))
             story.tell("c2pa.opened", [opened])
@@ -208,14 +206,9 @@ def _name(source: ImageSource) -> str:
 
 def _first(one: StepPlan, at: int) -> Task:
     """Where the line of edits begins that led to a picture: each of the main picture of the one before."""
-    while True:
-        parts = one.images.get(_MAIN, ())
-        if len(parts) != 1 or not isinstance(parts[0], Edge):
-            return one, at
-        needs = parts[0].present(at)
-        if len(needs) != 1:
-            return one, at
-        one, at = parts[0].producer, needs[0]
+    while (before := main_of(one, at)) is not None:
+        one, at = before
+    return one, at
 
 
 def _in_order(one: StepPlan, at: int) -> Iterator[Task]:

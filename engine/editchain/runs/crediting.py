@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NONE, CREDIT, FULL = SETTINGS = ("none", "credit", "full")
 """What published pictures may say: nothing; source type, tool, models, key and recipe; also step, prompt and seed."""
 
+MAIN = "image"
+"""The field of a step whose picture is the one that is edited."""
 _TOOL = "editchain"
 _NO_KEY = bytes(32)
 _CARRIES = "metadata_of"
@@ -79,22 +81,25 @@ class Crediting:
                 keep,
                 self._signs,
             )
-        prompt = one.value("prompt", at) if "prompt" in one.values else None
-        said = Credit(
-            past.source_type,
-            _TOOL,
-            past.models,
-            key,
-            one.task_name(at),
-            None if prompt is None else str(prompt),
-            self._seeds.get(key),
-        )
+        prompt, seed = self._said(one, at)
+        said = Credit(past.source_type, _TOOL, past.models, key, one.task_name(at), prompt, seed)
         packet = Credit(
             said.source_type, _TOOL, said.models, key, said.step, said.prompt, said.seed, self._recipe
         ).packet()
         return Mark(
             f"{FULL} {sha256(said.packet()).hexdigest()[:16]}{self._signed}", packet, "all", self._signs
         )
+
+    def _said(self, one: StepPlan, at: int) -> tuple[str | None, int | None]:
+        """The last prompt on the way of a picture, with the seed that went with it."""
+        task: tuple[StepPlan, int] | None = (one, at)
+        while task is not None:
+            step, ordinal = task
+            prompt = step.value("prompt", ordinal) if "prompt" in step.values else None
+            if prompt is not None:
+                return str(prompt), self._seeds.get(step.keys[ordinal] or b"")
+            task = main_of(step, ordinal)
+        return None, None
 
     def _form(self, past: Past) -> tuple[bytes, bytes, str]:
         """What stands before and after the key where only it differs, and words for that without the recipe."""
@@ -177,8 +182,19 @@ def _takes_given(one: StepPlan, at: int) -> bool:
     return any((part[at] if isinstance(part, Column) else part) is not None for part in parts)
 
 
+def main_of(one: StepPlan, at: int) -> tuple[StepPlan, int] | None:
+    """The task that made the picture which another edits; None where it is none, or several, or was given."""
+    parts = one.images.get("edited" if one.is_protect else MAIN, ())
+    if len(parts) != 1 or not isinstance(parts[0], Edge):
+        return None
+    needs = parts[0].present(at)
+    return (parts[0].producer, needs[0]) if len(needs) == 1 else None
+
+
 def _carries(one: StepPlan, at: int) -> bool:
     """Whether the recipe itself says that metadata of another picture goes with this one."""
+    while one.is_check:  # which gives the picture on as it is
+        one = one.edges[0].producer
     parts = one.images.get(_CARRIES, ())
     return any(
         bool(part.ordinals(at))

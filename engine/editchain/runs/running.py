@@ -395,9 +395,7 @@ def _publish(
     publisher = Publisher(
         workspace.store, journal, options.out, str(plan.pipeline.path), run_id, overwrite=options.overwrite
     )
-    metadata = workspace.configuration.metadata
-    formats, seeds = _made(journal, plan, metadata)
-    crediting = Crediting(plan, metadata, seeds, workspace.signature)
+    formats, crediting = _formats(journal, plan), _crediting(workspace, journal, plan)
     attester = None
     if workspace.signer is not None:
         from editchain.runs.attesting import Attester
@@ -412,13 +410,11 @@ def _publish(
 
 def wanted_copies(workspace: Workspace, journal: Journal, plan: Plan) -> Iterator[Copy]:
     """The files that a plan's outputs want, as far as their pictures are there, to be looked at."""
-    metadata = workspace.configuration.metadata
-    formats, seeds = _made(journal, plan, metadata)
-    return copies(plan, formats, Crediting(plan, metadata, seeds, workspace.signature))
+    return copies(plan, _formats(journal, plan), _crediting(workspace, journal, plan))
 
 
-def _made(journal: Journal, plan: Plan, metadata: str) -> tuple[Formats, dict[bytes, int]]:
-    """What the pictures that are published are stored as, and by key the seeds that `metadata` names."""
+def _formats(journal: Journal, plan: Plan) -> Formats:
+    """What the pictures that are published are stored as."""
     wanted = {id(output.picture.step) for output in plan.pipeline.outputs}
     stored = (
         (one, at, key)
@@ -428,16 +424,24 @@ def _made(journal: Journal, plan: Plan, metadata: str) -> tuple[Formats, dict[by
         if key is not None and at in one.digests
     )
     formats = Formats()
-    seeds: dict[bytes, int] = {}
     for group in groups(stored):
         results = journal.results([key for *_, key in group])
         for one, at, key in group:
             result = results.get(key)
             if result is not None and result.digest:
                 formats.note(one, at, result.media_type)
-                if result.seed is not None and metadata == FULL:
-                    seeds[key] = result.seed
-    return formats, seeds
+    return formats
+
+
+def _crediting(workspace: Workspace, journal: Journal, plan: Plan) -> Crediting:
+    """What published pictures are to say; with the seeds of what was prompted, where those are to be said."""
+    metadata = workspace.configuration.metadata
+    seeds: dict[bytes, int] = {}
+    prompted = (one for one in plan.steps if metadata == FULL and "prompt" in one.values)
+    for group in groups(key for one in prompted for key in one.keys if key is not None):
+        made = {**journal.passed(group), **journal.results(group)}
+        seeds.update((key, result.seed) for key, result in made.items() if result.seed is not None)
+    return Crediting(plan, metadata, seeds, workspace.signature)
 
 
 def _exit_code(outcome: Run, plan: Plan) -> int:
