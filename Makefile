@@ -4,7 +4,7 @@
 #   make demo       run a recipe on the embedded model; pictures in demo-out/
 #   make test       the tests, without the slow ones
 #   make test-all   the slow ones too: installed packages, kills, load, other validators
-#   make storm      simulated power cuts, real kills and made-up requests in numbers: TRIALS=20000 KILLED_RUNS=60 REQUESTS=10000
+#   make storm      simulated power cuts, real kills and made-up requests in numbers: TRIALS=20000 KILLED_RUNS=60 REQUESTS=10000 LOAD_SECONDS=60
 #   make lint       ruff, mypy, pyright
 #   make schema     refresh schemas/pipeline.schema.json after a change to any schema
 #   make bench      what performance claims are measured with
@@ -34,6 +34,7 @@ endif
 TRIALS ?= 20000
 KILLED_RUNS ?= 60
 REQUESTS ?= 10000
+LOAD_SECONDS ?= 60
 
 .PHONY: help demo test test-all test-slow storm lint ruff mypy pyright schema bench clean
 
@@ -69,8 +70,9 @@ test-all: test test-slow
 # What happened is counted and shown for each batch of trials.
 storm: $(VENV)/test.stamp $(VENV)/slow.stamp
 	EDITCHAIN_TRIALS=$(TRIALS) EDITCHAIN_KILLED_RUNS=$(KILLED_RUNS) EDITCHAIN_REQUESTS=$(REQUESTS) \
+		EDITCHAIN_LOAD_SECONDS=$(LOAD_SECONDS) \
 		$(BIN)/python -m pytest -m slow -rP -n $(WORKERS) \
-		tests/simulation tests/test_kills_calls.py tests/server/test_openapi.py
+		tests/simulation tests/test_kills_calls.py tests/server/test_openapi.py tests/server/test_load.py
 
 lint: ruff mypy pyright
 

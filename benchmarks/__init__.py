@@ -13,5 +13,6 @@ BENCHMARKS = (
     "chaining",
     "edits",
     "heaviest",
+    "serving",
 )
 """The modules that each give rows of the table."""

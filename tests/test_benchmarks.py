@@ -35,16 +35,15 @@ TINY: dict[str, dict[str, Any]] = {
     "chaining": {"photos": 2, "megapixels": 0.01},
     "edits": {"megapixels": 0.01},
     "heaviest": {"megapixels": 0.3, "word": "crop"},
+    "serving": {"clients": 3, "seconds": 1.5},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
+MARKS = {"nothing": (pytest.mark.slow, NEEDS_NINJA), "serving": pytest.mark.slow}
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=(pytest.mark.slow, NEEDS_NINJA) if name == "nothing" else ())
-        for name in BENCHMARKS
-    ],
+    [pytest.param(name, marks=MARKS.get(name, ())) for name in BENCHMARKS],
 )
 def test_gives_rows_at_a_tiny_size(name: str, tmp_path: Path) -> None:
     rows: list[Row] = importlib.import_module(f"benchmarks.{name}").rows(tmp_path, rounds=1, **TINY[name])

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -74,6 +75,7 @@ class Conductor:
         self._with_calls = anyio.CapacityLimiter(WITH_CALLS_AT_ONCE)
         self._stops: dict[str, Stop] = {}
         self._counts: dict[str, Counter[str]] = {}
+        self._cancelled: set[str] = set()
         self._group: TaskGroup | None = None
         self.is_draining = False
 
@@ -92,13 +94,14 @@ class Conductor:
         if self._group is not None and not self.is_draining:
             self._group.start_soon(self._work, run.id)
 
-    def cancel(self, run: AskedRun) -> AskedRun:
+    async def cancel(self, run: AskedRun) -> AskedRun:
         """Ends a run that waits, or asks one that goes on to stop; gives it as it then is."""
+        self._cancelled.add(run.id)
         run = run._replace(is_cancelled=1)
-        stop = self._stops.get(run.id)
-        if stop is None:
-            return self._end(run, CANCELLED, None)
-        self._shelf.put_run(run)
+        if (stop := self._stops.get(run.id)) is None:
+            # From here on no attempt begins, as this is looked at without a pause in between.
+            return await self._give_up(run, None, CANCELLED)
+        await self._change(run, is_cancelled=1)
         stop.ask(STOP)
         return run
 
@@ -124,18 +127,15 @@ class Conductor:
         except Exception:
             log.exception("run %s", name)
             if (run := self._shelf.run(None, name)) is not None and run.status not in ENDED:
-                self._end(run, 1, "The server failed at it; its log says why.")
+                await self._give_up(run, "The server failed at it; its log says why.", 1)
 
     async def _until_ended(self, name: str) -> None:
         while (run := self._shelf.run(None, name)) is not None and run.status not in ENDED:
             async with self._with_calls if run.calls else self._here:
-                run = self._shelf.run(None, name)
-                if run is None or run.status in ENDED or self.is_draining:
-                    return
-                if run.is_cancelled:
-                    self._end(run, CANCELLED, None)
-                    return
                 await self._wait_for_others(run)
+                run = self._shelf.run(None, name)
+                if run is None or run.status in ENDED or name in self._cancelled or self.is_draining:
+                    return
                 await self._attempt(run)
             if self.is_draining:
                 return
@@ -160,18 +160,17 @@ class Conductor:
 
     async def _attempt(self, run: AskedRun) -> None:
         """Carries a run out once. Afterwards it has ended, or has no attempts where a vendor is still at work."""
-        if run.attempts == MOST_ATTEMPTS:
-            self._end(
-                run, 1, "The process that carried it out was lost again and again: see the server's log."
-            )
-            return
-        run = run._replace(
-            status="running", started_at=run.started_at or self._now(), attempts=run.attempts + 1
-        )
-        self._shelf.put_run(run)
         stop = self._stops[run.id] = Stop()
+        if run.is_cancelled:  # before the server was killed
+            self._cancelled.add(run.id)
+            stop.ask(STOP)
         self._counts[run.id] = Counter()
         try:
+            if run.attempts == MOST_ATTEMPTS:
+                await self._give_up(run, "The process that carried it out was lost again and again.", 1)
+                return
+            began = run.started_at or self._now()
+            await self._change(run, status="running", started_at=began, attempts=run.attempts + 1)
             answer = await self._hands.do(
                 "run", self._order(run), hear=lambda line: self._hear(run.id, line), stop=stop
             )
@@ -180,7 +179,7 @@ class Conductor:
         except (Refusal, EditchainError) as error:
             await self._give_up(run, str(error), 2 if isinstance(error, Refusal) else error.exit_code)
         else:
-            self._settle(self._fresh(run), json.loads(answer))
+            await self._settle(run, json.loads(answer))
         finally:
             self._stops.pop(run.id, None)
 
@@ -193,44 +192,44 @@ class Conductor:
             "wanted": {**json.loads(run.given), **options},
         }  # fmt: skip
 
-    def _fresh(self, run: AskedRun) -> AskedRun:
-        """The run as it is kept: a cancel may have been asked for meanwhile."""
-        return self._shelf.run(None, run.id) or run
-
     def _hear(self, run: str, line: bytes) -> None:
         event = json.loads(line)
         if event["event"] == "task":
             self._counts[run][event["outcome"]] += 1
         self._telling.tell(run, line)
 
-    def _settle(self, run: AskedRun, found: dict[str, Any]) -> None:
+    async def _change(self, run: AskedRun, **fields: Any) -> None:
+        """Changes fields of a run: in a thread, as a flush to the disk would hold everybody up."""
+        await anyio.to_thread.run_sync(partial(self._shelf.change_run, run.id, **fields))
+
+    async def _settle(self, run: AskedRun, found: dict[str, Any]) -> None:
         """What becomes of a run whose hand came to an end of its own."""
         is_stopped = found["stopped_by"] == STOP
-        if is_stopped and self.is_draining and not run.is_cancelled:
-            self._shelf.put_run(run._replace(status="queued", attempts=0))
+        if is_stopped and self.is_draining and run.id not in self._cancelled:
+            await self._change(run, status="queued", attempts=0)
         elif found["is_open"] and not is_stopped and not self.is_draining:
-            self._shelf.put_run(run._replace(attempts=0))
+            await self._change(run, attempts=0)
         else:
-            self._end(run, found["exit_code"], "\n".join(found["troubles"]) or None, found)
+            await self._end(run, found["exit_code"], "\n".join(found["troubles"]) or None, found)
 
-    async def _give_up(self, run: AskedRun, error: str, exit_code: int) -> None:
-        """Ends a run that could not be carried out to its end; what it bought until then is what it cost."""
+    async def _give_up(self, run: AskedRun, error: str | None, exit_code: int) -> AskedRun:
+        """Ends a run that was not carried out to its end; what it bought until then is what it cost."""
         spent = await anyio.to_thread.run_sync(journalled.costs, self._root, run.id) if run.calls else {}
-        self._end(self._fresh(run), exit_code, error, {**_NOTHING, "spent": spent})
+        return await self._end(run, exit_code, error, {**_NOTHING, "spent": spent})
 
-    def _end(
-        self, run: AskedRun, exit_code: int, error: str | None, found: dict[str, Any] | None = None
-    ) -> AskedRun:
+    async def _end(self, run: AskedRun, exit_code: int, error: str | None, found: dict[str, Any]) -> AskedRun:
         """Notes how a run ended, with its pictures; says so to who listens."""
-        found = found or _NOTHING
+        run = self._shelf.run(None, run.id) or run
         spent = found["spent"]
         ended = run._replace(
             status=status_of(exit_code), exit_code=exit_code, error=error, counts=json.dumps(found["counts"]),
             spent=json.dumps(spent), cost=None if run.currency is None else spent.get(run.currency, "0"),
-            attempts=0, ended_at=self._now(),
+            attempts=0, is_cancelled=int(run.id in self._cancelled), ended_at=self._now(),
         )  # fmt: skip
-        self._shelf.finish_run(ended, [self._asset(run, at, one) for at, one in enumerate(found["outputs"])])
+        assets = [self._asset(run, at, one) for at, one in enumerate(found["outputs"])]
+        await anyio.to_thread.run_sync(self._shelf.finish_run, ended, assets)
         self._counts.pop(run.id, None)
+        self._cancelled.discard(run.id)
         event = {
             "version": 1, "event": "end", "id": run.id, "exit_code": exit_code, "counts": found["ended"],
             "published": [one["path"] for one in found["outputs"]], "left_alone": [],

@@ -59,7 +59,9 @@ async def _accepted(
     if token is not None and (known := desk.shelf.job_by_token(caller.project, token)) is not None:
         return _reply(known, action)
     taken, price = await desk.worker.plan(caller.project, wish)
-    refuse_beyond(caller.limits, price, desk.shelf.spent(caller.project))
+    check = partial(refuse_beyond, caller.limits, price) if caller.limits.spending else None
+    if check is not None:
+        check(desk.shelf.spent(caller.project))
     cost, currency = price.ceiling
     if request.query_params.get("dryRun"):
         return JSONResponse(showing.costs(cost, currency, action), DRY)
@@ -71,7 +73,6 @@ async def _accepted(
         json.dumps(_shortened(said)), history=json.dumps([{"status": "queued", "date": date}]), calls=price.calls,
         cost=cost, currency=currency, token=token, created_at=now, updated_at=now,
     )  # fmt: skip
-    check = partial(refuse_beyond, caller.limits, price)
     begun = await anyio.to_thread.run_sync(desk.shelf.begin_job, job, check)
     if begun is job:
         desk.worker.begin(job)

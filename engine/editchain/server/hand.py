@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EVENT, DONE, REFUSED, TROUBLE, BUG = b"EDRTB"
 """What a line says that a hand answers with: its first byte, before the JSON."""
-NICENESS = 5
+NICENESS = 10
 """The server answers first."""
 
 

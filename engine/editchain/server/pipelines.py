@@ -85,7 +85,9 @@ async def accept(
     check_room(desk, caller)
     found = await desk.hands.look("accepting", name=name, wanted=wanted.document())
     price = Price(**found["price"])
-    refuse_beyond(caller.limits, price, desk.shelf.spent(caller.project))
+    check = partial(refuse_beyond, caller.limits, price) if caller.limits.spending else None
+    if check is not None:
+        check(desk.shelf.spent(caller.project))
     cost, currency = price.ceiling
     now = desk.settings.now()
     run = AskedRun(
@@ -93,7 +95,6 @@ async def accept(
         json.dumps(found["summary"]), calls=price.calls, cost=cost, currency=currency, token=token, fingerprint=print_,
         source=source, created_at=now,
     )  # fmt: skip
-    check = partial(refuse_beyond, caller.limits, price)
     begun = await anyio.to_thread.run_sync(desk.shelf.begin_run, run, asked.new, check)
     if begun is run:
         desk.conductor.begin(run)

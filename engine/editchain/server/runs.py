@@ -90,7 +90,7 @@ async def cancel(request: Request) -> Response:
     run = _asked(request, caller)
     if run.status in ENDED:
         raise Refusal(409, f"Run {run.id} has ended: there is nothing to cancel")
-    run = desk.conductor.cancel(run)
+    run = await desk.conductor.cancel(run)
     return JSONResponse({"run": run_document(run, desk.conductor.counts(run))})
 
 

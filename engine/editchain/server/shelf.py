@@ -110,17 +110,18 @@ class Shelf:
         """Adds or changes a job."""
         self._database.put("jobs", [job])
 
-    def begin_job(self, job: Job, check: Callable[[Spent], None]) -> Job:
+    def begin_job(self, job: Job, check: Callable[[Spent], None] | None) -> Job:
         """Adds a job; where its project has one of the same token already, gives that one and adds nothing.
 
-        `check` sees what the project has spent and reserved, and nothing is added where it raises.
+        `check` sees what the project has spent and reserved, where anything limits that; nothing is added where it raises.
         """
         with self._database.writing() as connection:
             found = connection.execute(
                 "SELECT * FROM jobs WHERE project = ? AND token = ?", [job.project, job.token]
             ).fetchone()
             if found is None:
-                check(_spent(connection.execute(_SPENT, [job.project] * 2).fetchall()))
+                if check is not None:
+                    check(_spent(connection.execute(_SPENT, [job.project] * 2).fetchall()))
                 connection.execute(insert("jobs"), job)
         return job if found is None else Job(*found)
 
@@ -182,21 +183,27 @@ class Shelf:
 
     # ------------------------------------------------------------------ runs
 
-    def put_run(self, run: AskedRun) -> None:
-        """Adds or changes a run."""
-        self._database.put("runs", [run])
+    def change_run(self, id_: str, **fields: Any) -> None:
+        """Changes fields of a run and leaves the others as they are."""
+        assert fields.keys() <= set(AskedRun._fields)  # noqa: S101  (names of columns stand in the statement)
+        columns = ", ".join(f"{name} = ?" for name in fields)
+        with self._database.writing() as connection:
+            connection.execute(f"UPDATE runs SET {columns} WHERE id = ?", [*fields.values(), id_])
 
-    def begin_run(self, run: AskedRun, assets: Sequence[Asset], check: Callable[[Spent], None]) -> AskedRun:
+    def begin_run(
+        self, run: AskedRun, assets: Sequence[Asset], check: Callable[[Spent], None] | None
+    ) -> AskedRun:
         """Adds a run and the pictures that it was given; where its project has one of the same token, gives that one.
 
-        `check` sees what the project has spent and reserved, and nothing is added where it raises.
+        `check` sees what the project has spent and reserved, where anything limits that; nothing is added where it raises.
         """
         with self._database.writing() as connection:
             found = connection.execute(
                 "SELECT * FROM runs WHERE project = ? AND token = ?", [run.project, run.token]
             ).fetchone()
             if found is None:
-                check(_spent(connection.execute(_SPENT, [run.project] * 2).fetchall()))
+                if check is not None:
+                    check(_spent(connection.execute(_SPENT, [run.project] * 2).fetchall()))
                 connection.executemany(insert("assets"), assets)
                 connection.execute(insert("runs"), run)
         return run if found is None else AskedRun(*found)

@@ -62,6 +62,7 @@ class Worker:
         self._here = here
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._stops: dict[str, Stop] = {}
+        self._begun: set[str] = set()
         self._group: TaskGroup | None = None
         self.is_draining = False
 
@@ -90,7 +91,7 @@ class Worker:
 
     def cancel(self, job: Job) -> bool:
         """Ends a job that has not begun; whether it had not."""
-        if job.status != "queued":
+        if job.status != "queued" or job.id in self._begun:
             return False
         self._shelf.put_job(with_status(job, "canceled", self._today(), updated_at=self._now()))
         return True
@@ -121,7 +122,9 @@ class Worker:
             await self._attempt(job)
         except Exception:
             log.exception("job %s", job.id)
-            self._end(job, "The server failed at it; its log says why.")
+            await self._end(job, "The server failed at it; its log says why.")
+        finally:
+            self._begun.discard(job.id)
 
     async def _attempt(self, job: Job) -> None:
         limiter = self._calls if job.calls else self._here
@@ -130,8 +133,9 @@ class Worker:
                 job = self._shelf.job(None, job.id) or job
                 if job.status == "canceled" or self.is_draining:
                     return
+                self._begun.add(job.id)
                 # One name for all attempts: the calls that it has made are found, and counted, by it.
-                job = self._note(job, run=job.run or new_id(self._now()))
+                job = await self._note(job, run=job.run or new_id(self._now()))
                 stop = self._stops[job.id] = Stop()
                 try:
                     outcome = await self._carried_out(job, stop)
@@ -143,7 +147,7 @@ class Worker:
             if outcome.is_stopped and self.is_draining:
                 return
             if not outcome.is_open:
-                self._finish(job, outcome)
+                await self._finish(job, outcome)
                 return
             await anyio.sleep(COLLECT_AGAIN_SECONDS)
 
@@ -163,12 +167,14 @@ class Worker:
                     raise TaskError("The process that carried it out was lost twice.") from lost
         raise AssertionError
 
-    def _note(self, job: Job, **changed: Any) -> Job:
+    async def _note(self, job: Job, **changed: Any) -> Job:
         job = with_status(job, "in-progress", self._today(), updated_at=self._now(), **changed)
-        self._shelf.put_job(job)
+        await anyio.to_thread.run_sync(
+            self._shelf.put_job, job
+        )  # a flush to the disk would hold everybody up
         return job
 
-    def _finish(self, job: Job, outcome: Outcome) -> None:
+    async def _finish(self, job: Job, outcome: Outcome) -> None:
         """The pictures of a job become assets of its project, and then it has ended."""
         metadata = _metadata(job)
         assets = [
@@ -179,22 +185,22 @@ class Worker:
         ]
         job = _with_costs(job, outcome.costs)._replace(assets=json.dumps([one.id for one in assets]))
         if outcome.problems or not assets:
-            self._end(job, "\n".join(outcome.problems) or "It made no picture.", assets)
+            await self._end(job, "\n".join(outcome.problems) or "It made no picture.", assets)
         else:
             ended = with_status(job, "success", self._today(), updated_at=self._now())
-            self._shelf.finish_job(ended, assets)
+            await anyio.to_thread.run_sync(self._shelf.finish_job, ended, assets)
 
     async def _give_up(self, job: Job, error: str) -> None:
         """Ends a job that could not be carried out to its end; what it bought until then is what it cost."""
         spent = (
             await anyio.to_thread.run_sync(journalled.costs, self._root, job.run or "") if job.calls else {}
         )
-        self._end(_with_costs(job, spent), error)
+        await self._end(_with_costs(job, spent), error)
 
-    def _end(self, job: Job, error: str, assets: Sequence[Asset] = ()) -> None:
+    async def _end(self, job: Job, error: str, assets: Sequence[Asset] = ()) -> None:
         """Without all that was asked for: what there is stays."""
         ended = with_status(job, "failure", self._today(), updated_at=self._now(), error=error)
-        self._shelf.finish_job(ended, assets)
+        await anyio.to_thread.run_sync(self._shelf.finish_job, ended, assets)
 
     def _today(self) -> str:
         return self._date(self._now())
