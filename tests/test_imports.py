@@ -94,10 +94,10 @@ ORDER = (
     # what carries out a task
     "credentials",
     "http",
-    "fetching",
     "darkroom",
     "operations",
     "providers",
+    "fetching",
     "executors",
     # a plan to a run
     "runs.outcomes",

@@ -10,6 +10,9 @@ from editchain.classes import dataclass
 SourceKind = Literal["file", "url", "data", "asset"]
 
 _ADDRESS = re.compile(r"https?:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+ASSET_VENDOR = "scenario"
+"""The provider whose asset ids may stand where a picture is wanted. An id names the same bytes for good."""
+
 _ASSET = re.compile(r"asset_[A-Za-z0-9_-]+")
 
 

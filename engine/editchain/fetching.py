@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from editchain.artifacts import ImageSource
+from editchain.artifacts import ASSET_VENDOR, ImageSource
 from editchain.diagnostics import Problem
-from editchain.errors import ImageError, PipelineError
+from editchain.errors import ImageError, PipelineError, ProviderError
 from editchain.imaging.probe import HEAD_BYTES, check
 from editchain.journal.entries import KnownFile
 from editchain.pipeline import Gathered, Listing, PathOf, Pick
@@ -18,6 +18,7 @@ from editchain.plans.tasks import Column
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from editchain.artifacts import SourceKind
     from editchain.http import Rules
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import StepPlan
@@ -28,10 +29,19 @@ AT_A_TIME = 8
 
 def addresses(pipeline: Pipeline) -> dict[str, ImageSource]:
     """The addresses that a pipeline's pictures come from."""
+    return _named(pipeline, "url")
+
+
+def assets(pipeline: Pipeline) -> dict[str, ImageSource]:
+    """The pictures of a pipeline that a vendor has, by what it calls them."""
+    return _named(pipeline, "asset")
+
+
+def _named(pipeline: Pipeline, kind: SourceKind) -> dict[str, ImageSource]:
     found: dict[str, ImageSource] = {}
     for step in pipeline.steps:
         for value in (*step.fields.values(), step.protect):
-            found.update((one.location, one) for one in _sources(value) if one.kind == "url")
+            found.update((one.location, one) for one in _sources(value) if one.kind == kind)
     return found
 
 
@@ -49,10 +59,28 @@ def _sources(value: Any) -> Iterator[ImageSource]:
 
 
 def used(one: StepPlan) -> Iterator[ImageSource]:
-    """The addresses that a step's pictures come from."""
-    for part in (part for parts in one.images.values() for part in parts):
-        sources = part.values if isinstance(part, Column) else (part,)
-        yield from (one for one in sources if isinstance(one, ImageSource) and one.kind == "url")
+    """The addresses that a step's pictures come from, and those that a vendor has and whose bytes are needed here."""
+    for name, parts in one.images.items():
+        for part in parts:
+            sources = part.values if isinstance(part, Column) else (part,)
+            for source in sources:
+                if isinstance(source, ImageSource) and (
+                    source.kind == "url" or (source.kind == "asset" and _is_read(one, name))
+                ):
+                    yield source
+
+
+def _is_read(one: StepPlan, name: str) -> bool:
+    """Whether any way of a step needs the bytes of a picture that a vendor has."""
+    from editchain.providers.preparing import reads
+
+    said = {"aspect_ratio": one.values["aspect_ratio"]} if "aspect_ratio" in one.values else {}
+    has_mask = "mask" in one.images
+    return any(
+        way.is_local or way.route is None or reads(way.route, name, ASSET_VENDOR, said, has_mask=has_mask)
+        for first in one.ways
+        for way in (first, *first.others)
+    )
 
 
 def fetch_all(
@@ -74,13 +102,13 @@ async def _fetch_all(
     problems: list[Problem] = []
 
     async def one(source: ImageSource) -> None:
-        from editchain.http import FetchError, fetch
+        from editchain.http import FetchError, NotSent, ReplyLost
 
         async with limiter:
             try:
-                data = await fetch(source.location, rules)
+                data = await _bytes(workspace, source, rules)
                 _keep(workspace, digests, source, data)
-            except (FetchError, ImageError) as error:
+            except (FetchError, ImageError, NotSent, ReplyLost, ProviderError) as error:
                 problems.append(
                     Problem(
                         str(pipeline.path.name),
@@ -100,6 +128,18 @@ async def _fetch_all(
         raise PipelineError(problems)
 
 
+async def _bytes(workspace: Workspace, source: ImageSource, rules: Rules) -> bytes:
+    if source.kind == "url":
+        from editchain.http import fetch
+
+        return await fetch(source.location, rules)
+    from editchain.providers import load
+    from editchain.providers.scenario import asset
+
+    async with workspace.client(ASSET_VENDOR, load(ASSET_VENDOR)) as client:
+        return await asset(client, source.location)
+
+
 def _keep(workspace: Workspace, digests: Digests, source: ImageSource, data: bytes) -> None:
     found = check(data[:HEAD_BYTES], len(data))
     digest = sha256(data).digest()
@@ -108,6 +148,8 @@ def _keep(workspace: Workspace, digests: Digests, source: ImageSource, data: byt
         shown = source.location.split("?", 1)[0]
         if source.sha256 is not None:
             raise ImageError(f"{shown} gives other bytes than the pinned sha256: {digest.hex()}.")
+        if source.kind == "asset":
+            raise ImageError(f"{shown} gives other bytes than before, and an asset is the same for good.")
         raise ImageError(
             f"{shown} gives other bytes than it gave first; --refresh-inputs takes the new ones."
         )

@@ -10,7 +10,7 @@ from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.models import Model
 from editchain.plans.tasks import Way
-from editchain.providers import LOCAL, PROVIDERS, is_local, load, loadable
+from editchain.providers import LOCAL, PROVIDERS, is_local, loadable, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ class Router:
         there = [name for name in left if loadable(name)]
         if not there:
             return f"{model.name} cannot run yet: this version of editchain has no provider {one_of(left)}."
-        ways = one_of([f"{_variables(name)} for {name}" for name in there])
+        ways = one_of([f"{variables_of(name)} for {name}" for name in there])
         return f"{model.name} needs a credential: set {ways}, in the environment or in .env."
 
 
@@ -181,10 +181,6 @@ def stand_in_notices(plan: Plan) -> Iterator[str]:
             ]
             lost = f"; {one_of(unused)} change nothing" if unused else ""
             yield f"{one.name}: {way.document.name} stands in for {one_of(one.step.documents)}, as [routes] says{lost}."
-
-
-def _variables(provider: str) -> str:
-    return " and ".join(names[0] for names in load(provider).capabilities.credentials)
 
 
 def _check_names(model: str, providers: Sequence[str], catalogue: Catalogue) -> None:

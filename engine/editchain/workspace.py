@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from editchain.artifacts import ASSET_VENDOR
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
@@ -588,9 +589,9 @@ class Workspace:
         `held` are addresses that the lock holds to a digest; `refresh` forgets what addresses gave before.
         """
         journal = self.look
-        from editchain.fetching import addresses
+        from editchain.fetching import addresses, assets
 
-        wanted = [*pipeline.evidence.images, *(() if refresh else addresses(pipeline))]
+        wanted = [*pipeline.evidence.images, *(() if refresh else addresses(pipeline)), *assets(pipeline)]
         known = {} if journal is None else journal.files(wanted)
         digests = Digests(dict(known), self.now, None if refresh else held)
         digests.read(pipeline.evidence.images)
@@ -683,7 +684,7 @@ class Digests:
     def identity(self, source: ImageSource) -> str | None:
         """How a source is known in keys."""
         if source.kind == "asset":
-            return f"asset:scenario:{source.location}"
+            return f"asset:{ASSET_VENDOR}:{source.location}"
         digest = self.digest(source)
         return None if digest is None else f"sha256:{digest.hex()}"
 

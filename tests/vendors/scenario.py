@@ -605,6 +605,11 @@ class Scenario:
 
     # ------------------------------------------------------------------ assets
 
+    def give(self, name: str, data: bytes) -> None:
+        """Puts a picture among the assets, as if its owner had uploaded it."""
+        metadata = {"kind": "image", "type": "uploaded", "name": name}
+        self.assets[name] = _Asset(name, data, "image/png", metadata, self._date())
+
     def _address(self, place: str, name: str) -> str:
         signature = f"s{len(self._signatures) + 1}"
         if self.stale_addresses:

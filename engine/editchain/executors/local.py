@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from editchain.artifacts import ImageSource
+from editchain.artifacts import ASSET_VENDOR, ImageSource
 from editchain.errors import EditchainError, ImageError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
 from editchain.imaging import codec, expectations
@@ -269,9 +269,25 @@ class LocalExecutor:
                 raise TaskError(f"{part.task_name(ordinal)} has no picture.")
             return self._named(digest, lambda: self._store.read(digest))
         known = self._digests(part)
+        if part.kind == "asset":
+            return self._held(part, known)
         if known is None:
-            raise TaskError(f"{part.location} is only known to its vendor, and this is carried out here.")
+            raise TaskError(f"{part.location} was not fetched.")
         return Blob(known, lambda: self._source(part, known), lambda: self._given(part, known))
+
+    def _held(self, source: ImageSource, known: bytes | None) -> Blob:
+        """A picture that its vendor has; what reads it has to have been fetched before."""
+        held = (ASSET_VENDOR, source.location)
+
+        def read() -> bytes:
+            if known is None:
+                raise TaskError(
+                    f"{source.location} is known to {ASSET_VENDOR} only, and its bytes were not fetched."
+                )
+            return self._store.read(known)
+
+        digest = known or sha256(":".join(held).encode()).digest()
+        return Blob(digest, read, lambda: self._decoded.get(digest, read), held)
 
     def _named(self, digest: bytes, read: Callable[[], bytes]) -> Blob:
         return Blob(digest, read, lambda: self._decoded.get(digest, read))

@@ -51,6 +51,11 @@ def load(name: str) -> Provider:
     return cast("Provider", importlib.import_module(plugins.providers()[name]))
 
 
+def variables_of(name: str) -> str:
+    """The environment variables that have a provider's credentials, for people."""
+    return " and ".join(names[0] for names in load(name).capabilities.credentials)
+
+
 def check_prompt(
     provider: str, prompt: str, fields: Collection[str] | None = None
 ) -> Iterable[tuple[int, int, str, str | None]]:

@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A picture on its way into a request: the digest of its bytes, and how to get at them."""
+    """A picture on its way into a request: the digest of its bytes, and how to get at them.
+
+    `held` is the provider that has it already and what that calls it: there it goes by its name, and nothing is read.
+    """
 
     digest: bytes
     read: Callable[[], bytes]
     decode: Callable[[], Image.Image]
+    held: tuple[str, str] | None = None
+
+    @property
+    def identity(self) -> str:
+        """How it stands in what is bought: by its name where a person gave that, else by the digest of its bytes."""
+        return self.digest.hex() if self.held is None else f"asset:{':'.join(self.held)}"
 
 
 @dataclass(frozen=True, slots=True)

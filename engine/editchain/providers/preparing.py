@@ -62,9 +62,12 @@ def prepared(request: Request, route: Route) -> Request:
         if name == "mask" and "edits" in route.limits.get("mask", {}) and images.get("image"):
             images[name] = tuple(_masking(blob, images["image"][0], route, said) for blob in sent[name])
             continue
-        limits = limits_of(route, name, has_mask=bool(sent.get("mask")))
+        has_mask = bool(sent.get("mask"))
+        limits = limits_of(route, name, has_mask=has_mask)
         images[name] = tuple(
-            _Preparing(
+            blob
+            if blob.held is not None and is_sent_by_name(route, name, blob.held[0], has_mask=has_mask)
+            else _Preparing(
                 name if len(sent[name]) == 1 else f"{name}[{at}]", limits, route.provider, said
             ).fitted(blob)
             for at, blob in enumerate(sent[name])
@@ -107,6 +110,22 @@ def limits_of(route: Route, name: str, *, has_mask: bool = False) -> Limits:
     if name == "image" and has_mask and mask.get("same_format"):
         return {**limits, "formats": mask.get("formats", ["png"])}
     return limits
+
+
+def is_sent_by_name(route: Route, name: str, holder: str, *, has_mask: bool = False) -> bool:
+    """Whether a picture that a provider has goes to a route as what that calls it: a mask, and what it masks, are made to fit."""
+    return route.provider == holder and not (
+        name in ("image", "mask") and has_mask and "mask" in route.limits
+    )
+
+
+def reads(route: Route, name: str, holder: str, fields: Mapping[str, Any], *, has_mask: bool = False) -> bool:
+    """Whether the bytes of a picture that a provider has are needed here for a route."""
+    if _is_ignored(route, name):
+        return False
+    ratio = route.fields.get("aspect_ratio", {})
+    is_measured = name == "image" and "emulated" in ratio and fields.get("aspect_ratio", "auto") == "auto"
+    return is_measured or not is_sent_by_name(route, name, holder, has_mask=has_mask)
 
 
 def _is_ignored(route: Route, name: str) -> bool:
@@ -348,7 +367,7 @@ def _check_together(images: Mapping[str, tuple[Blob, ...]], route: Route) -> Non
     most = route.limits.get("request", {}).get("max_bytes")
     if most is None:
         return
-    total = sum(len(blob.read()) for blobs in images.values() for blob in blobs)
+    total = sum(len(blob.read()) for blobs in images.values() for blob in blobs if blob.held is None)
     if total > most:
         raise TaskError(
             f"The pictures of this call are {_megabytes(total)} together, more than the {_megabytes(most)} "

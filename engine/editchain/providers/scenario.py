@@ -350,20 +350,23 @@ async def download(session: Session, address: str) -> bytes:
 
     Raises FetchError where it may be tried again, ProviderError where the vendor no longer has it.
     """
-    url = await _address(session, address)
+    return await asset(session.client, address)
+
+
+async def asset(client: Client, name: str) -> bytes:
+    """The bytes of any asset of the account, as `download`."""
+    url = await _address(client, name)
     try:
-        return await session.client.fetch(url)
+        return await client.fetch(url)
     except FetchError:
-        fresh = await _address(session, address)
+        fresh = await _address(client, name)
         if fresh == url:
             raise
-        return await session.client.fetch(fresh)
+        return await client.fetch(fresh)
 
 
-async def _address(session: Session, asset: str) -> str:
-    reply = await session.client.request(
-        "GET", f"/assets/{quote(asset, safe='')}", query={"originalAssets": "true"}
-    )
+async def _address(client: Client, asset: str) -> str:
+    reply = await client.request("GET", f"/assets/{quote(asset, safe='')}", query={"originalAssets": "true"})
     if reply.status in (404, 410):
         raise ProviderError(f"scenario no longer has the picture {shown(asset)}.")
     found = _free(reply, "asset")

@@ -257,7 +257,7 @@ def request_key(request: Request, options: Mapping[str, Any] | None = None) -> b
     `options` are what the step says to all vendors, by their names; else those of the request's own.
     """
     fields = {name: value for name, value in request.fields.items() if name in request.said}
-    images = {name: [blob.digest.hex() for blob in blobs] for name, blobs in request.images.items()}
+    images = {name: [blob.identity for blob in blobs] for name, blobs in request.images.items()}
     bought = {
         "model": request.model,
         "version": request.version,

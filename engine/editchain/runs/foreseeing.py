@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from editchain.artifacts import ImageSource
+from editchain.artifacts import ASSET_VENDOR, ImageSource
 from editchain.classes import dataclass
 from editchain.diagnostics import counted
 from editchain.errors import TaskError
 from editchain.plans.tasks import AFTER, RUN, Column
-from editchain.providers.preparing import foreseen
+from editchain.providers.preparing import foreseen, is_sent_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,10 @@ def with_foreseen(plan: Plan, known: Callable[[ImageSource], KnownFile | None]) 
         has_mask = bool(one.images.get("mask"))
         for name, source, route in _pictures(one):
             found = known(source)
-            if found is None or not found.width or not found.height:
+            is_by_name = source.kind == "asset" and is_sent_by_name(
+                route, name, ASSET_VENDOR, has_mask=has_mask
+            )
+            if found is None or not found.width or not found.height or is_by_name:
                 continue
             size = (found.width, found.height)
             try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from editchain.errors import Refused
+from editchain.artifacts import ASSET_VENDOR
+from editchain.errors import ConfigurationError, Refused
 from editchain.fetching import fetch_all, used
 from editchain.imaging.probe import HEAD_BYTES, probe
 from editchain.journal.entries import Result
 from editchain.plans.tasks import AFTER, KNOWN, RUN
+from editchain.providers import variables_of
 from editchain.runs.locking import is_paid
 
 if TYPE_CHECKING:
@@ -159,4 +161,10 @@ def fetch_needed(workspace: Workspace, plan: Plan, digests: Digests, terms: Term
     ]
     if wanted and terms.is_offline:
         raise Refused(f"--offline: {wanted[0].location.split('?', 1)[0]} would have to be fetched.")
+    assets = [one for one in wanted if one.kind == "asset"]
+    if assets and not workspace.is_usable(ASSET_VENDOR):
+        raise ConfigurationError(
+            f"{assets[0].location} is at {ASSET_VENDOR}, and its bytes are needed here, which takes a credential: "
+            f"set {variables_of(ASSET_VENDOR)}, in the environment or in .env, or give a file."
+        )
     fetch_all(workspace, plan.pipeline, digests, wanted)

@@ -152,7 +152,10 @@ class Vendors:
             return request
         handles: dict[bytes, str] = {}
         for blob in (one for blobs in request.images.values() for one in blobs):
-            handles[blob.digest] = (await self._handle(blob, vendor, route)).handle
+            if blob.held is not None and blob.held[0] == vendor.name:
+                handles[blob.digest] = blob.held[1]
+            else:
+                handles[blob.digest] = (await self._handle(blob, vendor, route)).handle
         return replace(request, handles=handles)
 
     def forget(self, vendor: Vendor, request: Request) -> None:
