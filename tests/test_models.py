@@ -151,6 +151,13 @@ def test_a_route_says_of_every_field_how_it_is_sent(model: Model, route: models.
 
 
 @pytest.mark.parametrize(("model", "route"), routes())
+def test_a_limit_says_what_becomes_of_a_picture_beyond_it(model: Model, route: models.Route) -> None:
+    image = route.limits.get("image", {})
+    if image.keys() & {"max_bytes", "max_pixels", "max_side"}:
+        assert image["too_large"] in ("scale", "refuse")
+
+
+@pytest.mark.parametrize(("model", "route"), routes())
 def test_what_a_route_ignores_or_replaces_has_a_warning(model: Model, route: models.Route) -> None:
     warned = {warning["field"] for warning in model.document["x-editchain"].get("warnings", [])}
     assert {name for name, sent in route.fields.items() if sent.keys() & {"ignored", "otherwise"}} <= warned

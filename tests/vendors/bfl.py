@@ -58,12 +58,14 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "flux-kontext-pro": _KONTEXT,
     "flux-kontext-max": _KONTEXT,
     "flux-2-pro": _PRO,
+    "flux-2-pro-preview": _PRO,
     "flux-2-max": _PRO,
     "flux-2-flex": _takes(
         5, **_pictures(8), **_SIZED, prompt_upsampling={"type": "boolean"}, guidance=_number(1.5, 10), steps=_whole(1, 50)
     ),
     "flux-2-klein-4b": _KLEIN,
     "flux-2-klein-9b": _KLEIN,
+    "flux-2-klein-9b-preview": _KLEIN,
     "flux-3-image": _takes(
         4,
         output_format=None,
@@ -82,10 +84,12 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
 
 CREDITS = {
     "flux-2-pro": ("3", "1.5"),
+    "flux-2-pro-preview": ("3", "1.5"),
     "flux-2-max": ("7", "3"),
     "flux-2-flex": ("5", "5"),
     "flux-2-klein-4b": ("1.4", "0.1"),
     "flux-2-klein-9b": ("1.5", "0.2"),
+    "flux-2-klein-9b-preview": ("1.5", "0.2"),
 }
 """For the first megapixel of the result, and for each further one and each of the pictures given."""
 FLAT = {"flux-kontext-pro": "4", "flux-kontext-max": "8", "flux-3-image": "4.8", "flux-pro-1.0-fill": "5"}
