@@ -20,9 +20,14 @@ from editchain.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
 MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
+MAX_STRANGERS = 8
+"""How many connections are open at a time to hosts that others name."""
+KEPT_SECONDS = 20.0
+"""How long a connection that nobody uses is kept."""
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -68,18 +73,8 @@ PUBLIC = Rules(is_public)
 
 async def fetch(url: str, rules: Rules = PUBLIC) -> bytes:
     """The bytes at an address, redirects followed and judged one by one; raises FetchError with the reason."""
-    try:
-        with anyio.fail_after(rules.total_seconds):
-            for _ in range(MAX_REDIRECTS + 1):
-                status, location, body = await _once(url, rules)
-                if location is None:
-                    if status != 200:
-                        raise FetchError(f"{_shown(url)} answered with status {status}.", status)
-                    return body
-                url = urljoin(url, location)
-    except TimeoutError:
-        raise FetchError(f"{_shown(url)} took longer than {rules.total_seconds:.0f} s.") from None
-    raise FetchError(f"{_shown(url)} leads on more than {MAX_REDIRECTS} times.")
+    async with Strangers(rules) as strangers:
+        return await strangers.fetch(url)
 
 
 @cache
@@ -88,37 +83,95 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _once(url: str, rules: Rules) -> tuple[int, str | None, bytes]:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in rules.plain_hosts):
-        raise FetchError(f"{_shown(url)} is not an https: address.")
-    if parts.username or parts.password or not parts.hostname:
-        raise FetchError(f"{_shown(url)} must name a host, without user or password.")
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=rules.tls or _trusted(),
-        network_backend=_Judging(rules),
-        max_connections=1,
-    )
-    headers = [
-        ("Host", parts.netloc),
-        ("Accept", "image/*"),
-        ("Accept-Encoding", "identity"),
-        ("User-Agent", "editchain"),
-    ]
-    try:
-        async with pool, pool.stream("GET", url, headers=headers) as response:
-            location = dict(response.headers).get(b"location")
-            if response.status in _REDIRECTS and location:
-                return response.status, location.decode("latin-1"), b""
-            return response.status, None, await _body(response, url, rules)
-    except (
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.TimeoutException,
-        ssl.SSLError,
-        OSError,
-    ) as error:
-        raise FetchError(f"{_shown(url)} cannot be fetched: {_words(error)}.") from error
+class Strangers:
+    """Hosts that others name: each address judged before it is connected to, and sent no credentials.
+
+    Connections are few and warm. One that is open leads to an address that was judged when it was opened, and serves only
+    the host that it was opened for. Close it, or use it in an `async with`.
+    """
+
+    def __init__(self, rules: Rules = PUBLIC, connections: int = MAX_STRANGERS) -> None:
+        self.rules = rules
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=rules.tls or _trusted(),
+            network_backend=_Judging(rules),
+            max_connections=connections,
+            keepalive_expiry=KEPT_SECONDS,
+        )
+
+    async def __aenter__(self) -> Strangers:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._pool.aclose()
+
+    async def fetch(self, url: str) -> bytes:
+        """The bytes at an address, redirects followed and judged one by one; raises FetchError with the reason."""
+        rules = self.rules
+        try:
+            with anyio.fail_after(rules.total_seconds):
+                for _ in range(MAX_REDIRECTS + 1):
+                    status, location, body = await self._once(url)
+                    if location is None:
+                        if status != 200:
+                            raise FetchError(f"{_shown(url)} answered with status {status}.", status)
+                        return body
+                    url = urljoin(url, location)
+        except TimeoutError:
+            raise FetchError(f"{_shown(url)} took longer than {rules.total_seconds:.0f} s.") from None
+        raise FetchError(f"{_shown(url)} leads on more than {MAX_REDIRECTS} times.")
+
+    async def _once(self, url: str) -> tuple[int, str | None, bytes]:
+        headers = {"Accept": "image/*", "Accept-Encoding": "identity"}
+        try:
+            async with self._asked("GET", url, headers) as response:
+                location = {name.lower(): value for name, value in response.headers}.get(b"location")
+                if response.status in _REDIRECTS and location:
+                    return response.status, location.decode("latin-1"), b""
+                return response.status, None, await _body(response, url, self.rules)
+        except _LOST as error:
+            raise FetchError(f"{_shown(url)} cannot be fetched: {_words(error)}.") from error
+
+    async def send(
+        self, method: str, url: str, content: bytes, headers: Mapping[str, str], seconds: float
+    ) -> int:
+        """Sends bytes and gives the status. Raises FetchError where the address may not be sent to, NotSent otherwise."""
+        try:
+            with anyio.fail_after(seconds):
+                async with self._asked(method, url, headers, content) as response:
+                    async for _ in response.aiter_stream():
+                        pass
+                    return response.status
+        except (*_LOST, TimeoutError) as error:
+            raise NotSent(f"{_shown(url)} cannot be sent to: {_words(error)}.") from error
+
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
+    ) -> AbstractAsyncContextManager[httpcore.Response]:
+        """The request to an address. Raises FetchError where it is none to connect to."""
+        parts = urlsplit(url)
+        is_plain = parts.scheme == "http" and parts.hostname in self.rules.plain_hosts
+        if parts.scheme != "https" and not is_plain:
+            raise FetchError(f"{_shown(url)} is not an https: address.")
+        if parts.username or parts.password or not parts.hostname:
+            raise FetchError(f"{_shown(url)} must name a host, without user or password.")
+        named = {"Host": parts.netloc, "User-Agent": "editchain", **headers}
+        if content is not None:
+            named["Content-Length"] = str(len(content))
+        return self._pool.stream(method, url, headers=list(named.items()), content=content)
+
+
+_LOST = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    ssl.SSLError,
+    OSError,
+)
 
 
 async def _body(response: httpcore.Response, url: str, rules: Rules) -> bytes:
@@ -225,7 +278,7 @@ class Client:
 
         self.base_url = base_url.rstrip("/")
         self._hosts = tuple(hosts)
-        self._rules = rules
+        self._strangers = Strangers(rules)
         self._inner = httpx.AsyncClient(
             headers={"User-Agent": "editchain", **headers},
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -242,6 +295,7 @@ class Client:
 
     async def close(self) -> None:
         """Closes the connections."""
+        await self._strangers.close()
         await self._inner.aclose()
 
     def trusts(self, url: str) -> bool:
@@ -313,36 +367,26 @@ class Client:
     async def put(
         self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = 120.0
     ) -> int:
-        """Sends bytes to an address that the vendor gave, without credentials; gives the status."""
-        return await self._send_bare("PUT", url, seconds, content=content, headers=dict(headers or {}))
+        """Sends bytes to an address that the vendor gave, without credentials; gives the status.
+
+        Raises FetchError where the address is none to send to, NotSent where nothing came of it.
+        """
+        return await self._strangers.send("PUT", url, content, headers or {}, seconds)
 
     async def post(
         self, url: str, *, form: Mapping[str, str], files: Any = None, seconds: float = 120.0
     ) -> int:
-        """Sends a form, its files last, to an address that the vendor gave, without credentials; gives the status."""
-        return await self._send_bare("POST", url, seconds, data=dict(form), files=files)
-
-    async def _send_bare(self, method: str, url: str, seconds: float, **what: Any) -> int:
-        """Raises FetchError where the address is none to send to, NotSent where nothing came of it."""
+        """Sends a form, its files last, as `put`."""
         import httpx
 
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (
-            parts.scheme == "http" and parts.hostname in self._rules.plain_hosts
-        ):
-            raise FetchError(f"{_shown(url)} is not an https: address.")
-        async with httpx.AsyncClient(
-            trust_env=False, follow_redirects=False, verify=self._rules.tls or _trusted()
-        ) as bare:
-            try:
-                with anyio.fail_after(seconds):
-                    return (await bare.request(method, url, **what)).status_code
-            except (httpx.HTTPError, TimeoutError) as error:
-                raise NotSent(f"{_shown(url)} cannot be sent to: {_words(error)}.") from error
+        made = httpx.Request("POST", url, data=dict(form), files=files)
+        content = await anyio.to_thread.run_sync(made.read)
+        headers = {"Content-Type": made.headers["Content-Type"]}
+        return await self._strangers.send("POST", url, content, headers, seconds)
 
     async def fetch(self, url: str) -> bytes:
         """The bytes at an address that the vendor gave, without credentials, judged like any other; raises FetchError."""
-        return await fetch(url, self._rules)
+        return await self._strangers.fetch(url)
 
 
 def _words(error: Exception) -> str:

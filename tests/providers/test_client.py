@@ -1,12 +1,14 @@
-"""Where a client sends a vendor's credentials, and where it does not."""
+"""Where a client sends a vendor's credentials and where it does not, and what it asks of hosts that others name."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 from tests.vendors.base import LOOPBACK, Answer, Asked, Server
 
-from editchain.http import Client, FetchError
+from editchain.http import Client, FetchError, Strangers
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,94 @@ def test_an_address_of_the_vendor_is_asked_as_it_is_and_no_other() -> None:
     (asked,) = server.asked
     assert isinstance(asked, Asked)
     assert (asked.name, asked.query, asked.headers["x-key"]) == ("GET /jobs/1", {"id": "2"}, "k")
+
+
+# ---------------------------------------------------------------------- hosts that others name
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def backend(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+def drive(server: Server, backend: str, act: Callable[[Client], Awaitable[None]]) -> None:
+    async def driven() -> None:
+        async with Client("https://api.acme.ai", {"X-Key": "k"}, rules=LOOPBACK) as client:
+            await act(client)
+
+    with server.running():
+        anyio.run(driven, backend=backend)
+
+
+def test_downloads_and_uploads_share_few_warm_connections_without_credentials(backend: str) -> None:
+    server = Server(lambda asked: Answer(200, asked.path.encode()))
+
+    async def act(client: Client) -> None:
+        for name in ("/one", "/two", "/three"):
+            assert await client.fetch(f"{server.url}{name}") == name.encode()
+        assert await client.put(f"{server.url}/up", b"data", headers={"Content-Type": "image/png"}) == 200
+        file = {"file": ("a.png", b"picture", "image/png")}
+        assert await client.post(f"{server.url}/form", form={"key": "v"}, files=file) == 200
+
+    drive(server, backend, act)
+    assert server.connections == 1
+    assert len(server.asked) == 5
+    assert not any("x-key" in asked.headers for asked in server.asked)
+    put, form = server.asked[3:]
+    assert (put.body, put.headers["content-type"]) == (b"data", "image/png")
+    assert form.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert form.body.index(b'name="key"') < form.body.index(b'name="file"; filename="a.png"')
+
+
+def test_many_downloads_at_once_open_no_more_connections_than_allowed(backend: str) -> None:
+    server = Server(lambda _asked: Answer(200, b"x"))
+
+    async def act() -> None:
+        async with Strangers(LOOPBACK, connections=3) as strangers, anyio.create_task_group() as group:
+            for number in range(40):
+                group.start_soon(strangers.fetch, f"{server.url}/{number}")
+
+    with server.running():
+        anyio.run(act, backend=backend)
+    assert len(server.asked) == 40
+    assert server.connections <= 3
+
+
+def test_a_connection_that_its_host_has_closed_is_not_used_again(backend: str) -> None:
+    server = Server(lambda _asked: Answer(200, b"x", {"Connection": "close"}))
+
+    async def act(client: Client) -> None:
+        for _ in range(3):
+            assert await client.fetch(f"{server.url}/a") == b"x"
+
+    drive(server, backend, act)
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("target", "about"),
+    [
+        ("http://localhost/x", "not an https: address"),
+        ("https://10.0.0.1/x", "10.0.0.1, which is not a public address"),
+        ("https://[::1]/x", "which is not a public address"),
+        ("https://user:secret@127.0.0.1/x", "without user or password"),
+        ("ftp://127.0.0.1/x", "not an https: address"),
+    ],
+)
+def test_each_redirect_is_judged_however_warm_the_connection(target: str, about: str) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(302, b"", {"Location": target}) if asked.path == "/away" else Answer(200, b"x")
+
+    server = Server(answer)
+
+    async def act(client: Client) -> None:
+        assert await client.fetch(f"{server.url}/here") == b"x"
+        with pytest.raises(FetchError, match=about):
+            await client.fetch(f"{server.url}/away")
+        with pytest.raises(FetchError, match=about):
+            await client.put(target, b"data")
+        assert await client.fetch(f"{server.url}/here") == b"x"
+
+    drive(server, "asyncio", act)
+    assert [asked.path for asked in server.asked] == ["/here", "/away", "/here"]

@@ -99,19 +99,27 @@ class _Planned:
     times: int
 
 
+class _Listening(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 256  # hundreds of jobs may call at once
+
+
 class Server:
-    """Serves a stand-in on a port of its own. `asked` has every request; `fault` plans what goes wrong."""
+    """Serves a stand-in on a port of its own. `asked` has every request; `fault` plans what goes wrong.
+
+    `connections` counts those that were ever opened.
+    """
 
     def __init__(self, handle: Callable[[Asked], Answer]) -> None:
         self.asked: list[Asked] = []
         self.ahead_seconds = 0.0
+        self.connections = 0
         self._handle = handle
         self._planned: list[_Planned] = []
         self._mutex = threading.Lock()
         self._closing = threading.Event()
         self._open: set[socket] = set()
-        self._inner = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._inner.daemon_threads = False
+        self._inner = _Listening(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._inner.server_address[1]}"
         self._thread = threading.Thread(target=lambda: self._inner.serve_forever(0.01))
 
@@ -166,6 +174,7 @@ class Server:
 
             def setup(self) -> None:
                 super().setup()
+                server.connections += 1
                 server._open.add(self.connection)
 
             def finish(self) -> None:
