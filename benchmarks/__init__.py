@@ -14,5 +14,6 @@ BENCHMARKS = (
     "edits",
     "heaviest",
     "serving",
+    "calls",
 )
 """The modules that each give rows of the table."""

@@ -93,6 +93,7 @@ ORDER = (
     "journal.committing",
     # what carries out a task
     "credentials",
+    "connections",
     "http",
     "darkroom",
     "operations",
@@ -149,6 +150,7 @@ ORDER = (
 HOMES = {
     "click": {"commands"},
     "httpx": {"http"},
+    "httpcore": {"connections", "http"},
     "socket": {"http"},
     "ssl": {"http"},
     "urllib.request": set[str](),

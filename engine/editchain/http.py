@@ -6,28 +6,29 @@ import ipaddress
 import json
 import socket
 import ssl
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import anyio
 import anyio.to_thread
 import httpcore
 
 from editchain.classes import dataclass
+from editchain.connections import Connections, header_pairs
 from editchain.errors import EditchainError
 from editchain.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from urllib.parse import SplitResult
 
 MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
 MAX_STRANGERS = 8
 """How many connections are open at a time to hosts that others name."""
-KEPT_SECONDS = 20.0
-"""How long a connection that nobody uses is kept."""
+AGENT = "editchain"
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -92,12 +93,7 @@ class Strangers:
 
     def __init__(self, rules: Rules = PUBLIC, connections: int = MAX_STRANGERS) -> None:
         self.rules = rules
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=rules.tls or _trusted(),
-            network_backend=_Judging(rules),
-            max_connections=connections,
-            keepalive_expiry=KEPT_SECONDS,
-        )
+        self._connections = Connections(_Judging(rules), rules.tls or _trusted(), connections)
 
     async def __aenter__(self) -> Strangers:
         return self
@@ -107,7 +103,7 @@ class Strangers:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._pool.aclose()
+        await self._connections.close()
 
     async def fetch(self, url: str) -> bytes:
         """The bytes at an address, redirects followed and judged one by one; raises FetchError with the reason."""
@@ -129,9 +125,9 @@ class Strangers:
         headers = {"Accept": "image/*", "Accept-Encoding": "identity"}
         try:
             async with self._asked("GET", url, headers) as response:
-                location = {name.lower(): value for name, value in response.headers}.get(b"location")
+                location = dict(header_pairs(response)).get("location")
                 if response.status in _REDIRECTS and location:
-                    return response.status, location.decode("latin-1"), b""
+                    return response.status, location, b""
                 return response.status, None, await _body(response, url, self.rules)
         except _LOST as error:
             raise FetchError(f"{_shown(url)} cannot be fetched: {_words(error)}.") from error
@@ -149,20 +145,32 @@ class Strangers:
         except (*_LOST, TimeoutError) as error:
             raise NotSent(f"{_shown(url)} cannot be sent to: {_words(error)}.") from error
 
-    def _asked(
+    @asynccontextmanager
+    async def _asked(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
-    ) -> AbstractAsyncContextManager[httpcore.Response]:
+    ) -> AsyncIterator[httpcore.Response]:
         """The request to an address. Raises FetchError where it is none to connect to."""
-        parts = urlsplit(url)
+        parts = _parts_of(url)
         is_plain = parts.scheme == "http" and parts.hostname in self.rules.plain_hosts
         if parts.scheme != "https" and not is_plain:
             raise FetchError(f"{_shown(url)} is not an https: address.")
         if parts.username or parts.password or not parts.hostname:
             raise FetchError(f"{_shown(url)} must name a host, without user or password.")
-        named = {"Host": parts.netloc, "User-Agent": "editchain", **headers}
-        if content is not None:
-            named["Content-Length"] = str(len(content))
-        return self._pool.stream(method, url, headers=list(named.items()), content=content)
+        named = {"User-Agent": AGENT, **headers}
+        seconds = self.rules.total_seconds
+        asked = self._connections.ask(method, url, named, content, seconds=seconds)
+        async with self._connections.place(), asked as response:
+            yield response
+
+
+def _parts_of(url: str) -> SplitResult:
+    """The parts of an address; raises FetchError where it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise FetchError(f"{_shown(url)} is no address.") from None
+    return parts
 
 
 _LOST = (
@@ -274,18 +282,13 @@ class Client:
         rules: Rules = PUBLIC,
         hosts: Sequence[str] = (),
     ) -> None:
-        import httpx
-
         self.base_url = base_url.rstrip("/")
         self._hosts = tuple(hosts)
+        self._headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
+        # The name may stand for a class without methods where anyio is missing; here it never is.
+        backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        self._connections = Connections(backend, rules.tls or _trusted(), connections)
         self._strangers = Strangers(rules)
-        self._inner = httpx.AsyncClient(
-            headers={"User-Agent": "editchain", **headers},
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            follow_redirects=False,
-            trust_env=False,
-            verify=rules.tls or _trusted(),
-        )
 
     async def __aenter__(self) -> Client:
         return self
@@ -296,7 +299,7 @@ class Client:
     async def close(self) -> None:
         """Closes the connections."""
         await self._strangers.close()
-        await self._inner.aclose()
+        await self._connections.close()
 
     def trusts(self, url: str) -> bool:
         """Whether an address is on the configured host or another one of the vendor: only there credentials go."""
@@ -338,31 +341,34 @@ class Client:
         `path` is below the base URL, or a whole address that the vendor gave and that `trusts` says is its own, else it
         is a FetchError; `body` is sent as JSON, `content` as it is, `files` with `form` as multipart.
         """
-        import httpx
-
         url = self._url(path)
+        if query:
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+        kind, content = await _encoded(body, content, form, files)
+        named = {**self._headers, **({"Content-Type": kind} if kind else {}), **(headers or {})}
+        async with AsyncExitStack() as held:
+            try:
+                with anyio.fail_after(seconds):
+                    await held.enter_async_context(self._connections.place())
+            except TimeoutError as error:
+                raise NotSent(
+                    f"There was no connection to {self.base_url} within {seconds:.0f} s."
+                ) from error
+            return await self._exchange(method, url, named, content, seconds)
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, seconds: float
+    ) -> Reply:
         try:
             with anyio.fail_after(seconds):
-                answer = await self._inner.request(
-                    method, url, json=body, content=content, files=files, data=form,
-                    params=query, headers=headers, timeout=httpx.Timeout(seconds, connect=min(seconds, 15.0)),
-                )  # fmt: skip
-        except (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.PoolTimeout,
-            httpx.UnsupportedProtocol,
-        ) as error:
+                async with self._connections.ask(method, url, headers, content, seconds=seconds) as response:
+                    return await _reply(response)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.UnsupportedProtocol) as error:
             raise NotSent(f"{self.base_url} cannot be reached: {_words(error)}.") from error
         except TimeoutError as error:
             raise ReplyLost(f"{self.base_url} did not answer within {seconds:.0f} s.") from error
-        except httpx.HTTPError as error:
+        except _LOST as error:
             raise ReplyLost(f"The answer of {self.base_url} was cut off: {_words(error)}.") from error
-        return Reply(
-            answer.status_code,
-            {name.lower(): value for name, value in answer.headers.items()},
-            answer.content,
-        )
 
     async def put(
         self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = 120.0
@@ -377,16 +383,52 @@ class Client:
         self, url: str, *, form: Mapping[str, str], files: Any = None, seconds: float = 120.0
     ) -> int:
         """Sends a form, its files last, as `put`."""
-        import httpx
-
-        made = httpx.Request("POST", url, data=dict(form), files=files)
-        content = await anyio.to_thread.run_sync(made.read)
-        headers = {"Content-Type": made.headers["Content-Type"]}
-        return await self._strangers.send("POST", url, content, headers, seconds)
+        kind, content = await _encoded(None, None, form, files)
+        return await self._strangers.send("POST", url, content or b"", {"Content-Type": kind}, seconds)
 
     async def fetch(self, url: str) -> bytes:
         """The bytes at an address that the vendor gave, without credentials, judged like any other; raises FetchError."""
         return await self._strangers.fetch(url)
+
+
+async def _encoded(
+    body: Any, content: bytes | None, form: Mapping[str, str] | None, files: Any
+) -> tuple[str, bytes | None]:
+    """What is sent, with its type: JSON, bytes as they are, or a form, which is put together in a thread."""
+    if body is not None:
+        return "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    if form is None and files is None:
+        return "", content
+    return await anyio.to_thread.run_sync(_form, dict(form or {}), files)
+
+
+def _form(fields: dict[str, str], files: Any) -> tuple[str, bytes]:
+    """A form as it is sent, with its type; the library that knows how is loaded here, where nothing waits for it."""
+    import httpx
+
+    made = httpx.Request("POST", "https://localhost", data=fields, files=files)
+    return made.headers["Content-Type"], made.read()
+
+
+async def _reply(response: httpcore.Response) -> Reply:
+    """The whole answer; one that is compressed although that was not asked for is unpacked in a thread."""
+    body = b"".join([piece async for piece in response.aiter_stream()])
+    headers: dict[str, str] = {}
+    for name, value in header_pairs(response):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if headers.get("content-encoding", "identity") != "identity":
+        body = await anyio.to_thread.run_sync(_unpacked, headers["content-encoding"], body)
+    return Reply(response.status, headers, body)
+
+
+def _unpacked(encoding: str, body: bytes) -> bytes:
+    """Raises httpcore.RemoteProtocolError where it cannot be."""
+    import httpx
+
+    try:
+        return httpx.Response(200, headers={"Content-Encoding": encoding}, content=body).content
+    except httpx.DecodingError as error:
+        raise httpcore.RemoteProtocolError(str(error)) from error
 
 
 def _words(error: Exception) -> str:
