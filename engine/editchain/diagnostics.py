@@ -164,6 +164,11 @@ class Problems:
         return tuple(sorted(self.found.values(), key=lambda one: (files[one.file], one.line, one.column)))
 
 
+def sentence(text: str) -> str:
+    """A text as a sentence: with a full stop where it ends without one."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A sentence that offers the nearest known name, or None where none is near."""
     import difflib  # only where something is wrong: a start does without it

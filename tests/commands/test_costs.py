@@ -13,6 +13,9 @@ from tests.commands.conftest import Said
 from tests.commands.shop import Shop, opened
 from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 
+from editchain.commands.costs import Sum, _row
+from editchain.journal.entries import Call as JournalCall
+
 Call = Callable[..., Said]
 
 
@@ -121,3 +124,17 @@ def test_rates_that_are_none(shop: Shop, call: Call, wrong: str) -> None:
     said = call("plan", "p.yaml")
     assert said.code == 2
     assert "what one CU is worth" in said.err
+
+
+def test_a_call_that_ended_is_in_no_doubt_that_a_person_could_settle() -> None:
+    one = JournalCall(
+        "id", b"key", "bfl", "flux-kontext-pro", "flux-kontext", price_least="0.04", price_most="0.04"
+    )
+    sums = Sum()
+    sums.add(one._replace(state="unknown", charged="unknown"))
+    sums.add(one._replace(state="failed", charged="unknown"))
+    assert (sums.unknown, sums.doubtful) == (2, 1)
+    assert (
+        _row(sums, "USD")[-1]
+        == "0.04 reserved; 1 in doubt: editchain resolve; 1 ended without a picture, and may not have been charged"
+    )

@@ -25,6 +25,7 @@ from editchain.providers.base import (
     Running,
     Session,
 )
+from editchain.runs.reporting import rejected_before
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -115,6 +116,14 @@ def test_a_refusal_is_remembered_and_not_asked_for_again(shop: Shop) -> None:
     assert shop.counts()["rejected"] == 1
     shop.run()
     assert shop.vendor.heard == ["submit"]
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        plan, _ = shop.plan(workspace)
+        (key,) = (key for one in plan.steps for key in one.keys if one.name == "night")
+        said = {key: refusal.message for key, refusal in workspace.journal.refusals([key]).items()}
+    assert list(rejected_before(plan, said)) == [
+        "rejected before: night: not this prompt",
+        "notice: what was rejected before is asked for again where the step changes, or with --retry-rejected",
+    ]
 
 
 def test_a_refusal_of_the_credential_stops_all_calls_to_the_vendor(shop: Shop) -> None:
@@ -127,6 +136,7 @@ def test_a_refusal_of_the_credential_stops_all_calls_to_the_vendor(shop: Shop) -
     run = shop.run(concurrency=1)
     assert outcomes(run) == {"failed": 1, "stopped": 4}
     assert shop.vendor.heard == ["submit"]
+    assert [one.kind for one in shop.notices] == ["closed"]
 
 
 def test_a_lost_reply_is_held_and_never_sent_again_by_itself(shop: Shop) -> None:

@@ -160,6 +160,9 @@ def test_an_account_that_would_refuse_is_sent_nothing(shop: Shop) -> None:
     assert outcomes(run) == {"stopped": 1, "skipped": 1}
     assert "no credit is left" in run.troubles[0].message
     assert shop.vendor.heard == ["check"]
+    assert [one.message for one in shop.notices if one.kind == "closed"] == [
+        "scenario would refuse all calls: no credit is left. Nothing more is sent to it in this run."
+    ]
 
 
 def test_that_an_account_cannot_be_asked_holds_up_nothing(shop: Shop) -> None:

@@ -75,6 +75,7 @@ class Sum:
     reserved: Decimal = Decimal(0)
     unpriced: int = 0
     unknown: int = 0
+    doubtful: int = 0
 
     def add(self, call: Call) -> None:
         """Takes a call in."""
@@ -84,6 +85,7 @@ class Sum:
         self.reserved += found.reserved
         self.unpriced += found.unpriced
         self.unknown += call.charged == "unknown"
+        self.doubtful += call.charged == "unknown" and call.state in OPEN_STATES
         if call.charged != "no":
             self.least += Decimal(call.price_least or 0)
             self.most += Decimal(call.price_most or 0)
@@ -190,7 +192,9 @@ def _row(one: Sum, currency: str) -> tuple[str, ...]:
     expected = plain(one.least) if one.least == one.most else f"{plain(one.least)}–{plain(one.most)}"
     notes = [f"{plain(one.reserved)} reserved"] if one.reserved else []
     notes += [f"{one.unpriced} at an unknown price"] if one.unpriced else []
-    notes += [f"{one.unknown} in doubt: editchain resolve"] if one.unknown else []
+    notes += [f"{one.doubtful} in doubt: editchain resolve"] if one.doubtful else []
+    ended = one.unknown - one.doubtful
+    notes += [f"{ended} ended without a picture, and may not have been charged"] if ended else []
     return f"{one.calls:,}", expected, plain(one.spent), currency or "?", "; ".join(notes)
 
 

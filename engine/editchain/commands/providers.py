@@ -201,7 +201,9 @@ def _credential(one: Vendor) -> str:
         return "needs none"
     if one.usable:
         return " and ".join(variable.found for variable in one.credentials if variable.found)
-    return "– " + " and ".join(variable.names[0] for variable in one.credentials if variable.found is None)
+    needed = load(one.name).capabilities.credentials if one.runs_here else ()
+    lacking = (variable for variable in one.credentials if variable.found is None)
+    return "– " + " and ".join(variable.names[0] for variable in lacking if variable.names in needed)
 
 
 def _limits(one: Vendor) -> str:

@@ -255,6 +255,8 @@ def _go(
     progress.say(reporting.summary_line(plan))
     for notice in plan.notices:
         progress.say(f"notice: {notice}")
+    for said in reporting.rejected_before(plan, found.preparation.refusals()):
+        progress.say(said)
     run_id = running.new_run_id(workspace.now())
     if follower is not None:
         follower.began(run_id)

@@ -132,7 +132,7 @@ class Books:
         self._versions = versions
         self._ceilings = ceilings
         self._rates = rates
-        self._tell = tell
+        self.tell = tell
         self._held = 0
         self._vendor_ids: dict[tuple[str, str], str] | None = None
         self._pictures: dict[bytes, tuple[str, bytes]] = {}
@@ -243,7 +243,7 @@ class Books:
         """Says where one picture came for two requests: a vendor may have mixed them up."""
         other, request = self._pictures.setdefault(digest, (call.id, sample.request_key))
         if request != sample.request_key:
-            self._tell(
+            self.tell(
                 Notice(
                     "doubt",
                     f"{call.provider} gave the same picture for call {call.id} and for call {other}: look whether it is right",
@@ -276,7 +276,7 @@ class Books:
         except trouble as error:
             message = str(error)
         self._held += 1
-        self._tell(
+        self.tell(
             Notice(
                 "room",
                 f"{message}. What was paid for is held in memory and written as soon as that is possible; nothing new is sent",

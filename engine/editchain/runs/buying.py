@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from editchain.classes import dataclass
+from editchain.diagnostics import sentence
 from editchain.errors import EditchainError, OperationError, TaskError
 from editchain.http import NotSent, ReplyLost
 from editchain.journal.entries import Call
@@ -163,7 +164,7 @@ class Buyer:
         if not isinstance(answer, Refused) or answer.retry_after_seconds is None or answer.stops_all:
             return None
         wait = answer.retry_after_seconds
-        message = f"{vendor.name}: {answer.message}"
+        message = sentence(f"{vendor.name}: {answer.message}")
         if answer.reason != BUSY:
             return _Trouble(message, None if is_over or attempt >= attempts else wait)
         if vendor.pace.slow(now, began, min(wait, LONGEST_WAIT_SECONDS), answer.parallel):

@@ -175,7 +175,7 @@ class Caller:
 
     def _say_fallback(self, no: NotHere, way: Way, group: Sequence[Wanted]) -> None:
         provider = way.route.provider if way.route else ""
-        message = f"{no.outcome}; {provider} is asked instead"
+        message = f"{str(no.outcome).rstrip('.')}; {provider} is asked instead"
         self._tell(Notice("fallback", message, group[0].sample.task, provider))
 
     async def _at(self, way: Way, route: Route, group: Sequence[Wanted], *, is_last: bool) -> Found:

@@ -36,11 +36,12 @@ class Ended:
 class Notice:
     """Something to know while a run goes on that is no task's outcome. `call` and `provider` where it is about one.
 
-    A "retry" is one that is safe, a "fallback" goes to the next provider of a list, a "slowdown" is a vendor's wish;
+    A "retry" is one that is safe, a "fallback" goes to the next provider of a list, a "slowdown" is a vendor's wish,
+    and a "closed" vendor is sent nothing more;
     "room" is about the disk, "stopping" about what a stop waits for, a "doubt" is for a person to look into.
     """
 
-    kind: Literal["retry", "fallback", "slowdown", "room", "stopping", "doubt"]
+    kind: Literal["retry", "fallback", "slowdown", "closed", "room", "stopping", "doubt"]
     message: str
     task: str | None = None
     provider: str | None = None

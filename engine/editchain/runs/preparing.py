@@ -11,12 +11,13 @@ from editchain.errors import Refused
 from editchain.fetching import addresses, fetch_all
 from editchain.lock import place_of
 from editchain.plans import planning
+from editchain.plans.tasks import REJECTED
 from editchain.runs.locking import Locking, refuse_unlocked
 from editchain.runs.supplying import adopt, fetch_needed, supply
 from editchain.workspace import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
@@ -56,6 +57,7 @@ class Preparation:
         self.digests = workspace.digest_inputs(pipeline, self.lock.by_address, refresh=self.choices.refreshes)
         self._gone: frozenset[bytes] = frozenset()
         self._known: frozenset[bytes] = frozenset()
+        self._rejected: list[bytes] = []
 
     def fetch(self) -> None:
         """Fetches the addresses of which not even the digest is known. Raises PipelineError, Refused."""
@@ -90,7 +92,21 @@ class Preparation:
             fresh=choices.fresh,
         )
         self._known = frozenset(known.found) - self._gone
+        self._rejected = [
+            key
+            for one in made.steps
+            if REJECTED in one.states
+            for at in one.ordinals()
+            if one.states[at] == REJECTED and (key := one.keys[at]) is not None
+        ]
         return made
+
+    def refusals(self) -> Mapping[bytes, str]:
+        """What vendors said of the tasks of the last plan that they rejected before, by the tasks' keys."""
+        look = self.workspace.look
+        return (
+            {} if look is None else {key: one.message for key, one in look.refusals(self._rejected).items()}
+        )
 
     def supplied(self, watch: Callable[[Transferred], None] | None = None) -> Plan:
         """The plan once everything that it needs is here: pictures from the remote store, addresses fetched.

@@ -12,7 +12,7 @@ from editchain.plans.dimensions import shape
 from editchain.plans.tasks import AFTER, KNOWN, REJECTED, RUN, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from decimal import Decimal
 
     from editchain.plans.tasks import Money, Plan, StepPlan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from editchain.transferring import Transferred
 
 REFRESH_SECONDS = 0.1
+MOST_REJECTED = 10
 
 
 def price(money: Money, calls: int) -> str:
@@ -90,6 +91,23 @@ def plan_lines(plan: Plan, reason: Callable[[StepPlan, int], str]) -> Iterator[s
         if counts[REJECTED]:
             parts.append(f"{counts[REJECTED]:,} rejected before: --retry-rejected asks again")
         yield f"  {one.name:<{width}}  {' · '.join(parts)}"
+
+
+def rejected_before(plan: Plan, said: Mapping[bytes, str]) -> Iterator[str]:
+    """What was rejected in an earlier run and is not asked for again by itself, with what its vendor said."""
+    found = [
+        (one.task_name(at), said.get(one.keys[at] or b"", ""))
+        for one in plan.steps
+        if REJECTED in one.states
+        for at in one.ordinals()
+        if one.states[at] == REJECTED
+    ]
+    for task, message in found[:MOST_REJECTED]:
+        yield f"rejected before: {visible(task)}: {visible(message)}"
+    if len(found) > MOST_REJECTED:
+        yield f"rejected before: and {len(found) - MOST_REJECTED:,} more"
+    if found:
+        yield "notice: what was rejected before is asked for again where the step changes, or with --retry-rejected"
 
 
 def _known(count: int) -> str:
@@ -366,6 +384,7 @@ def duration(seconds: float) -> str:
 def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> Iterator[str]:
     """What a run did: outcomes, files, and what to look at."""
     counts: dict[str, int] = {str(name): count for name, count in report.run.counts.items()}
+    counts["rejected"] = counts.get("rejected", 0) + report.rejected
     parts = [
         f"{count:,} {name}"
         for name in ("done", "failed", "rejected", "skipped", "open", "waiting", "stopped")

@@ -91,6 +91,7 @@ class Report:
     publication: Publication
     exit_code: int
     cached: int = 0
+    rejected: int = 0
     locked: Locked = field(default_factory=Locked)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -275,7 +276,7 @@ async def run(
     locked = Locked()
     if options.locking is not None:  # at last: a folder that cannot be written takes nothing else along
         locked = await anyio.to_thread.run_sync(locking.write, options.locking, plan, journal, digests)
-    return Report(run_id, outcome, publication, exit_code, cached, locked)
+    return Report(run_id, outcome, publication, exit_code, cached, plan.counts["rejected"], locked)
 
 
 async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop | None) -> Run:

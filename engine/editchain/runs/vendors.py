@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from editchain.diagnostics import sentence
 from editchain.errors import EditchainError
 from editchain.journal.entries import Handle
 from editchain.providers.base import Session
-from editchain.runs.outcomes import NoPicture
+from editchain.runs.outcomes import NoPicture, Notice
 from editchain.runs.pacing import Lane, Pace
 
 if TYPE_CHECKING:
@@ -41,12 +42,21 @@ class NotHere(Exception):
 class Vendor:
     """One vendor's account in a run. `closed` says why nothing is sent to it any more, `closed_routes` by which ids."""
 
-    def __init__(self, name: str, provider: Provider, client: Client, pace: Pace, repeater: Repeater) -> None:
+    def __init__(
+        self,
+        name: str,
+        provider: Provider,
+        client: Client,
+        pace: Pace,
+        repeater: Repeater,
+        tell: Callable[[Notice], None],
+    ) -> None:
         self.name = name
         self.provider = provider
         self.client = client
         self.pace = pace
         self._repeater = repeater
+        self._tell = tell
         self.closed: str | None = None
         self.closed_routes: dict[str, str] = {}
         self._is_checked = False
@@ -58,7 +68,10 @@ class Vendor:
 
     def close(self, reason: str) -> None:
         """Nothing is sent to it in this run any more."""
-        self.closed = self.closed or reason
+        if self.closed is None:
+            self.closed = reason
+            said = f"{sentence(reason)} Nothing more is sent to it in this run."
+            self._tell(Notice("closed", said, provider=self.name))
 
     async def check(self, route: Route) -> None:
         """Raises NotHere where nothing may be sent to it, or not by this route."""
@@ -137,7 +150,8 @@ class Vendors:
         if name not in self._vendors:
             provider = self._provider(name)
             pace = self._paces.get(name) or Pace(Lane(provider.capabilities.concurrency))
-            self._vendors[name] = Vendor(name, provider, self._client(name, provider), pace, self._repeater)
+            client = self._client(name, provider)
+            self._vendors[name] = Vendor(name, provider, client, pace, self._repeater, self._books.tell)
         return self._vendors[name]
 
     async def close(self) -> None:
