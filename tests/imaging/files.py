@@ -10,8 +10,9 @@ import zlib
 from typing import Any
 from xml.etree import ElementTree
 
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, features
 
+HAS_AVIF = "avif" in features.modules and features.check("avif")
 PROMPT = "a secret castle at dawn"
 PLACE = "SecretVille"
 AUTHOR, RIGHTS = "Ada Author", "(c) 2026 Ada"
@@ -24,7 +25,7 @@ SECRETS = (
     b"SECRETPREVIEW",
 )
 
-_XMP = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+XMP = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"
  xmlns:xmp="http://ns.adobe.com/xap/1.0/" photoshop:City="{PLACE}" photoshop:Credit="{RIGHTS}" xmp:CreatorTool="/home/secret/tool">
 <dc:creator><rdf:Seq><rdf:li>{AUTHOR}</rdf:li></rdf:Seq></dc:creator>
@@ -66,7 +67,7 @@ def _texts() -> PngImagePlugin.PngInfo:
     info.add_text("parameters", PROMPT)
     info.add_text("workflow", f'{{"path": "/home/secret/x", "text": "{PROMPT}"}}', zip=True)
     info.add_itxt("Description", PROMPT, zip=True)
-    info.add_itxt("XML:com.adobe.xmp", _XMP.decode())
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
     info.add_text("Author", AUTHOR)
     info.add_text("Copyright", RIGHTS)
     info.add(b"prIv", b"SECRETCAM", after_idat=False)
@@ -85,7 +86,7 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 
 def _jpeg() -> bytes:
-    data = file("JPEG", exif=exif(), xmp=_XMP, comment=PROMPT.encode(), icc_profile=b"P" * 200, quality=95)
+    data = file("JPEG", exif=exif(), xmp=XMP, comment=PROMPT.encode(), icc_profile=b"P" * 200, quality=95)
     iptc = _iptc()
     photoshop = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc
     photoshop += b"\0" * (len(iptc) % 2) + b"8BIM" + struct.pack(">HHI", 0x040C, 0, 14) + b"SECRETPREVIEW\0"
@@ -107,7 +108,7 @@ def _gif() -> bytes:
 
 def _tiff(**how: Any) -> bytes:
     tags = dict(exif())
-    tags |= {700: _XMP, 33723: _iptc(), 37724: b"SECRETPREVIEW"}
+    tags |= {700: XMP, 33723: _iptc(), 37724: b"SECRETPREVIEW"}
     return file("TIFF", tiffinfo=tags, icc_profile=b"P" * 200, **how)
 
 
@@ -122,20 +123,34 @@ FILES = {
     "gif": file("GIF"),
     "tiff": file("TIFF"),
     "tiff-deflate": file("TIFF", compression="tiff_adobe_deflate"),
-    "avif": file("AVIF"),
-    "avif-alpha": file("AVIF", "RGBA"),
+    **({"avif": file("AVIF"), "avif-alpha": file("AVIF", "RGBA")} if HAS_AVIF else {}),
 }
 """Files that say nothing."""
 
 TALKING = {
     "png": file("PNG", pnginfo=_texts(), exif=exif(), icc_profile=b"P" * 200) + b"SECRETPREVIEW",
     "jpeg": _jpeg(),
-    "webp": file("WEBP", exif=exif(), xmp=_XMP, icc_profile=b"P" * 200, lossless=True),
+    "webp": file("WEBP", exif=exif(), xmp=XMP, icc_profile=b"P" * 200, lossless=True),
     "gif": _gif(),
     "tiff": _tiff(compression="tiff_adobe_deflate"),
-    "avif": file("AVIF", exif=exif(), xmp=_XMP, icc_profile=b"P" * 200),
+    **({"avif": file("AVIF", exif=exif(), xmp=XMP, icc_profile=b"P" * 200)} if HAS_AVIF else {}),
 }
 """Files that say more than their owner may like: prompts, places, paths, cameras, previews, and whose they are."""
+
+
+SIGNED = {
+    "png": FILES["png"][:33] + b"\0\0\0\4caBXjumb\0\0\0\0" + FILES["png"][33:],
+    "jpeg": FILES["jpeg"][:2] + b"\xff\xeb\0\x08JPjumb" + FILES["jpeg"][2:],
+    "webp": FILES["webp-extended"][:4]
+    + (len(FILES["webp-extended"]) + 4).to_bytes(4, "little")
+    + FILES["webp-extended"][8:]
+    + b"C2PA\x04\0\0\0jumb",
+}
+"""Files with boxes of C2PA, which nobody could check."""
+if HAS_AVIF:
+    SIGNED["avif"] = (
+        FILES["avif"] + b"\0\0\0\x1cuuid" + bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + b"jumb"
+    )
 
 
 def image_of(data: bytes) -> list[object]:

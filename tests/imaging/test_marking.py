@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from tests.imaging.files import (
     AUTHOR,
     FILES,
@@ -14,7 +15,9 @@ from tests.imaging.files import (
     PROMPT,
     RIGHTS,
     SECRETS,
+    SIGNED,
     TALKING,
+    XMP,
     all_of,
     described,
     file,
@@ -24,6 +27,7 @@ from tests.imaging.files import (
 from editchain.errors import ImageError
 from editchain.imaging import containers
 from editchain.imaging import credits as crediting
+from editchain.imaging.containers import png
 from editchain.imaging.containers.base import NOTHING, Said
 from editchain.imaging.credits import Credit
 from editchain.imaging.marking import Mark, marked
@@ -98,7 +102,7 @@ def test_all_stays_where_all_may(name: str) -> None:
     assert marked(data, ALL) == data
 
 
-@pytest.mark.parametrize("name", ["png", "jpeg", "webp", "tiff", "avif"])
+@pytest.mark.parametrize("name", [name for name in TALKING if name != "gif"])
 def test_another_reader_finds_whose_it_is(name: str) -> None:
     data = marked(TALKING[name], RIGHTS_ONLY)
     with Image.open(io.BytesIO(data)) as image:
@@ -109,7 +113,7 @@ def test_another_reader_finds_whose_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("keep", ["nothing", "rights", "all"])
-@pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "TIFF", "PNG"])
+@pytest.mark.parametrize("form", [name.upper() for name in TALKING if name != "gif"])
 def test_encoded_anew_it_says_what_its_source_may(form: str, keep: Keep) -> None:
     source = TALKING["jpeg"]
     data = marked(file(form), Mark("", None if keep == "nothing" else PACKET, keep), source)
@@ -120,17 +124,6 @@ def test_encoded_anew_it_says_what_its_source_may(form: str, keep: Keep) -> None
     with Image.open(io.BytesIO(data)) as image:
         assert image.getexif().get(0x0112, 1) == 1  # its pixels stand upright
     assert image_of(data) == image_of(file(form))
-
-
-SIGNED = {
-    "png": FILES["png"][:33] + b"\0\0\0\4caBXjumb\0\0\0\0" + FILES["png"][33:],
-    "jpeg": FILES["jpeg"][:2] + b"\xff\xeb\0\x08JPjumb" + FILES["jpeg"][2:],
-    "webp": FILES["webp-extended"][:4]
-    + (len(FILES["webp-extended"]) + 4).to_bytes(4, "little")
-    + FILES["webp-extended"][8:]
-    + b"C2PA\x04\0\0\0jumb",
-    "avif": FILES["avif"] + b"\0\0\0\x1cuuid" + bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + b"jumb",
-}
 
 
 @pytest.mark.parametrize("name", SIGNED)
@@ -185,6 +178,38 @@ def test_every_page_and_tile_is_kept() -> None:
     assert PROMPT.encode() not in data
     assert image_of(data) == image_of(out.getvalue())
     assert len(image_of(data)) == 5
+
+
+XMP_IN_ZIP = PngImagePlugin.PngInfo()
+XMP_IN_ZIP.add_itxt("XML:com.adobe.xmp", XMP.decode(), "en", "XMP", zip=True)
+
+
+def test_xmp_in_a_compressed_text_is_read() -> None:
+    data = file("PNG", pnginfo=XMP_IN_ZIP)
+    assert AUTHOR.encode() in marked(data, RIGHTS_ONLY)
+    assert PROMPT.encode() in marked(data, ALL)
+
+
+def test_xmp_without_end_is_left_out() -> None:
+    deep = b'<x xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator>' + b"<a>" * 100_000
+    rdf = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description>'
+    body = rdf + deep[deep.index(b"<dc") :].replace(
+        b"<dc:creator>", b'<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    )
+    packet = body + b"</a>" * 100_000 + b"</dc:creator></rdf:Description></rdf:RDF>"
+    data = png.write(FILES["png"], Said(xmp=packet), keeps_more=True)
+    assert crediting.read(marked(data, RIGHTS_ONLY)) is not None
+    assert b"<a>" not in marked(data, RIGHTS_ONLY)
+
+
+def test_a_small_tiff_does_not_become_large() -> None:
+    """A thousand tags that all point at the same bytes."""
+    entries = b"".join(struct.pack("<HHII", 40000 + at, 1, 20_000, 8) for at in range(1000))
+    directory = struct.pack("<H", 1000) + entries + bytes(4)
+    data = b"II*\0" + struct.pack("<I", 20_008) + bytes(20_000) + directory
+    assert marked(data, RIGHTS_ONLY) == data
+    with pytest.raises(ImageError, match="values lie in each other"):
+        marked(data, NONE)
 
 
 def test_nothing_is_nothing() -> None:

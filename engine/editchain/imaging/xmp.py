@@ -71,7 +71,14 @@ def properties(data: bytes) -> dict[tuple[str, str], str]:
 
 
 def _kept(data: bytes, keep: Callable[[str, str], bool]) -> bytes:
-    """The descriptions with what is kept of them."""
+    """The descriptions with what is kept of them; none of a packet that is nested without end."""
+    try:
+        return _written(data, keep)
+    except RecursionError:
+        return b""
+
+
+def _written(data: bytes, keep: Callable[[str, str], bool]) -> bytes:
     found = []
     for one in _descriptions(data):
         attributes = {name: value for name, value in one.attrib.items() if _is_kept(name, keep)}

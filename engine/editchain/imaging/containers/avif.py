@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SHOWN = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof"})
 _CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_MOST_TIMES = 4
+"""How many times the bytes of a file its items may come to: who has more points at the same ones over and over."""
 _XMP_TYPE = b"application/rdf+xml"
 _IN_FILE, _IN_META = 0, 1
 """Where the bytes of an item are: at a place in the file, or in a box beside the list."""
@@ -169,6 +171,8 @@ def _meta(data: bytes) -> _Meta:
     start, end = next((at, end) for kind, at, end in _boxes(data, 0, len(data)) if kind == b"meta")
     boxes = {kind: (at, stop) for kind, at, stop in _boxes(data, start + 12, end)}
     located = dict(_locations(data, boxes[b"iloc"][0]))
+    if sum(length for _, extents in located.values() for _, length in extents) > _MOST_TIMES * len(data):
+        raise ValueError("items lie in each other")
     items = []
     at = boxes[b"iinf"][0] + 8
     first = at + (6 if data[at] == 0 else 8)

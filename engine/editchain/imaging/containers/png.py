@@ -15,6 +15,7 @@ _START, _HEADER = 8, 33
 """Where the chunks begin, and where the first of them ends."""
 _XMP = b"XML:com.adobe.xmp\0"
 _XMP_HEAD = _XMP + b"\0\0\0\0"
+_MOST_TEXT_BYTES = 16 * 1024 * 1024
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _SHOWN = frozenset(
     {
@@ -36,7 +37,7 @@ def read(data: bytes) -> Said:
             continue
         body = data[at + 8 : end - 4]
         if kind == b"iTXt" and body.startswith(_XMP):
-            xmp = body[len(_XMP_HEAD) :]
+            xmp = _text(body)
         elif kind in _TEXTS:
             texts.append((body.partition(b"\0")[0].decode("latin-1"), data[at:end]))
         elif kind == b"eXIf":
@@ -69,6 +70,19 @@ def _said(said: Said, *, keeps_more: bool) -> bytes:
     if said.exif is not None:
         found += _chunk(b"eXIf", said.exif)
     return found + b"".join(chunk for _, chunk in said.texts)
+
+
+def _text(body: bytes) -> bytes:
+    """What an iTXt chunk says: behind its keyword, two flags, a language and the keyword in that."""
+    _, _, rest = body.partition(b"\0")
+    _, _, behind = rest[2:].partition(b"\0")
+    text = behind.partition(b"\0")[2]
+    if not rest[0]:
+        return text
+    try:
+        return zlib.decompressobj().decompress(text, _MOST_TEXT_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -24,6 +24,8 @@ _SHOWN = frozenset(
 """What a viewer shows a picture by."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MAX_PAGES = 1000
+_MOST_TIMES = 4
+"""How many times the bytes of a file its values may come to: who has more points at the same ones over and over."""
 _BYTES, _SHORT, _LONG, _UNDEFINED = 1, 3, 4, 7
 
 
@@ -84,11 +86,18 @@ def _order(data: bytes) -> str:
 def _pages(data: bytes) -> list[list[_Entry]]:
     order = _order(data)
     found: list[list[_Entry]] = []
+    left = _MOST_TIMES * len(data)
     (at,) = struct.unpack_from(order + "I", data, 4)
     while at:
         if len(found) == _MAX_PAGES:
             raise ValueError("the directories go round, or are too many")
-        found.append(list(_entries(data, at, order)))
+        page: list[_Entry] = []
+        for entry in _entries(data, at, order):
+            left -= len(entry.value)
+            if left < 0:
+                raise ValueError("values lie in each other")
+            page.append(entry)
+        found.append(page)
         (at,) = struct.unpack_from(order + "I", data, at + 2 + 12 * len(found[-1]))
     if not found:
         raise ValueError("there is no directory")
