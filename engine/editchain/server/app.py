@@ -179,26 +179,32 @@ class Outside:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", []).extend(_HEADERS)
+                headers_out = message.setdefault("headers", [])
+                has_policy = any(name.lower() == _POLICY[0] for name, _ in headers_out)
+                headers_out.extend(_HEADERS if has_policy else [*_HEADERS, _POLICY])
             await send(message)
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            scope["app"].state.desk.guard.check_origin(headers, scope["method"])
+            scope["app"].state.desk.guard.check_origin(headers, scope["method"], _count(scope, b"host"))
         except Refusal as refusal:
             await _answer(refusal)(scope, receive, marked)
         else:
             await self._app(scope, receive, marked)
-        seconds = time.monotonic() - began
-        line = {
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "ms": round(seconds * 1000, 1),
-        }
-        log.info(json.dumps(line))
+        finally:
+            line = {
+                "method": scope["method"], "path": scope["path"], "status": status,
+                "ms": round((time.monotonic() - began) * 1000, 1),
+            }  # fmt: skip
+            log.info(json.dumps(line))
 
 
+def _count(scope: Scope, name: bytes) -> int:
+    return sum(one == name for one, _ in scope["headers"])
+
+
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""Of what is no page: nothing in it is ever to run, or to be held in a frame."""
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from editchain.server.keys import Caller
     from editchain.server.rows import Asset
 
-MOST_PICTURES = 1000
+MOST_PICTURES, MOST_ADDRESSES = 1000, 50
 MOST_PARTS = 1000
 MOST_NAME = 60
 OPTIONS = ("budget", "fresh", "retry_rejected")
@@ -150,6 +150,7 @@ class _Taking:
     def __init__(self, desk: Desk, project: str) -> None:
         self._desk = desk
         self._project = project
+        self._addresses = 0
         self.pictures: list[Given] = []
         self.new: list[Asset] = []
 
@@ -199,6 +200,9 @@ class _Taking:
     async def _picture(self, value: str | _Sent) -> Asset:
         pictures = self._desk.pictures
         if isinstance(value, str) and value.startswith(("https:", "http:")):
+            self._addresses += 1
+            if self._addresses > MOST_ADDRESSES:
+                raise Refusal(413, f"A request may name {MOST_ADDRESSES} addresses at the most")
             try:
                 data = await fetch(value, self._desk.settings.rules)
             except FetchError as error:

@@ -34,8 +34,10 @@ class Guard:
         self._hosts = LOOPBACK | hosts
         self._buckets: dict[str, tuple[float, float]] = {}
 
-    def check_origin(self, headers: Mapping[str, str], method: str) -> None:
-        """Raises Refusal for requests that another page made, or that came under a name which is not ours."""
+    def check_origin(self, headers: Mapping[str, str], method: str, hosts: int = 1) -> None:
+        """Raises Refusal for requests that another page made, or that came under a name which is not ours, or `hosts` names."""
+        if hosts > 1:
+            raise Refusal(400, "A request names one host")
         host = urlsplit(f"//{headers.get('host', '')}").hostname
         if host not in self._hosts:
             raise Refusal(421, "This server does not go by that name")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from editchain.server import bodies
 from editchain.server.asking import Refusal
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from editchain.server.keys import Caller
 
 MAX_PAGE = 500
+BODY_SECONDS = 300.0
+"""How long a body may take: who sends a byte now and then holds nothing up for ever."""
 
 
 def desk_of(request: Request) -> Desk:
@@ -38,18 +43,20 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
     if said.isdigit() and int(said) > most_bytes:
         raise Refusal(413, f"A request may have {most_bytes:,} bytes at the most")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise Refusal(413, f"A request may have {most_bytes:,} bytes at the most")
-    return bytes(body)
+    with anyio.move_on_after(BODY_SECONDS):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most_bytes:
+                raise Refusal(413, f"A request may have {most_bytes:,} bytes at the most")
+        return bytes(body)
+    raise Refusal(408, f"The body did not come within {BODY_SECONDS:.0f} s")
 
 
 async def json_of(request: Request, caller: Caller, schema: str | None = None) -> dict[str, Any]:
     """The body as a JSON object, as a schema of `bodies` says. Raises Refusal."""
     data = await body_of(request, caller.limits.body_bytes)
     try:
-        found = json.loads(data or b"{}")
+        found = json.loads(data or b"{}", parse_constant=_no_number, parse_float=_number)
     except (ValueError, RecursionError):
         raise Refusal(400, "The body is not JSON") from None
     if not isinstance(found, dict):
@@ -59,6 +66,16 @@ async def json_of(request: Request, caller: Caller, schema: str | None = None) -
     if schema is not None:
         bodies.check(schema, found)
     return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _number(text: str) -> float:
+    """A number that is one: JSON has no infinity, and 1e999 is none either."""
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)
 
 
 def _has_lone_surrogates(data: bytes) -> bool:

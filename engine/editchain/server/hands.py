@@ -64,14 +64,20 @@ class Hands:
         self._looking = anyio.CapacityLimiter(LOOKING_AT_ONCE)
 
     async def look(self, order: str, **arguments: Any) -> Any:
-        """Carries out a short order, a few at a time; see `do`."""
-        async with self._looking:
-            return json.loads(await self.do(order, arguments))
+        """Carries out a short order, a few at a time. Raises Refusal and EditchainError."""
+        return json.loads(await self.look_text(order, **arguments))
 
     async def look_text(self, order: str, **arguments: Any) -> bytes:
         """The same, the answer as the JSON that it came as."""
         async with self._looking:
-            return await self.do(order, arguments)
+            for _ in range(2):
+                try:
+                    return await self.do(order, arguments)
+                except HandLost as lost:
+                    log.warning("%s", json.dumps({"order": order, "lost": str(lost)}))
+        raise Refusal(
+            422, "The process that looked into this was lost, twice: a picture may be more than it can bear"
+        )
 
     async def do(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editchain.errors import Refused, StoreError
+from editchain.errors import ImageError, Refused, StoreError
 from editchain.journal.ledger import Ceiling
 from editchain.language import loading
 from editchain.language.values import pictures_in
@@ -147,6 +148,18 @@ def _looked_ahead(workspace: Workspace, path: Path, wanted: Wanted) -> Plan:
 def pricing(root: Path, *, wish: Mapping[str, Any], **_: Any) -> dict[str, Any]:
     """The price of a wish. Raises Refusal where it is none that can be met."""
     return asdict(Price.of(looked_ahead(root, Wish.of(wish))))
+
+
+def converting(root: Path, *, digest: str, form: str, **_: Any) -> str:
+    """A picture of the server's store in another format, as base64. Raises Refusal where it cannot be had in that one."""
+    from editchain.imaging import codec
+
+    with Workspace(root) as workspace, _pictures(workspace) as pictures:
+        try:
+            data = codec.encode(codec.decode(pictures.read(bytes.fromhex(digest))), form)
+        except ImageError as error:
+            raise Refusal(400, str(error)) from None
+    return base64.b64encode(data).decode("ascii")
 
 
 # ---------------------------------------------------------------------- running
@@ -304,6 +317,7 @@ ORDERS: Mapping[str, Callable[..., Any]] = {
     "accepting": accepting,
     "pricing": pricing,
     "editing": editing,
+    "converting": converting,
     "run": run,
     **looking.ORDERS,
 }

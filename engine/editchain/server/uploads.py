@@ -73,8 +73,17 @@ async def store_part(request: Request) -> Response:
     if found is None or found.status != "pending" or not 1 <= number <= json.loads(found.parts)["count"]:
         raise Refusal(404, "There is no such part to send")
     data = await body_of(request, found.size)
+    others = await anyio.to_thread.run_sync(_size_without, _folder(desk, found), number)
+    if others + len(data) > found.size:
+        raise Refusal(413, f"All parts have {found.size:,} bytes together, as was said")
     await anyio.to_thread.run_sync(_write, _folder(desk, found) / str(number), data)
     return Response(status_code=200, headers={"ETag": '"part"'})
+
+
+def _size_without(folder: Path, number: int) -> int:
+    """The bytes of all parts but one."""
+    places = folder.iterdir() if folder.is_dir() else ()
+    return sum(place.stat().st_size for place in places if place.name != str(number))
 
 
 def _folder(desk: Desk, one: Upload) -> Path:
