@@ -6,6 +6,7 @@ import json
 import queue
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,11 +15,11 @@ TIMEOUT_SECONDS = 60
 
 
 class LanguageServer:
-    """A running yaml-language-server that checks every file by one schema."""
+    """A running yaml-language-server in an editor that has a folder open; `schemas` is its setting `yaml.schemas`."""
 
-    def __init__(self, program: Path, schema: Path) -> None:
-        self._schema = schema.as_uri()
-        self._folder = schema.parent
+    def __init__(self, program: Path, folder: Path, schemas: Mapping[str, Any]) -> None:
+        self._schemas = dict(schemas)
+        self._folder = folder
         self._count = 0
         self._incoming: queue.Queue[dict[str, Any]] = queue.Queue()
         self._process = subprocess.Popen(
@@ -36,7 +37,13 @@ class LanguageServer:
             "textDocument": {"completion": {}, "publishDiagnostics": {}},
         }
         self._call(
-            "initialize", {"processId": None, "rootUri": self._folder.as_uri(), "capabilities": capabilities}
+            "initialize",
+            {
+                "processId": None,
+                "rootUri": self._folder.as_uri(),
+                "workspaceFolders": [{"uri": self._folder.as_uri(), "name": self._folder.name}],
+                "capabilities": capabilities,
+            },
         )
         self._notify("initialized", {})
         return self
@@ -51,9 +58,9 @@ class LanguageServer:
             if pipe is not None:
                 pipe.close()
 
-    def problems(self, text: str) -> list[tuple[int, str]]:
-        """What is wrong in a text: the line, from 0, and the message."""
-        address = self._open(text)
+    def problems(self, text: str, name: str | None = None) -> list[tuple[int, str]]:
+        """What is wrong in a text, in a file of some name: the line, from 0, and the message."""
+        address = self._open(text, name)
         while True:
             message = self._next()
             if (
@@ -63,18 +70,18 @@ class LanguageServer:
                 found = message["params"]["diagnostics"]
                 return [(one["range"]["start"]["line"], one["message"]) for one in found]
 
-    def completions(self, text: str) -> dict[str, str]:
-        """What is offered at the `|` in a text, with its description."""
+    def completions(self, text: str, name: str | None = None) -> dict[str, str]:
+        """What is offered at the `|` in a text, in a file of some name, with its description."""
         before, _, after = text.partition("|")
-        address = self._open(before + after)
+        address = self._open(before + after, name)
         line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
         position = {"textDocument": {"uri": address}, "position": {"line": line, "character": column}}
         offered = self._call("textDocument/completion", position)["items"]
         return {one["label"]: _text(one.get("documentation")) for one in offered}
 
-    def _open(self, text: str) -> str:
+    def _open(self, text: str, name: str | None) -> str:
         self._count += 1
-        address = (self._folder / f"{self._count}.yaml").as_uri()
+        address = (self._folder / (name or f"{self._count}.yaml")).as_uri()
         document = {"uri": address, "languageId": "yaml", "version": 1, "text": text}
         self._notify("textDocument/didOpen", {"textDocument": document})
         return address
@@ -119,7 +126,7 @@ class LanguageServer:
         result = None
         if message["method"] == "workspace/configuration":
             yaml = {
-                "schemas": {self._schema: "*.yaml"},
+                "schemas": self._schemas,
                 "validate": True,
                 "completion": True,
                 "schemaStore": {"enable": False},

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from tests.language_server import LanguageServer
 
 from editchain import models, schemas
+from editchain.commands.base import run_command
 from editchain.commands.schema import command
 from editchain.diagnostics import Problems
 from editchain.errors import ConfigurationError
@@ -490,9 +492,10 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ajv and yaml-language-server; skips where npm is not there, which in CI is a failure."""
     folder = tmp_path_factory.mktemp("npm")
     wanted = ["ajv@8", "yaml-language-server@1.25"]
+    quietly = ["--no-save", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=6"]
     try:
         subprocess.run(
-            ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", str(folder), *wanted],
+            ["npm", "install", *quietly, "--prefix", str(folder), *wanted],
             check=True, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
@@ -563,7 +566,7 @@ def test_an_editor_completes_and_checks_by_it(npm: Path, tmp_path: Path) -> None
     schema.write_text(bundle.as_text(BUNDLE), encoding="utf-8")
     program = npm / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
     head = "version: 1\nsteps:\n  one:\n"
-    with LanguageServer(program, schema) as server:
+    with LanguageServer(program, tmp_path, {schema.as_uri(): "*.yaml"}) as server:
         assert server.problems(f"{head}    model: darkroom\n    image: a.png\n    prompt: sepia\n") == []
 
         names = server.completions(f"{head}    model: |\n")
@@ -591,3 +594,37 @@ def test_an_editor_completes_and_checks_by_it(npm: Path, tmp_path: Path) -> None
             (6, True),
         ]
         assert server.problems(f"{head}    model: flux-kontex\n    image: a.png\n    prompt: x\n")[0][0] == 3
+
+
+@pytest.mark.slow
+def test_an_editor_completes_a_recipe_as_soon_as_init_has_run(
+    npm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "shop"]) == 0
+    shop = tmp_path / "shop"
+    program = npm / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
+    hello = (shop / "pipelines" / "hello.yaml").read_text("utf-8")
+    step = "  more:\n    operation: resize\n    image: $photo\n    |\n\noutputs:"
+    assert hello.count("\noutputs:") == 1
+
+    # Any editor: the recipe's own first line says where the schema is.
+    with LanguageServer(program, shop, {}) as server:
+        assert server.problems(hello, "pipelines/hello.yaml") == []
+        offered = server.completions(hello.replace("\noutputs:", step), "pipelines/one.yaml")
+        assert {"width", "height", "fit"} <= set(offered)
+        (problem,) = server.problems(hello.replace("model: darkroom", "model: darkrom"), "pipelines/two.yaml")
+        assert hello.splitlines()[problem[0]].strip().startswith("model: darkroom")
+
+    # VS Code: a file that does not say it yet, by the settings that lie beside the recipes.
+    settings = json.loads((shop / ".vscode" / "settings.json").read_text("utf-8"))
+    with LanguageServer(program, shop, settings["yaml.schemas"]) as server:
+        deadline = time.monotonic() + 60
+        # A server answers before it has read its settings.
+        while not (top := server.completions("version: 1\n|\n", "pipelines/new.yaml")):
+            assert time.monotonic() < deadline, "nothing is offered"
+            time.sleep(0.1)
+        assert {"inputs", "steps", "outputs"} <= set(top)
+        models = server.completions("version: 1\nsteps:\n  one:\n    model: |\n", "pipelines/sets/new.yaml")
+        assert set(CATALOGUE.models) <= set(models)
+        assert "steps" not in server.completions("version: 1\n|\n", "other/new.yaml")

@@ -334,13 +334,13 @@ async function draw() {
     one.node.addEventListener("input", touched);
     one.node.addEventListener("change", touched);
   }
-  form.append(...(fields.length ? fields.map((one) => one.node) : [make("p", { class: "soft" }, "It takes no inputs.")]));
-  plan.append(make("h2", {}, "Plan"), line, steps, said, go);
   const from = new URLSearchParams(location.search).get("from");
   if (from) {
     const { run } = await ask(`/v1/runs/${encodeURIComponent(from)}`);
     for (const one of fields) if (one.input.name in run.inputs) await one.set(run.inputs[one.input.name]);
   }
+  form.append(...(fields.length ? fields.map((one) => one.node) : [make("p", { class: "soft" }, "It takes no inputs.")]));
+  plan.append(make("h2", {}, "Plan"), line, steps, said, go);
   changed();
 }
 draw().catch((error) => document.getElementById("problems").append(problem(error.message)));

@@ -55,15 +55,17 @@ function drawFacts() {
 function cost() {
   const sums = new Map();
   let unknown = 0;
+  let isMost = false;
   for (const call of page.calls) {
     if (call.charged === "no") continue;
+    isMost ||= call.price_actual === null;
     const amount = call.price_actual ?? call.price_most;
     if (amount === null) unknown += 1;
     else sums.set(call.currency, (sums.get(call.currency) ?? 0) + Number(amount));
   }
   const parts = [...sums].map(([currency, sum]) => `${Number(sum.toFixed(4))} ${currency}`);
   if (unknown) parts.push(`${unknown} calls at an unknown price`);
-  return parts.join(" + ") || "nothing";
+  return parts.length ? `${isMost && sums.size ? "at most " : ""}${parts.join(" + ")}` : "nothing";
 }
 
 function fillGraph() {

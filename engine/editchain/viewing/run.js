@@ -102,6 +102,8 @@
     return ` · ${duration(Math.max(0, since))}${rest}`;
   }
   setInterval(() => isGoingOn() && stand(), 1000);
+  // Calls go on, and cost, without any task ending.
+  setInterval(() => isGoingOn() && !document.hidden && look(), POLLED_MS);
 
   // ---------------------------------------------------------------- what can be done
 
