@@ -22,7 +22,8 @@ from editchain.models import catalogue
 from editchain.plans import planning
 from editchain.plans.tasks import Way
 from editchain.runs.pacing import Lane, Pace
-from editchain.runs.scheduling import LOCAL, Scheduler
+from editchain.runs.scheduling import Scheduler
+from editchain.runs.urgency import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

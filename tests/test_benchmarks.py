@@ -19,7 +19,7 @@ from benchmarks.simulation import Lengths, bound, lane_of, planned, simulate
 
 from editchain.imaging.probe import probe
 from editchain.operations import OPERATIONS
-from editchain.runs.scheduling import LOCAL
+from editchain.runs.urgency import LOCAL
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -105,6 +105,7 @@ ORDER = (
     "runs.pacing",
     "runs.board",
     "runs.twins",
+    "runs.urgency",
     "runs.scheduling",
     "runs.books",
     "runs.repeating",

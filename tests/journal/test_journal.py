@@ -882,3 +882,18 @@ def test_todays_shape_is_among_the_golden_ones(folder: Path) -> None:
 def test_an_owner_without_a_name_is_called_by_its_id() -> None:
     assert str(Owner("1-2", "", "", 0, 0.0, "owners/1-2")) == "process 1-2"
     assert str(Owner("1-2", "desk", "", 12, 0.0, "owners/1-2")) == "process 12 on desk"
+
+
+def test_calls_are_known_to_take_as_long_as_the_last_ones_did(journal: Journal) -> None:
+    for run in range(30):
+        journal.put_run(RunRecord(f"r{run:02}", "p.yaml", "run", None, float(run)))
+    for number, (run, seconds) in enumerate(
+        [("r29", 3.0), ("r28", 5.0), ("r20", 90.0), ("r05", 900.0), ("r29", 0.0)]
+    ):
+        call = Call(str(number), key(number), "bfl", "bfl/flux", "flux", run=run, sent_at=100.0)
+        journal.put_call(call._replace(state="done", charged="yes", ended_at=100.0 + seconds))
+    other = Call("x", key("x"), "bfl", "bfl/flux", "flux", run="r29", sent_at=100.0, ended_at=700.0)
+    journal.put_call(other._replace(state="failed"))
+    journal.put_call(other._replace(id="y", model="kontext", state="done", charged="yes"))
+    journal.commit()
+    assert journal.call_seconds() == {("bfl", "flux"): 5.0, ("bfl", "kontext"): 600.0}

@@ -178,6 +178,11 @@ class Journal:
         with self._asking() as connection:
             return reading.calls(connection, run)
 
+    def call_seconds(self) -> dict[tuple[str, str], float]:
+        """Provider and model to how long a call took that brought pictures: the middle of the last runs' calls."""
+        with self._asking() as connection:
+            return reading.call_seconds(connection)
+
     def open_calls(self) -> list[Call]:
         """Calls that have not ended, or whose end is not known, the oldest first."""
         with self._asking() as connection:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Half of what the oldest SQLite allows in one statement.
 BATCH = 500
+LATE_RUNS = 20
+"""How many of the last runs tell how long calls take."""
 
 # Not only made in passing: with bytes in the store.
 _STORED = "length(digest) > 0"
@@ -161,6 +163,18 @@ def calls(connection: sqlite3.Connection, run_id: str | None) -> list[Call]:
     where, values = ("", ()) if run_id is None else (" WHERE run = ?", (run_id,))
     sql = f"SELECT {columns(Call)} FROM calls{where} ORDER BY intent_at, id"
     return [Call._make(row) for row in connection.execute(sql, values)]
+
+
+def call_seconds(connection: sqlite3.Connection) -> dict[tuple[str, str], float]:
+    """Provider and model to how long a call took that brought pictures: the middle of the last runs' calls."""
+    sql = (
+        "SELECT provider, model, ended_at - sent_at AS seconds FROM calls WHERE state = 'done' AND seconds > 0 "
+        "AND run IN (SELECT id FROM runs ORDER BY started_at DESC LIMIT ?) ORDER BY seconds"
+    )
+    found: dict[tuple[str, str], list[float]] = {}
+    for provider, model, seconds in connection.execute(sql, (LATE_RUNS,)):
+        found.setdefault((provider, model), []).append(seconds)
+    return {key: seconds[len(seconds) // 2] for key, seconds in found.items()}
 
 
 def open_call_for(connection: sqlite3.Connection, request_key: bytes, keys: Sequence[bytes]) -> Call | None:

@@ -30,6 +30,7 @@ _OF_STEPS = frozenset(
     ("provider", "provider_options", "take", "retry", "timeout", "missing", "protect", "expect", "model")
 )
 """What a step says that no vendor is told, or not as a field."""
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _DECIDING = ("refused", "accepts", "max_items", "by", "parts", "emulated")
 """What an entry of a route has where not every value can be sent."""
 
@@ -42,6 +43,9 @@ class Reaching:
         self.objections = objections
         self.problems = problems
         self.today = today
+        self._told: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+        self._deciding: dict[str, Mapping[str, int | None]] = {}
+        self._fine: set[tuple[object, ...]] = set()
 
     def check(
         self, draft: Draft, fields: Mapping[str, Any], *, is_sound: bool
@@ -55,9 +59,12 @@ class Reaching:
         for name, model in draft.documents.items():
             if not isinstance(model, Model):
                 continue
+            alike = self._alike(model, fields)
+            if alike in self._fine:
+                continue
             named = _named(fields.get("provider"))
             offering = [one for one in named if any(route.provider == one for route in model.routes)]
-            self._check_life(draft, model, offering)
+            has_end = self._check_life(draft, model, offering)
             if not is_sound or (_is_stood_in(model) and not named):
                 continue
             against = self._against(draft, fields, model)
@@ -69,37 +76,67 @@ class Reaching:
                 if said
             }
             self._check_routes(draft, fields, model, named, against)
+            if alike is not None and model.routes and not has_end and not any(against.values()):
+                self._fine.add(alike)
         return found
 
-    def _check_life(self, draft: Draft, model: Model, named: Sequence[str]) -> None:
-        entry = draft.entries[draft.kind]
-        if sentence := model.life.problem(self.today):
+    def _check_life(self, draft: Draft, model: Model, named: Sequence[str]) -> bool:
+        """Says that a model has an end, where it has one; tells whether."""
+        sentence = model.life.problem(self.today)
+        if sentence:
+            entry = draft.entries[draft.kind]
             code = RETIRED_MODEL if model.is_left(self.today, named) else GONE_MODEL
             offer = MIGRATE if model.life.successor else None
             self._warn(entry.place, code, f"steps.{draft.name}.model: {sentence}", offer, entry.value)
+        return sentence is not None
 
     def _against(self, draft: Draft, fields: Mapping[str, Any], model: Model) -> Mapping[int, Against]:
         """What each route cannot be told: a reason for each field, with the values that it is about."""
         found: dict[int, dict[str, tuple[str, Candidate]]] = {
             number: {} for number, _ in enumerate(model.routes)
         }
-        seen: set[tuple[int, str]] = set()
         for one in candidates(draft, fields):
-            said = {
-                name: value
-                for name, value in one.fields.items()
-                if name not in _OF_STEPS and name not in one.ignored and value is not None
-            }
-            options = one.fields.get("provider_options")
-            for number, route in enumerate(model.routes):
-                own = options.get(route.provider) if isinstance(options, dict) else None
-                like = repr((_deciding(route, said), own))
-                if (number, like) in seen:
-                    continue
-                seen.add((number, like))
-                own = own if isinstance(own, dict) else {}
-                for field, reason in self.objections(model, route, said, own):
-                    found[number].setdefault(field, (reason, one))
+            for number, field, reason in self._objections(model, one):
+                found[number].setdefault(field, (reason, one))
+        return found
+
+    def _objections(self, model: Model, one: Candidate) -> list[tuple[int, str, str]]:
+        """What the routes cannot be told of a candidate: number of the route, field, reason. Asked once for steps that are alike."""
+        said = {
+            name: value
+            for name, value in one.fields.items()
+            if name not in _OF_STEPS and name not in one.ignored and value is not None
+        }
+        options = one.fields.get("provider_options")
+        like = repr((options, self._decisive(model, said)))
+        told = self._told.get((model.name, like))
+        if told is None:
+            told = self._told[model.name, like] = [
+                (number, field, reason)
+                for number, route in enumerate(model.routes)
+                for field, reason in self.objections(model, route, said, _own(options, route))
+            ]
+        return told
+
+    def _alike(self, model: Model, fields: Mapping[str, Any]) -> tuple[object, ...] | None:
+        """Equal for steps of which the same is to be said; None where it takes a look at their values."""
+        decisive = self._decisive(model, fields)
+        if not _SCALARS.issuperset(kind for _, kind, _ in decisive):
+            return None
+        return (model.name, *decisive)
+
+    def _decisive(self, model: Model, fields: Mapping[str, Any]) -> list[tuple[str, type, Any]]:
+        """What of the fields decides which routes can be told them: of some texts it is only that they are short."""
+        deciding = self._deciding.get(model.name)
+        if deciding is None:
+            deciding = self._deciding[model.name] = _deciding(model)
+        found = []
+        for name, value in fields.items():
+            longest = deciding.get(name, 0)
+            if longest is None:
+                continue
+            kind = type(value)
+            found.append((name, kind, (kind is str and len(value) <= longest) or value))
         return found
 
     def _check_routes(
@@ -176,10 +213,27 @@ def _is_stood_in(model: Model) -> bool:
     return model.checked_by is not None and all(route.provider != model.checked_by for route in model.routes)
 
 
-def _deciding(route: Route, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the fields decides whether the route can be told them."""
-    return {
-        name: value
-        for name, value in said.items()
-        if name not in route.fields or any(word in route.fields[name] for word in _DECIDING)
-    }
+def _own(options: Any, route: Route) -> Mapping[str, Any]:
+    """What a step says to the provider of a route alone."""
+    own = options.get(route.provider) if isinstance(options, dict) else None
+    return own if isinstance(own, dict) else {}
+
+
+def _deciding(model: Model) -> dict[str, int | None]:
+    """Of fields whose values need no look: None where every route can be told any, else how long a text each can be told."""
+    found: dict[str, int | None] = {}
+    for name in model.routes[0].fields if model.routes else ():
+        limits = [_limit(route.fields.get(name)) for route in model.routes]
+        if 0 not in limits:
+            found[name] = min((limit for limit in limits if limit is not None), default=None)
+    return found
+
+
+def _limit(entry: Mapping[str, Any] | None) -> int | None:
+    """How long a text a route can be told by an entry: None for any value, 0 where that is not all that decides."""
+    if entry is None:
+        return 0
+    words = [word for word in _DECIDING if word in entry]
+    if words == ["accepts"] and entry["accepts"].keys() == {"maxLength"}:
+        return int(entry["accepts"]["maxLength"])
+    return 0 if words else None

@@ -243,6 +243,7 @@ async def run(
         stop=stop,
         fail_fast=options.fail_fast,
         paces=paces,
+        took=journal.call_seconds() if plan.calls else None,
     )
     cached = plan.counts["cached"]
     try:

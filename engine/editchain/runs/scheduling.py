@@ -17,17 +17,14 @@ from editchain.runs.board import Board
 from editchain.runs.outcomes import Ended, Run, Stop
 from editchain.runs.pacing import TICK_SECONDS, Lane, Pace
 from editchain.runs.twins import Twins
+from editchain.runs.urgency import LOCAL, Urgency
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from editchain.executors.base import Executor
-    from editchain.plans.tasks import Plan, Way
+    from editchain.plans.tasks import Plan
     from editchain.runs.outcomes import Outcome
-
-LOCAL = "local"
-LOCAL_SECONDS, REMOTE_SECONDS = 0.2, 15.0
-"""How long a task is taken to last, for the order in which tasks start: only the proportion matters."""
 
 FEED_SHARE = 0.95
 """A provider about to run dry is fed first unless it has less than this part of a lane's own work left."""
@@ -75,7 +72,9 @@ class Scheduler:
         watch: Callable[[Ended], None] | None = None,
         stop: Stop | None = None,
         fail_fast: bool = False,
+        took: Mapping[tuple[str, str], float] | None = None,
     ) -> None:
+        """`took` is how long calls took lately, by provider and model, for the order in which tasks start."""
         self.plan = plan
         self.run = Run()
         self.stop = stop or Stop()
@@ -86,9 +85,7 @@ class Scheduler:
         self._watch = watch or (lambda _ended: None)
         self._fail_fast = fail_fast
         self._offsets = [one.offset for one in plan.steps]
-        self._priorities = _priorities(plan)
-        self._lanes = [[_lane_of(way) for way in one.ways] for one in plan.steps]
-        self._distances = _distances(plan, self._lanes)
+        self._urgency = Urgency(plan, took or {})
         self._in_flight: dict[str, int] = {}
         self._batch = 1
         self._are_quick = False
@@ -127,7 +124,7 @@ class Scheduler:
         ]
         tasks.extend(sorted(self._fusion.again))
         tasks.extend(self._barriers.values())
-        feeds = self._feeds if any(self._distances) else None
+        feeds = self._feeds if any(self._urgency.distances) else None
         return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks, feeds)
 
     def _needs(self) -> Iterable[tuple[int, int]]:
@@ -173,7 +170,7 @@ class Scheduler:
         if task >= self._count:
             return LOCAL
         one, ordinal = self._place(task)
-        lanes = self._lanes[one.index]
+        lanes = self._urgency.lanes[one.index]
         return lanes[0] if one.way_at is None else lanes[one.way_at[ordinal]]
 
     def _feeds(self, task: int) -> Iterable[tuple[str, tuple[float, int]]]:
@@ -181,7 +178,7 @@ class Scheduler:
         if task >= self._count:
             return ()
         one, ordinal = self._place(task)
-        return ((lane, (seconds, ordinal)) for lane, seconds in self._distances[one.index].items())
+        return ((lane, (seconds, ordinal)) for lane, seconds in self._urgency.distances[one.index].items())
 
     def _hungry(self, lane: str) -> list[str]:
         """The other providers that will have nothing to do soon, and are not far ahead of this lane's work."""
@@ -207,7 +204,7 @@ class Scheduler:
     def _priority(self, task: int) -> float:
         if task >= self._count:
             return float("inf")
-        return self._priorities[self._place(task)[0].index]
+        return self._urgency.priorities[self._place(task)[0].index]
 
     # ------------------------------------------------------------------ the loop
 
@@ -583,44 +580,6 @@ class Scheduler:
 
 def _has_work(one: StepPlan) -> bool:
     return RUN in one.states or AFTER in one.states
-
-
-def _priorities(plan: Plan) -> list[float]:
-    """For each step, how long the longest path is that begins with one of its tasks."""
-    longest = [0.0] * len(plan.steps)
-    for one in reversed(plan.steps):
-        longest[one.index] += LOCAL_SECONDS if all(way.is_local for way in one.ways) else REMOTE_SECONDS
-        for edge in one.edges:
-            at = edge.producer.index
-            longest[at] = max(longest[at], longest[one.index])
-        for other in one.after:
-            longest[other.index] = max(longest[other.index], longest[one.index])
-    return longest
-
-
-def _lane_of(way: Way) -> str:
-    """Where a task runs: here, or at a provider."""
-    return LOCAL if way.is_local or way.route is None else way.route.provider
-
-
-def _distances(plan: Plan, lanes_of: Sequence[Sequence[str]]) -> list[dict[str, float]]:
-    """For each step, the other lanes that follow from it, and how long it takes at the least until one begins there.
-
-    Empty where everything runs in one lane.
-    """
-    distances: list[dict[str, float]] = [{} for _ in plan.steps]
-    lanes = [set(lanes) for lanes in lanes_of]
-    if len(set().union(*lanes)) < 2:
-        return distances
-    for one in reversed(plan.steps):
-        seconds = LOCAL_SECONDS if lanes[one.index] == {LOCAL} else REMOTE_SECONDS
-        ahead = {lane: seconds + after for lane, after in distances[one.index].items()}
-        ahead.update(dict.fromkeys(lanes[one.index] - {LOCAL}, seconds))
-        for edge in one.edges:
-            before = distances[edge.producer.index]
-            for lane, after in ahead.items():
-                before[lane] = min(before.get(lane, after), after)
-    return distances
 
 
 def _loose(plan: Plan) -> frozenset[int]:
