@@ -119,6 +119,20 @@ def test_a_step_that_another_route_carries_is_fine(recipe: Path, capsys: pytest.
     assert capsys.readouterr().err == ""
 
 
+def test_each_of_several_steps_is_told_of_although_another_like_it_was_looked_at(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "model: runway-gen4-image, provider: runway, image: a.png, prompt"
+    flux = "model: flux-kontext, provider: bfl, image: a.png, prompt: x"
+    prompts = ["short", "brief", LONG, "short", LONG]
+    steps = [f"{head}: {prompt}" for prompt in prompts]
+    steps += [flux, f"{flux}, guidance: 4", flux, f"{flux}, guidance: 4", f"{flux}, guidance: 3"]
+    written(recipe.parent, "steps:\n" + "".join(f"  s{at}: {{{step}}}\n" for at, step in enumerate(steps)))
+    assert run_command(["validate", "p.yaml", "--json"]) == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [one["line"] - 3 for one in problems if one["code"] == "no-route"] == [2, 4, 6, 8, 9]
+
+
 OF_ONE = """
 inputs:
   photo: {type: image, default: a.png}
