@@ -96,7 +96,7 @@ def family(prompts: tuple[str, ...]) -> str:
             },
             "sheet": {
                 "operation": "contact_sheet", "images": "$look.*", "labels": [one["say"] for one in looks],
-                "columns": 3, "cell_width": 360, "background": "#f7f4ee",
+                "columns": 3, "cell_width": 360, "cell_height": 240, "background": "#f7f4ee",
             },
         },
         "outputs": {"sheet": {"from": "$sheet", "path": "sheet.png"}},

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests.workbench import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# how long an example takes is the machine's affair; all else as it is here or in CI
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

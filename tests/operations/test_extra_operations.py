@@ -246,6 +246,18 @@ def test_too_few_faces_fail_with_their_number() -> None:
         made("faces", image=asset("astronaut.jpg"), least=2)
 
 
+def test_the_sky_is_found_through_a_lattice_and_not_through_what_is_solid() -> None:
+    mask = made("mask", image=asset("rocket.jpg"), by="sky")
+
+    def sky_in(box: tuple[int, int, int, int]) -> float:
+        return 1 - ImageStat.Stat(mask.crop(box)).mean[0] / 255
+
+    assert sky_in((45, 120, 80, 300)) > 0.4  # the tower on the left
+    assert sky_in((568, 20, 600, 200)) > 0.4  # and the one on the right
+    assert sky_in((316, 180, 328, 380)) < 0.05  # the rocket
+    assert sky_in((100, 100, 180, 110)) > 0.99
+
+
 # ---- straighten
 
 

@@ -19,6 +19,8 @@ _LEAST_SKY = 0.08
 _LEAST_SURE = 0.6
 _LEAST_SPAN = 0.4
 _LEAST_WHOLE = 0.4
+_LEAST_BESIDE = 0.3
+_ENOUGH = 0.3
 _MATTE_SIDE = 900
 _BLURRED_SIDE = 1600
 """The longer side of the copy on which what is soft is made."""
@@ -100,11 +102,16 @@ def _matted(image: Image.Image, found: Floats) -> Image.Image:
     reach = max(2, max(size) // 80)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     sure_sky = (np.asarray(cv2.erode(mask, kernel)) > 0.5).astype(np.float32)
-    sure_land = (np.asarray(cv2.dilate(mask, kernel)) < 0.5).astype(np.float32)
     colours = floats(rgb(small))
+    carried = _spread(colours, sure_sky, max(size) / 14)
+    alike = _alike(colours, carried, sure_sky)
+    # a lattice stands before the sky: beside it, and in good part of its very colour
+    mask = np.maximum(mask, blurred(alike, max(size) / 60) > _ENOUGH)
+    sure_land = (np.asarray(cv2.dilate(mask, kernel)) < 0.5).astype(np.float32)
+    solid = (1 - alike) * (np.asarray(cv2.dilate(sure_sky, kernel)) < 0.5)
     copies = [
-        picture(_spread(colours, sure_sky, max(size) / 14)),
-        picture(_spread(colours, sure_land, max(size) / 45)),
+        picture(carried),
+        picture(_spread(colours, solid.astype(np.float32), max(size) / 45)),
         picture(mask),
         picture(0.5 + (sure_sky - sure_land) / 2),
     ]
@@ -118,6 +125,16 @@ def _matted(image: Image.Image, found: Floats) -> Image.Image:
         return picture(share.astype(np.float32))
 
     return by_strips(shared, image, mode="L")
+
+
+def _alike(colours: Floats, sky: Floats, sure_sky: Floats) -> Floats:
+    """1 where the sky itself may be seen, by its colour, in the rows that have enough of it."""
+    away = np.abs(colours - sky).max(axis=2)
+    usual = float(np.median(away[sure_sky > 0])) if sure_sky.any() else 0.0
+    alike: Floats = (away < min(0.1, max(0.05, 6 * usual))).astype(np.float32)
+    # no lower than the sky itself: a lake has its colour too
+    alike[sure_sky.mean(axis=1) < _LEAST_BESIDE] = 0
+    return alike
 
 
 def _sky_share(pixels: Floats, sky: Floats, land: Floats, soft: Floats) -> Floats:
