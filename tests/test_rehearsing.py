@@ -138,6 +138,17 @@ def test_it_says_what_a_run_would_be_refused_for_and_goes_on(
     assert "a run would end early: 1 call of no known price, which a budget does not let go." in messages
 
 
+def test_a_picture_that_only_a_vendor_has_is_rehearsed_with_a_grey_one(stage: Bench) -> None:
+    file = stage.write(
+        "steps:\n  s: {model: flux-kontext, image: asset_abc, prompt: x}\n  t: {operation: resize, image: $s, width: 32}\n"
+    )
+    for done in ("2 done", "2 cached"):
+        code, out, messages = stage.command("run", str(file), "--rehearse")
+        assert (code, out.partition(" · ")[0]) == (0, done)
+        assert "asset_abc is at scenario; a grey picture is rehearsed with in its place" in messages
+    assert not (stage.root / ".editchain" / "journal.db").exists()
+
+
 def test_a_plan_says_what_its_budget_would_not_let_pass(stage: Bench) -> None:
     messages = stage.command("plan", str(stage.write(RECIPE)))[2]
     assert "note: a run would be refused: Under this budget nothing can be bought: " in messages

@@ -27,6 +27,7 @@ def test_every_model_is_listed(folder: Path, call: Call) -> None:
 def test_a_model_in_words(folder: Path, call: Call, name: str) -> None:
     model = shipped().models[name]
     lines = call("models", name).out.splitlines()
+    assert not any("['" in line or "_bytes" in line for line in lines)  # limits are said in words
     for field in model.document["properties"]:
         assert any(line.startswith(f"  {field}: ") for line in lines)
     for route in model.routes:

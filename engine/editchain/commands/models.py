@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from editchain.models import Model, Price, Route
 
 
+LIMITS = {
+    "formats": "reads {}",
+    "max_bytes": "at most {} bytes",
+    "max_pixels": "at most {} pixels",
+    "max_side": "at most {} on a side",
+    "min_side": "at least {} on a side",
+    "max_ratio": "at most {} to 1",
+    "too_large": "larger ones: {}",
+    "alpha": "transparency: {}",
+    "profile": "colour profile: {}",
+    "edits": "{} where it edits",
+    "same_format": "of the format of the picture: {}",
+}
+"""What each limit of a route says to people."""
+
+
 @click.command(
     "models",
     epilog="Examples:\n\n\b\n  editchain models\n  editchain models NAME\n  editchain models import scenario MODEL_ID",
@@ -170,10 +186,16 @@ def _route(route: Route) -> Iterator[str]:
         if isinstance(accepts, dict):
             yield from paragraph(f"{name}: {'; '.join(_accepted(accepts))}", "      ")
     for what, limits in route.limits.items():
-        said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in limits.items())
+        said = "; ".join(LIMITS[key].format(_limit(value)) for key, value in limits.items())
         yield from paragraph(f"{what}: {said}", "      ")
     if route.notes:
         yield from paragraph(route.notes, "      ")
+
+
+def _limit(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _accepted(accepts: dict[str, Any]) -> Iterator[str]:

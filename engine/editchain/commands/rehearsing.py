@@ -7,10 +7,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from editchain.artifacts import ASSET_VENDOR
 from editchain.commands.base import say
 from editchain.commands.planned import planned
 from editchain.commands.refusing import foretold
-from editchain.fetching import addresses
+from editchain.fetching import addresses, assets
 from editchain.plans.planning import plan
 from editchain.rehearsing import OUT, RehearsalWorkspace
 from editchain.runs import reporting
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from editchain.artifacts import ImageSource
     from editchain.commands.planned import Given
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.runs.running import Report
     from editchain.workspace import Digests
+
+GREY_SIDE, GREY = 1024, (128, 128, 128)
+"""The picture that stands in for one that only a vendor has."""
 
 
 def rehearse(
@@ -53,11 +58,28 @@ def rehearse(
 
 
 def _lend(real: Workspace, stage: Workspace, pipeline: Pipeline, digests: Digests) -> None:
-    """Brings pictures that were fetched from addresses over from the store that has them."""
-    for source in addresses(pipeline).values():
+    """Brings pictures that were fetched over from the store that has them; for what only a vendor has, a grey one."""
+    for source in (*addresses(pipeline).values(), *assets(pipeline).values()):
         digest = digests.digest(source)
         if digest is not None and real.store.has(digest) and not stage.store.has(digest):
             stage.store.put(real.store.read(digest), durable=False)
+        if source.kind == "asset" and digest is None:
+            say(
+                f"note: {source.location} is at {ASSET_VENDOR}; a grey picture is rehearsed with in its place"
+            )
+            _stand_in(stage, source, digests)
+
+
+def _stand_in(stage: Workspace, source: ImageSource, digests: Digests) -> None:
+    from PIL import Image
+
+    from editchain.imaging.codec import encode
+    from editchain.journal.entries import KnownFile
+
+    _ = stage.journal  # a new workspace's journal comes before its first object
+    data = encode(Image.new("RGB", (GREY_SIDE, GREY_SIDE), GREY), "png")
+    digest = stage.store.put(data, durable=False)
+    digests.note(KnownFile(source.location, len(data), 0, 0, 0, digest, "png", GREY_SIDE, GREY_SIDE, 0))
 
 
 def _run(

@@ -30,7 +30,7 @@ def price(money: Money, calls: int) -> str:
         return "free"
     parts = [_interval(money.least[currency], most, currency) for currency, most in money.most.items()]
     if money.unknown:
-        parts.append(f"{money.unknown} calls at an unknown price" if parts else "price unknown")
+        parts.append(f"{counted(money.unknown, 'call')} at an unknown price" if parts else "price unknown")
     return " + ".join(parts)
 
 
