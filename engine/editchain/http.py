@@ -107,6 +107,10 @@ class Strangers:
 
     async def fetch(self, url: str) -> bytes:
         """The bytes at an address, redirects followed and judged one by one; raises FetchError with the reason."""
+        async with self._connections.place():  # waiting for one's turn does not count towards the time
+            return await self._followed(url)
+
+    async def _followed(self, url: str) -> bytes:
         rules = self.rules
         try:
             with anyio.fail_after(rules.total_seconds):
@@ -137,11 +141,12 @@ class Strangers:
     ) -> int:
         """Sends bytes and gives the status. Raises FetchError where the address may not be sent to, NotSent otherwise."""
         try:
-            with anyio.fail_after(seconds):
-                async with self._asked(method, url, headers, content) as response:
-                    async for _ in response.aiter_stream():
-                        pass
-                    return response.status
+            async with self._connections.place():
+                with anyio.fail_after(seconds):
+                    async with self._asked(method, url, headers, content) as response:
+                        async for _ in response.aiter_stream():
+                            pass
+                        return response.status
         except (*_LOST, TimeoutError) as error:
             raise NotSent(f"{_shown(url)} cannot be sent to: {_words(error)}.") from error
 
@@ -158,8 +163,7 @@ class Strangers:
             raise FetchError(f"{_shown(url)} must name a host, without user or password.")
         named = {"User-Agent": AGENT, **headers}
         seconds = self.rules.total_seconds
-        asked = self._connections.ask(method, url, named, content, seconds=seconds)
-        async with self._connections.place(), asked as response:
+        async with self._connections.ask(method, url, named, content, seconds=seconds) as response:
             yield response
 
 
@@ -288,7 +292,7 @@ class Client:
         # The name may stand for a class without methods where anyio is missing; here it never is.
         backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
         self._connections = Connections(backend, rules.tls or _trusted(), connections)
-        self._strangers = Strangers(rules)
+        self._strangers = Strangers(rules, connections)
 
     async def __aenter__(self) -> Client:
         return self

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import anyio
 import pytest
-from tests.vendors.base import LOOPBACK, Answer, Asked, Server
+from tests.vendors.base import LOOPBACK, Answer, Asked, Fault, Server
 
 from editchain.http import Client, FetchError, Strangers
 
@@ -102,6 +103,33 @@ def test_many_downloads_at_once_open_no_more_connections_than_allowed(backend: s
         anyio.run(act, backend=backend)
     assert len(server.asked) == 40
     assert server.connections <= 3
+
+
+@pytest.mark.slow
+def test_waiting_for_a_turn_does_not_count_towards_the_time_of_a_download() -> None:
+    server = Server(lambda _asked: Answer(200, b"x"))
+    server.fault("GET /held", Fault(is_held=True, cut_at=0))
+    found: list[bytes] = []
+
+    async def act() -> None:
+        async with Strangers(replace(LOOPBACK, total_seconds=8.0), connections=1) as strangers:
+
+            async def held() -> None:
+                with pytest.raises(FetchError, match="took longer than 8 s"):
+                    await strangers.fetch(f"{server.url}/held")
+
+            async def waiting() -> None:
+                found.append(await strangers.fetch(f"{server.url}/b"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(held)
+                await anyio.wait_all_tasks_blocked()
+                for _ in range(3):
+                    group.start_soon(waiting)
+
+    with server.running():
+        anyio.run(act)
+    assert found == [b"x"] * 3
 
 
 def test_a_connection_that_its_host_has_closed_is_not_used_again(backend: str) -> None:
