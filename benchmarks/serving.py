@@ -70,14 +70,14 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(120)
 
     def begin(self) -> None:
         """Starts it, and returns once it is ready."""
         command = [sys.executable, "-m", "editchain", "serve", "--port", str(self.port), "--processes", "2"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stderr=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as probe:
                 probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
@@ -226,7 +226,7 @@ async def patient(
     connection: Connection, method: str, path: str, body: bytes, token: str, forgives: bool
 ) -> tuple[int, Any]:
     """An answer; asked for again while the server is away, where that is to be forgiven."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             return await connection.ask(method, path, body, token)

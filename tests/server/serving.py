@@ -66,7 +66,7 @@ def served(root: Path, **settings: Any) -> Iterator[str]:
         thread.join()
 
 
-def ended(client: httpx.Client, job: str, seconds: float = 60) -> dict[str, Any]:
+def ended(client: httpx.Client, job: str, seconds: float = 180) -> dict[str, Any]:
     """A job once it has ended."""
     deadline = time.monotonic() + seconds
     while True:
@@ -104,7 +104,7 @@ def pipelines(root: Path, **texts: str) -> Path:
     return root
 
 
-def run_ended(client: httpx.Client, run: str, seconds: float = 60) -> dict[str, Any]:
+def run_ended(client: httpx.Client, run: str, seconds: float = 180) -> dict[str, Any]:
     """A run once it has ended."""
     deadline = time.monotonic() + seconds
     while True:

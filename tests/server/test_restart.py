@@ -30,7 +30,7 @@ def process(root: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "editchain", "serve", "--port", str(port), "--processes", "2"]
     with (root / "log").open("ab") as log, subprocess.Popen(command, cwd=root, stderr=log) as server:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while True:
                 try:
                     if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
@@ -62,7 +62,7 @@ def test_jobs_outlive_the_server(tmp_path: Path, moment: float) -> None:
             assert client.get(f"/v1/assets/{asset}").json()["asset"]["metadata"]["prompt"] == "make it sepia"
         assert len(client.get("/v1/assets", params={"pageSize": 100}).json()["assets"]) == 12
         server.terminate()
-        assert server.wait(timeout=60) in (-15, 143)
+        assert server.wait(timeout=120) in (-15, 143)
 
 
 def test_a_stop_waits_for_what_runs_and_begins_nothing_more(tmp_path: Path) -> None:
@@ -73,6 +73,6 @@ def test_a_stop_waits_for_what_runs_and_begins_nothing_more(tmp_path: Path) -> N
             client.post("/v1/generate/prompt-editing", json=body).json()["job"]["jobId"] for body in bodies
         ]
         server.terminate()
-        assert server.wait(timeout=60) in (-15, 143)
+        assert server.wait(timeout=120) in (-15, 143)
     with process(root, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         assert {ended(client, job)["status"] for job in jobs} == {"success"}

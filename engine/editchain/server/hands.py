@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ MOST_ORDERS = 200
 MOST_BYTES = 256 * 1024 * 1024
 """The longest answer; a plan of a million tasks has about half of it."""
 LOOKING_AT_ONCE = 2
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Threads of libraries take memory for each core of the machine, and hands have no use for them."""
 
 _ERRORS = {2: ConfigurationError, 3: Refused, 4: Unsettled, 5: StoreError}
 
@@ -117,7 +120,9 @@ class Hands:
     async def _begin(self) -> _Hand:
         command = [sys.executable, "-P", "-m", hand.__name__, str(self._root), str(self._memory_bytes)]
         # A session of its own, so that a signal from the keyboard is the server's to heed.
-        process = await anyio.open_process(command, stderr=None, cwd=self._root, start_new_session=True)
+        process = await anyio.open_process(
+            command, stderr=None, cwd=self._root, env={**os.environ, **ALONE}, start_new_session=True
+        )
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  (pipes, as nothing else is said)
         return _Hand(process, process.stdin, BufferedByteReceiveStream(process.stdout))
 
