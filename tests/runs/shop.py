@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from editchain.pipeline import Step
+    from editchain.pipeline import Pipeline, Step
 
 RECIPE = """
 steps:
@@ -168,8 +168,12 @@ class Shop:
         """What a picture costs at a vendor, where this shop has prices."""
         return model.price(name) if self.price else None
 
+    def pipeline(self) -> Pipeline:
+        """The recipe as it stands."""
+        return loaded(self.folder / self.recipe)
+
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
-        pipeline = loaded(self.folder / self.recipe)
+        pipeline = self.pipeline()
         digests = workspace.digest_inputs(pipeline)
         known = Known(workspace.look, digests, lost=workspace.store.lost())
         fresh = (lambda one: one.step.name in self.fresh) if self.fresh else None

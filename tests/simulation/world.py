@@ -41,6 +41,7 @@ from editchain.workspace import Configuration, Workspace
 
 if TYPE_CHECKING:
     from editchain.models import Catalogue
+    from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
     from editchain.runs.outcomes import Ended, Run
 
@@ -500,6 +501,14 @@ class PlannedShop(Shop):
 
     planned: int = 0
 
+    @cached_property
+    def _read(self) -> Pipeline:
+        return super().pipeline()
+
+    def pipeline(self) -> Pipeline:
+        """As it was read first: nobody changes it in a trial."""
+        return self._read
+
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
         plan, digests = super().plan(workspace)
         # Another vendor may take fewer samples in a call than the one that was planned with.
@@ -647,8 +656,7 @@ class World:
         for _ in range(CALM_RUNS):
             run = self._run()
             assert run is not None
-            self._judge()
-            now = (self._charges(), self._stored())
+            now = (self._charges(), self._judge())
             if now == before:
                 break
             before = now
@@ -661,19 +669,13 @@ class World:
     def _charges(self) -> int:
         return sum(one.charged for one in self.submissions)
 
-    def _stored(self) -> dict[bytes, bytes]:
-        with self._open(self.machine.folder, now=lambda: NOW) as workspace:
-            journal = workspace.look
-            return {one.key: one.digest for one in journal.all_results()} if journal else {}
-
-    def _judge(self) -> None:
-        """What has to hold at every moment. Raises Wrong."""
+    def _judge(self) -> dict[bytes, bytes]:
+        """What has to hold at every moment; gives what is stored, by key. Raises Wrong."""
         self.machine.begin(0, is_power_cut=False)
-        if not self.submissions:
-            return
         with self._open(self.machine.folder, now=lambda: NOW) as workspace:
             journal = workspace.look
             calls = {call.token: Detail.of(call) for call in journal.calls()} if journal else {}
+            stored = {one.key: one.digest for one in journal.all_results()} if journal else {}
         charged: Counter[bytes] = Counter()
         closed: dict[bytes, str] = {}
         for one in self.submissions:
@@ -695,6 +697,7 @@ class World:
         twice = [key for key, times in (*charged.items(), *contents.items()) if times > 1]
         if twice:
             raise Wrong(f"charged twice: {twice}")
+        return stored
 
     def _judge_end(self, run: Run) -> None:
         """What has to hold when the world has been calm for long enough. Raises Wrong."""

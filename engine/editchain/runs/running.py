@@ -10,6 +10,7 @@ import secrets
 import signal
 from dataclasses import field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -163,14 +164,18 @@ class JournalResults:
 
 def library_versions() -> dict[str, str]:
     """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
-    versions = {"editchain": __version__, "Pillow": importlib.metadata.version("Pillow")}
+    versions = {"editchain": __version__, "Pillow": _version("Pillow")}
     if is_installed():
-        versions["numpy"] = importlib.metadata.version("numpy")
+        versions["numpy"] = _version("numpy")
         for name in reversed(OPENCV):  # the one that the extra brings first
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                versions[name] = importlib.metadata.version(name)
+                versions[name] = _version(name)
                 break
     return versions
+
+
+# Reading a package's metadata takes milliseconds, and it does not change while a process lives.
+_version = cache(importlib.metadata.version)
 
 
 def library_versions_json() -> str:
