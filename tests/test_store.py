@@ -305,13 +305,18 @@ def dies(source, target):
 store = Store(sys.argv[1], disk=dataclasses.replace(DISK, replace=dies))
 if sys.argv[2] == "put":
     store.put(b"half", durable=False)
+elif sys.argv[2] == "check":
+    Store(sys.argv[1], disk=dataclasses.replace(DISK, unlink=lambda _path: os._exit(9))).refuse_unwritable(0)
+elif sys.argv[2] == "beside":
+    open(store.temporary_beside(sys.argv[3]), "w").close()
+    os._exit(9)
 else:
     store.publish_bytes(b"half", sys.argv[2])
 """
 
 
-def die(folder: Path, what: str) -> None:
-    done = subprocess.run([sys.executable, "-c", DIES, str(folder), what], check=False)
+def die(folder: Path, *what: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DIES, str(folder), *what], check=False)
     assert done.returncode == 9
 
 
@@ -325,6 +330,26 @@ def test_what_a_dead_writer_left_is_swept(store: Store, folder: Path, tmp_path: 
     assert not [name for name in everything(folder) if name.endswith(".tmp")]
     assert os.listdir(out) == []
     assert os.listdir(folder / "writers") == []
+
+
+def test_what_one_left_that_died_while_it_looked_whether_it_can_write_is_swept(
+    store: Store, folder: Path
+) -> None:
+    die(folder, "check")
+    assert [name for name in everything(folder) if name.endswith(".tmp")]
+    assert store.has_leftovers()
+    assert store.sweep() == 1
+    assert not [name for name in everything(folder) if name.endswith(".tmp")]
+    assert not store.has_leftovers()
+
+
+def test_what_was_to_become_another_file_is_swept(store: Store, folder: Path, tmp_path: Path) -> None:
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    die(folder, "beside", str(recipes / "p.lock.jsonl"))
+    assert len(os.listdir(recipes)) == 1
+    assert store.sweep() == 1
+    assert os.listdir(recipes) == []
 
 
 def test_what_a_living_writer_is_at_is_not_swept(folder: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import socket
 import ssl
+import sys
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -287,6 +291,7 @@ class Client:
         hosts: Sequence[str] = (),
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._ahead_seconds: float | None = None
         self._hosts = tuple(hosts)
         self._headers = {"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
         # The name may stand for a class without methods where anyio is missing; here it never is.
@@ -304,6 +309,15 @@ class Client:
         """Closes the connections."""
         await self._strangers.close()
         await self._connections.close()
+
+    @property
+    def vendor_now(self) -> float | None:
+        """What the vendor's own clock says (unix seconds), whatever ours does; None before its first reply."""
+        return None if self._ahead_seconds is None else _elapsed_seconds() + self._ahead_seconds
+
+    def _note_date(self, date: str | None) -> None:
+        with contextlib.suppress(TypeError, ValueError, AttributeError, IndexError, OverflowError):
+            self._ahead_seconds = parsedate_to_datetime(date or "").timestamp() - _elapsed_seconds()
 
     def trusts(self, url: str) -> bool:
         """Whether an address is on the configured host or another one of the vendor: only there credentials go."""
@@ -366,13 +380,16 @@ class Client:
         try:
             with anyio.fail_after(seconds):
                 async with self._connections.ask(method, url, headers, content, seconds=seconds) as response:
-                    return await _reply(response)
+                    reply = await _reply(response)
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.UnsupportedProtocol) as error:
             raise NotSent(f"{self.base_url} cannot be reached: {_words(error)}.") from error
         except TimeoutError as error:
             raise ReplyLost(f"{self.base_url} did not answer within {seconds:.0f} s.") from error
         except _LOST as error:
             raise ReplyLost(f"The answer of {self.base_url} was cut off: {_words(error)}.") from error
+        if url.startswith(self.base_url):
+            self._note_date(reply.headers.get("date"))
+        return reply
 
     async def put(
         self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = 120.0
@@ -433,6 +450,11 @@ def _unpacked(encoding: str, body: bytes) -> bytes:
         return httpx.Response(200, headers={"Content-Encoding": encoding}, content=body).content
     except httpx.DecodingError as error:
         raise httpcore.RemoteProtocolError(str(error)) from error
+
+
+def _elapsed_seconds() -> float:
+    """A clock that nobody sets, and that goes on while the machine sleeps where the system has such a one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 def _words(error: Exception) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from editchain.errors import ConfigurationError, Unsettled
 from editchain.lock import Lock, parse, text_of
-from editchain.platform import DISK, disk_error, write_file
+from editchain.platform import DISK, disk_error, temporary_beside, write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from editchain.platform import Disk
@@ -50,19 +51,24 @@ def read(place: Path, *, merging: bool = False) -> Lock:
     return lock
 
 
-def write(place: Path, lock: Lock, disk: Disk = DISK) -> bool:
+def write(
+    place: Path, lock: Lock, disk: Disk = DISK, beside: Callable[[str], str] = temporary_beside
+) -> bool:
     """Writes a lock under a temporary name, then renames it; an unchanged file is left untouched. Says whether it wrote.
+
+    `beside` gives the temporary name.
 
     Raises StoreError.
     """
     data = text_of(lock).encode()
-    temporary = f"{place}.{os.getpid()}.tmp"
+    temporary = ""
     try:
         if place.is_file():
             if place.read_bytes() == data:
                 return False
         elif not lock.lines and not lock.inputs:
             return False
+        temporary = beside(str(place))
         write_file(disk, temporary, data)
         disk.replace(temporary, str(place))
     except OSError as error:

@@ -214,6 +214,11 @@ def write_all(disk: Disk, descriptor: int, data: bytes) -> None:
             written += disk.write(descriptor, view[written:])
 
 
+def temporary_beside(path: str) -> str:
+    """What a file is called until it is whole and becomes `path`; a store has names that are swept after us."""
+    return f"{path}.{os.getpid()}.tmp"
+
+
 def write_file(disk: Disk, path: str, data: bytes) -> None:
     """A new file with these bytes, flushed; it must not be there yet."""
     descriptor = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

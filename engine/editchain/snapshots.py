@@ -14,6 +14,7 @@ from array import array
 
 TYPE_CHECKING = False  # importing typing for it would be felt here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 RACY_NS = 2_000_000_000
@@ -55,8 +56,9 @@ def save(
     results: str,
     messages: str,
     code: int,
+    beside: Callable[[str], str],
 ) -> None:
-    """Keeps an answer. Nothing is kept where a file was written so recently that a change might go unseen.
+    """Keeps an answer; `beside` gives the name of its file until it is whole. Nothing is kept where a file was written so recently that a change might go unseen.
 
     `files` are looked at again with size, times and inode; `folders` with their times; `absent` must stay absent,
     `present` there in whatever state, and `empty` absent or without a byte.
@@ -88,9 +90,9 @@ def save(
         "code": code,
     }
     folder = f"{root}/.editchain/plans"
-    temporary = f"{folder}/.{os.getpid()}.tmp"
     try:
         os.makedirs(folder, exist_ok=True)
+        temporary = beside(f"{folder}/{_name(arguments)}")
         with open(temporary, "wb") as file:
             file.write(marshal.dumps(snapshot))
         os.replace(temporary, f"{folder}/{_name(arguments)}")

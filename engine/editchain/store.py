@@ -363,6 +363,18 @@ class Store:
                     self._presence = Presence.announce(writers)
         return self._presence
 
+    def temporary_beside(self, path: str) -> str:
+        """What a file is called until it is whole and becomes `path`: should we die first, the next sweep removes it.
+
+        Raises StoreError.
+        """
+        folder = os.path.dirname(os.path.abspath(path))
+        try:
+            self._note(folder)
+            return self._temporary(folder)
+        except OSError as error:
+            raise disk_error(error, path) from error
+
     def _note(self, folder: str) -> None:
         """Tells whoever sweeps after us that temporary files may lie in `folder`."""
         if folder not in self._noted:
@@ -372,6 +384,10 @@ class Store:
     def _discard(self, temporary: str) -> None:
         with contextlib.suppress(OSError):
             self._disk.unlink(temporary)
+
+    def has_leftovers(self) -> bool:
+        """Whether a process that wrote here died, and nobody swept after it since."""
+        return bool(presence.dead(f"{self._folder}/writers"))
 
     def sweep(self, folders: Iterable[str] = ()) -> int:
         """Removes what dead writers left half-written here, where they published, and in `folders`.
@@ -384,7 +400,7 @@ class Store:
             for path in gone:
                 where.update(_noted_folders(path))
             if gone:
-                where.update(self._object_folders())
+                where.update((self._objects, *self._object_folders()))
             removed = sum(self._sweep_folder(folder) for folder in sorted(where))
             for path in gone:
                 presence.forget(path)

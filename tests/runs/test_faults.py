@@ -435,6 +435,37 @@ def test_two_runs_that_want_the_same_key_buy_it_once_and_both_have_it(shop: Shop
     assert shop.calls() == [("done", "yes")]
 
 
+def test_two_runs_that_find_the_same_open_call_take_it_up_one_after_the_other(shop: Shop) -> None:
+    """By different tasks, so that no claim of a key keeps them apart."""
+    written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
+    shop.run()
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (result,) = workspace.journal.all_results()
+        (shop.folder / "b.png").write_bytes(workspace.store.read(result.digest))
+    flip = "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n"
+    asked = "  s: {model: flux-kontext, image: SOURCE, prompt: x, seed: 1}\n"
+    written(shop.folder, flip + asked.replace("SOURCE", "$flip"))
+    written(shop.folder, "steps:\n" + asked.replace("SOURCE", "b.png"), "q.yaml")
+    shop.vendor.capabilities = Capabilities(finds_lost=True)
+    shop.vendor.submits = [ReplyLost("cut off")]
+    assert outcomes(shop.run()) == {"waiting": 1}
+    asking = most = 0
+
+    async def slowly(session: Any, request: Request, since: float) -> Any:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        await trio.sleep(5)
+        asking -= 1
+        return Accepted("job-1")
+
+    shop.vendor.find = slowly  # type: ignore[method-assign]  # tells of itself when two ask at once
+    runs = shop.run_beside(Shop(shop.folder, shop.vendor, recipe="q.yaml"))
+    assert [outcomes(run) for run in runs] == [{"done": 1}] * 2
+    assert most == 1
+    assert len(shop.vendor.bill) == 1
+
+
 def test_two_runs_that_come_to_one_request_by_different_keys_buy_it_once(shop: Shop) -> None:
     written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
     shop.run()
@@ -598,6 +629,44 @@ def test_a_full_journal_is_waited_for_too(shop: Shop, monkeypatch: pytest.Monkey
     assert outcomes(shop.run()) == {"done": 2}
     assert failures == 0
     assert shop.calls() == [("done", "yes")]
+
+
+@pytest.mark.parametrize("answer", [Accepted("job-1"), Finished((picture(),))], ids=["job", "reply"])
+def test_that_something_was_charged_is_held_while_the_journal_cannot_be_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    """Whoever else holds the store's lock, and however long: the job's id is known to nobody else."""
+    breaking = Breaking(shop, 40, monkeypatch)
+    shop.vendor.submits = [answer]
+    assert outcomes(shop.run()) == {"done": 2}
+    assert breaking.left == 0
+    assert "held in memory" in told(shop, "room")[0]
+    assert shop.calls() == [("done", "yes")]
+
+
+def test_where_that_never_ends_the_job_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking = Breaking(shop, 100_000, monkeypatch)
+    with pytest.raises(StoreError, match=r"locked.*scenario's job job-1.*--fetch job-1"):
+        shop.run()
+    breaking.left = 0
+    assert len(shop.vendor.bill) == 1
+
+
+class Breaking:
+    """A journal that cannot be written for so many commits once something was bought."""
+
+    def __init__(self, shop: Shop, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = times
+        durable = Committer.durable
+        broken = self
+
+        async def breaking(committer: Committer) -> None:
+            if shop.vendor.bill and broken.left:
+                broken.left -= 1
+                raise StoreError("the store is locked")
+            await durable(committer)
+
+        monkeypatch.setattr(Committer, "durable", breaking)
 
 
 # ---------------------------------------------------------------------- before anything is bought

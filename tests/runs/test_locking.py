@@ -47,7 +47,7 @@ def test_lines_that_another_run_wrote_meanwhile_stay(bench: Bench) -> None:
         assert stamp(place) != begun.stamp
         look = workspace.look
         assert look is not None
-        locking.write(begun, preparation.plan(), look, preparation.digests)
+        locking.write(begun, preparation.plan(), look, preparation.digests, workspace.store)
     assert [line.task for line in read(place).lines] == ["one", "two"]
 
 

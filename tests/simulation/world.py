@@ -511,9 +511,7 @@ class PlannedShop(Shop):
 
     def plan(self, workspace: Workspace) -> tuple[Plan, Any]:
         plan, digests = super().plan(workspace)
-        # Another vendor may take fewer samples in a call than the one that was planned with.
-        pictures = sum(one.is_to_do(at) for one in plan.steps if one.ways[0].route for at in one.ordinals())
-        self.planned = pictures if self.others else plan.calls
+        self.planned = plan.calls
         return plan, digests
 
 

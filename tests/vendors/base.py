@@ -108,12 +108,16 @@ class Server:
     """Serves a stand-in on a port of its own. `asked` has every request; `fault` plans what goes wrong.
 
     `connections` counts those that were ever opened.
+
+    `watch` is told of each exchange when it is "heard", "answered", "half sent" and "sent"; an OSError that it raises ends
+    the connection there and then.
     """
 
     def __init__(self, handle: Callable[[Asked], Answer]) -> None:
         self.asked: list[Asked] = []
         self.ahead_seconds = 0.0
         self.connections = 0
+        self.watch: Callable[[Asked, str], None] | None = None
         self._handle = handle
         self._planned: list[_Planned] = []
         self._mutex = threading.Lock()
@@ -194,17 +198,27 @@ class Server:
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
                 length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length)
+                if len(body) < length:  # who sent it is gone
+                    self.close_connection = True
+                    return
                 asked = Asked(
                     self.command,
                     parts.path,
                     dict(parse_qsl(parts.query, keep_blank_values=True)),
                     {name.lower(): value for name, value in self.headers.items()},
-                    self.rfile.read(length),
+                    body,
                 )
+                self._tell(asked, "heard")
                 answer, fault = server._answer(asked)
-                self._send(answer, fault)
+                self._tell(asked, "answered")
+                self._send(asked, answer, fault)
 
-            def _send(self, answer: Answer, fault: Fault) -> None:
+            def _tell(self, asked: Asked, moment: str) -> None:
+                if server.watch is not None:
+                    server.watch(asked, moment)
+
+            def _send(self, asked: Asked, answer: Answer, fault: Fault) -> None:
                 headers = {
                     "Date": formatdate(server.now(), usegmt=True),
                     "Content-Length": str(len(answer.body)),
@@ -215,7 +229,14 @@ class Server:
                 )
                 whole = head.encode("latin-1") + b"\r\n" + answer.body
                 cut = fault.cut_at is not None or fault.is_held
-                self.wfile.write(whole[: fault.cut_at] if cut else whole)
+                if cut:
+                    self.wfile.write(whole[: fault.cut_at])
+                else:
+                    half = len(whole) // 2 if server.watch else 0
+                    self.wfile.write(whole[:half])
+                    self._tell(asked, "half sent")
+                    self.wfile.write(whole[half:])
+                    self._tell(asked, "sent")
                 if fault.is_held:
                     server._closing.wait()
                 self.close_connection = cut

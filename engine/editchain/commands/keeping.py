@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -59,18 +60,20 @@ def keep(
         make_folder(str(workspace.root / ".editchain"))  # a plan may be the first to need it
     except StoreError:
         return
-    snapshots.save(
-        sys.argv[1:],
-        str(workspace.root),
-        files=dict(files),
-        folders=folders,
-        absent=absent,
-        present=[str(git)] if git.is_dir() else [],
-        empty=[log],
-        results=results,
-        messages=messages,
-        code=code,
-    )
+    with contextlib.suppress(StoreError):  # a cache that cannot be written is no cache
+        snapshots.save(
+            sys.argv[1:],
+            str(workspace.root),
+            files=dict(files),
+            folders=folders,
+            absent=absent,
+            present=[str(git)] if git.is_dir() else [],
+            empty=[log],
+            results=results,
+            messages=messages,
+            code=code,
+            beside=workspace.store.temporary_beside,
+        )
 
 
 def _nearer_markers(workspace: Workspace, pipeline: Pipeline) -> Iterator[str]:

@@ -184,6 +184,7 @@ def _once(
         rebuys=chosen["rebuy"],
         locking=lock,
         ceilings=ceilings,
+        is_offline=chosen["offline"],
     )
     report, seconds = _go(workspace, found, settings, chosen, follower)
     _tell(report, seconds, as_json=chosen["as_json"])
@@ -296,10 +297,13 @@ def _is_published(
     """Whether nothing is left to do, published files included; says so, writes nothing but the lock and a snapshot."""
     from editchain.plans.fusing import fuse
     from editchain.runs.recording import Publisher
+    from editchain.runs.recovering import left_behind
     from editchain.runs.running import wanted_copies
 
     plan, journal = found.plan, workspace.look
-    if journal is None or chosen["prune"] or fuse(plan).again:
+    if journal is None or chosen["prune"] or fuse(plan).again or workspace.store.has_leftovers():
+        return False
+    if journal.open_calls() and not chosen["offline"] and left_behind(journal):
         return False
     publisher = Publisher(
         workspace.store, journal, out, str(plan.pipeline.path), None, overwrite=chosen["overwrite"]
@@ -307,7 +311,7 @@ def _is_published(
     publication, todo = publisher.look(wanted_copies(workspace, journal, plan))
     if todo or publication.left_alone:
         return False
-    locking.write(lock, plan, journal, found.digests)
+    locking.write(lock, plan, journal, found.digests, workspace.store)
     said = f"{reporting.summary_line(plan)} · outputs unchanged"
     click.echo(said)
     keep(

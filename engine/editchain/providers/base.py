@@ -253,7 +253,7 @@ class Provider(Protocol):
     async def find(
         self, session: Session, request: Request, since: float
     ) -> Accepted | Finished | Absent | Unknown:
-        """Looks for a job whose reply was lost, submitted after a moment (unix seconds)."""
+        """Looks for a job whose reply was lost, submitted after a moment of the vendor's clock (unix seconds)."""
         ...
 
     async def cancel(self, session: Session, vendor_id: str) -> bool:

@@ -84,7 +84,10 @@ SUBMIT_SECONDS = 100.0
 SLACK_SECONDS = 300.0
 """How far the vendor's clock may be from ours when a lost job is looked for."""
 SETTLE_SECONDS = 120.0
-"""How long after its submission a job that is not listed is taken to be absent; before, the list may lag behind."""
+"""How long after its submission a job that is not listed is taken to be absent; before, the list may lag behind.
+
+A submit that nobody answered may have arrived as late as it was waited for.
+"""
 MAX_PAGES = 20
 PAGE_SIZE = "100"
 
@@ -431,7 +434,9 @@ async def _pages(session: Session, since: float) -> AsyncIterator[_Page]:
         is_readable = is_readable and isinstance(found.get("jobs"), list) and len(jobs) == len(found["jobs"])
         token = found.get("nextPaginationToken")
         now = moment(reply.headers.get("date"))
-        yield _Page(jobs, is_readable and not token, now is not None and now > since + SETTLE_SECONDS)
+        yield _Page(
+            jobs, is_readable and not token, now is not None and now > since + SUBMIT_SECONDS + SETTLE_SECONDS
+        )
         if not token:
             return
         query = {**query, "paginationToken": str(token)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 ROOM_SECONDS = 2.0
 """How often a full disk is tried again while there is something paid for to be written."""
+TROUBLE_SECONDS = 600.0
+"""How long something paid for is held while the disk is in any other trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Detail:
     """What a call's pictures are recorded with. `missing` are the samples that never came; `why` is for people.
 
     `vendor` is what the vendor said when it accepted, `prepared` what was done to the pictures that were sent, `answer`
-    where the pictures are of a vendor that answers at once and has no job to ask for them.
+    where the pictures are of a vendor that answers at once and has no job to ask for them. `begun_at` is when the intent
+    was written by the vendor's clock (unix seconds), where that is known: ours may be set meanwhile.
     """
 
     samples: tuple[Sample, ...]
@@ -63,6 +65,7 @@ class Detail:
     vendor: Mapping[str, Any] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     answer: Finished | None = None
+    begun_at: float | None = None
 
     def to_json(self) -> str:
         """As it stands in the journal."""
@@ -74,6 +77,7 @@ class Detail:
             "why": self.why,
             "vendor": dict(self.vendor),
             "prepared": list(self.prepared),
+            "begun_at": self.begun_at,
             "answer": self.answer and [list(self.answer.downloads), self.answer.amount, self.answer.seed],
         }
         return json.dumps({name: value for name, value in found.items() if value not in (None, "", [], {})})
@@ -95,6 +99,7 @@ class Detail:
             found.get("vendor", {}),
             tuple(found.get("prepared", ())),
             _answer(*found["answer"]) if "answer" in found else None,
+            found.get("begun_at"),
         )
 
 
@@ -185,10 +190,22 @@ class Books:
         return call if blocked is None else blocked
 
     async def note(self, call: Call, state: CallState, *, ended: bool = False, **changed: Any) -> Call:
-        """The call in its new state, on disk before anything else happens."""
+        """The call in its new state, on disk before anything else happens.
+
+        That something was charged is known to nobody else: whatever is wrong with the journal is waited for a while.
+        """
         call = call._replace(state=state, ended_at=self.now() if ended else call.ended_at, **changed)
         self.journal.put_call(call)
-        await self.with_room(self.committer.durable)
+        is_charged = changed.get("charged") == "yes"
+        try:
+            await self.with_room(self.committer.durable, StoreError if is_charged else DiskFull)
+        except StoreError as error:
+            if is_charged and call.vendor_id is not None and not ended:
+                raise StoreError(
+                    f"{error}. Call {call.id} is {call.provider}'s job {call.vendor_id}, and was charged: once the journal "
+                    f"can be written, `editchain resolve {call.id} --fetch {call.vendor_id}` brings its picture"
+                ) from error
+            raise
         return call
 
     def refuse(
@@ -270,7 +287,10 @@ class Books:
     async def with_room(
         self, write: Callable[[], Awaitable[Any]], trouble: type[StoreError] = DiskFull
     ) -> Any:
-        """What a write gives, which waits while there is no room: what was paid for is not let go. Raises StoreError."""
+        """What a write gives, which waits while there is no room: what was paid for is not let go.
+
+        Of another `trouble` the end is not foreseen: it is waited for so long, then raised. Raises StoreError.
+        """
         try:
             return await write()
         except trouble as error:
@@ -282,11 +302,17 @@ class Books:
                 f"{message}. What was paid for is held in memory and written as soon as that is possible; nothing new is sent",
             )
         )
+        until = anyio.current_time() + TROUBLE_SECONDS
         try:
             while True:
                 await anyio.sleep(ROOM_SECONDS)
-                with suppress(trouble):
+                try:
                     return await write()
+                except DiskFull:
+                    continue
+                except trouble:
+                    if anyio.current_time() > until:
+                        raise
         finally:
             self._held -= 1
 

@@ -185,6 +185,7 @@ class Buyer:
                 group[0].version,
                 request.seed,
                 prepared=request.prepared or (),
+                begun_at=asking.session.client.vendor_now,
             ),
             provider=asking.vendor.name,
             route=request.id,
@@ -340,7 +341,8 @@ class Buyer:
             return await self._replayed(asking, call)
         if not provider.capabilities.finds_lost:
             return Unknown(f"{call.provider} has no list of jobs to look in.")
-        since = (call.intent_at or 0.0) - 60.0
+        begun_at = Detail.of(call).begun_at
+        since = begun_at if begun_at is not None else call.intent_at or 0.0
         try:
             found = await self._repeater.freely(partial(provider.find, session, asking.request, since))
         except (EditchainError, NoPicture) as error:

@@ -21,6 +21,7 @@ from editchain.runs.books import Books, Detail, Sample
 from editchain.runs.buying import STOP_GRACE_SECONDS, Asking, Buyer, Elsewhere, Resend, Stale, Wanted
 from editchain.runs.collecting import Collector
 from editchain.runs.outcomes import Ended, NoPicture, Notice
+from editchain.runs.recovering import recover
 from editchain.runs.vendors import OTHERS_SECONDS, NotHere
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from editchain.executors.base import Work
     from editchain.journal.entries import Result
-    from editchain.models import Route
+    from editchain.models import Catalogue, Route
     from editchain.plans.tasks import Way
     from editchain.providers.base import Request
     from editchain.runs.collecting import Found
@@ -75,6 +76,11 @@ class Caller:
     async def close(self) -> None:
         """Closes the connections."""
         await self._vendors.close()
+
+    async def recover(self, calls: Sequence[Call], catalogue: Catalogue) -> None:
+        """Brings the pictures of calls into the store that no task asks for any more. Raises StoreError."""
+        journal = self._books.journal
+        await recover(calls, journal, self._collector, self._vendors, catalogue, self._tell)
 
     async def __call__(self, works: Sequence[Work]) -> list[Made | Failure | Ended]:
         """The picture of each task, or why there is none. Raises StoreError."""
@@ -125,17 +131,28 @@ class Caller:
                     found[one.sample.key] = bought
         left = [one for one in wanted if one.sample.key not in found]
         for call, group in _open_calls(left, calls):
-            if call.owner != self._books.journal.owner and self._books.journal.is_alive(call.owner or ""):
-                raise Elsewhere
+            claimed = self._claim(call)
             try:
                 found |= await self._take_up(call, group)
             except Resend:
                 continue
+            finally:
+                self._books.journal.release(claimed)
         left = [one for one in left if one.sample.key not in found]
         if left:
             way = left[0].work.plan.way(left[0].work.ordinal)
             found |= await self._buy(left, (way, *way.others))
         return found
+
+    def _claim(self, call: Call) -> list[bytes]:
+        """Takes an open call for this process; gives what to release. Raises Elsewhere where another has it, or just had."""
+        journal = self._books.journal
+        if call.owner == journal.owner:
+            return []
+        keys = [one.request_key for one in Detail.of(call).samples] or [call.request_key]
+        if journal.is_alive(call.owner or "") or journal.claim(keys) or journal.call(call.id) != call:
+            raise Elsewhere
+        return keys
 
     def _bought(self, one: Wanted, stored: Result | None, calls: Sequence[Call]) -> Made | NoPicture | None:
         """What was paid for under a request key; a picture that is gone since is not bought again by itself."""
@@ -216,14 +233,9 @@ class Caller:
         try:
             async with vendor.turn(is_own=True):
                 asking = _asking(vendor, route, self._request(work, route), group)
-                if (ready := Detail.of(call).answer) is not None:
-                    found = await self._collector.collect(
-                        call, ready, vendor, asking.session, asking.identities
-                    )
-                elif call.vendor_id is not None:
-                    answer = await self._collector.wait(call, vendor, asking.session, asking.seconds)
-                    found = await self._collector.collect(
-                        call, answer, vendor, asking.session, asking.identities
+                if Detail.of(call).answer is not None or call.vendor_id is not None:
+                    found = await self._collector.resume(
+                        call, vendor, asking.session, asking.seconds, asking.identities
                     )
                 else:
                     asking = await self._as_sent(asking, call, work, route)

@@ -56,6 +56,18 @@ class Collector:
         await self._cancel(call, vendor, session)
         raise NoPicture("open", f"{call.provider} is still at work on it; the next run collects it")
 
+    async def resume(
+        self,
+        call: Call,
+        vendor: Vendor,
+        session: Session,
+        seconds: float | None,
+        identities: Mapping[bytes, str | None],
+    ) -> Found:
+        """Goes on with a call that its vendor has taken, to its end. Raises NoPicture."""
+        answer = Detail.of(call).answer or await self.wait(call, vendor, session, seconds)
+        return await self.collect(call, answer, vendor, session, identities)
+
     async def _poll(self, call: Call, vendor: Vendor, session: Session) -> Finished | Failed:
         vendor_id = call.vendor_id or ""
         absent: list[float] = []

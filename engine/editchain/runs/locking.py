@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from editchain.journal.journal import Journal
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
+    from editchain.store import Store
     from editchain.workspace import Digests
 
 
@@ -55,7 +56,7 @@ class Locked:
     others: list[str] = field(default_factory=list)
 
 
-def write(locking: Locking, plan: Plan, journal: Journal, digests: Digests) -> Locked:
+def write(locking: Locking, plan: Plan, journal: Journal, digests: Digests, store: Store) -> Locked:
     """Writes what a plan's tasks resolved to; what the file has of them already stays as it is. Raises StoreError."""
     if lockfiles.stamp(locking.place) != locking.stamp:
         # Another run, or git, wrote it meanwhile.
@@ -69,7 +70,7 @@ def write(locking: Locking, plan: Plan, journal: Journal, digests: Digests) -> L
         inputs = {**old.by_address, **inputs}
     new = Lock((*lines.values(), *kept), tuple(inputs.values()))
     if set(new.lines) != set(old.lines) or set(new.inputs) != set(old.inputs):
-        locked.is_written = lockfiles.write(locking.place, new)
+        locked.is_written = lockfiles.write(locking.place, new, beside=store.temporary_beside)
     return locked
 
 

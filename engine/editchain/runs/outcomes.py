@@ -38,10 +38,11 @@ class Notice:
 
     A "retry" is one that is safe, a "fallback" goes to the next provider of a list, a "slowdown" is a vendor's wish,
     and a "closed" vendor is sent nothing more;
-    "room" is about the disk, "stopping" about what a stop waits for, a "doubt" is for a person to look into.
+    "room" is about the disk, "stopping" about what a stop waits for, a "doubt" is for a person to look into; "recovered"
+    is what an earlier run bought and no task asks for now.
     """
 
-    kind: Literal["retry", "fallback", "slowdown", "closed", "room", "stopping", "doubt"]
+    kind: Literal["retry", "fallback", "slowdown", "closed", "room", "stopping", "doubt", "recovered"]
     message: str
     task: str | None = None
     provider: str | None = None

@@ -7,16 +7,16 @@ import json
 import os
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from editchain.artifacts import ImageSource
 from editchain.errors import StoreError
 from editchain.plans.tasks import Column, Edge
-from editchain.platform import disk_error
+from editchain.platform import disk_error, temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from editchain.pipeline import Input
     from editchain.plans.tasks import Plan, StepPlan
@@ -159,13 +159,13 @@ def _sources(one: StepPlan) -> Iterator[ImageSource]:
 # ---------------------------------------------------------------------- on disk
 
 
-def save(folder: Path, kept: Outline) -> None:
-    """Keeps an outline below the store's folder, whole or not at all. Raises StoreError."""
+def save(folder: Path, kept: Outline, beside: Callable[[str], str] = temporary_beside) -> None:
+    """Keeps an outline below the store's folder, whole or not at all; `beside` gives a temporary name. Raises StoreError."""
     place = _place(folder, kept.run)
-    temporary = place.with_suffix(".tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(_document(kept)), encoding="utf-8")
+        temporary = beside(str(place))
+        Path(temporary).write_text(json.dumps(_document(kept)), encoding="utf-8")
         os.replace(temporary, place)
         _forget_old(place.parent)
     except OSError as error:

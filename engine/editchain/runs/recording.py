@@ -22,7 +22,7 @@ from editchain.language.publishing import FORMATS, folded, path_of, template
 from editchain.language.reading import stat_of
 from editchain.plans.dimensions import keys_at
 from editchain.plans.planning import published_tasks
-from editchain.platform import disk_error
+from editchain.platform import disk_error, flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -248,7 +248,7 @@ class Begun:
             with open(self._path, "ab") as file:
                 file.write(os.fsencode(text))
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
         except OSError as error:
             raise disk_error(error, self._path) from error
 

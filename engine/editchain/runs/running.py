@@ -10,7 +10,7 @@ import secrets
 import signal
 from dataclasses import field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -43,11 +43,11 @@ from editchain.runs.recording import (
 from editchain.runs.scheduling import Scheduler, single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from editchain.artifacts import ImageSource
     from editchain.executors.base import Executor, Made, Work
-    from editchain.journal.entries import Owner
+    from editchain.journal.entries import Call, Owner
     from editchain.journal.journal import Journal
     from editchain.journal.ledger import Ceiling
     from editchain.plans.tasks import Plan
@@ -66,7 +66,7 @@ class Options:
     """How a run goes: where outputs go, and what a person chose on the command line.
 
     `locking` is what to write the lock by; None leaves it alone. `rebuys` lets what was paid for and is gone be bought again.
-    Where it does not publish, its pictures stay in the store. A program that has signals of its own to heed hands in a
+    Where it does not publish, its pictures stay in the store; where it `is_offline`, nothing is collected either. A program that has signals of its own to heed hands in a
     Stop instead.
     """
 
@@ -80,6 +80,7 @@ class Options:
     locking: Locking | None = None
     ceilings: tuple[Ceiling, ...] = ()
     publishes: bool = True
+    is_offline: bool = False
     heeds_signals: bool = True
 
 
@@ -236,8 +237,10 @@ async def run(
     caller = None
     if options.publishes:
         _ = workspace.signer  # which cannot sign, while nothing was made yet
+    left = [] if options.is_offline else _left_behind(journal, plan)
     if plan.calls:
         _refuse_unwritable(workspace, options)
+    if plan.calls or left:
         caller = _caller(workspace, digests, options, committer, run_id, stop, paces, note)
     scheduler = Scheduler(
         plan,
@@ -252,7 +255,12 @@ async def run(
     )
     cached = plan.counts["cached"]
     try:
-        outcome = await _carry_out(scheduler, committer, stop if options.heeds_signals else None)
+        outcome = await _carry_out(
+            scheduler,
+            committer,
+            stop if options.heeds_signals else None,
+            None if caller is None or not left else partial(caller.recover, left, workspace.catalogue),
+        )
     finally:
         if caller is not None:
             await caller.close()
@@ -281,18 +289,30 @@ async def run(
     await committer.durable()
     locked = Locked()
     if options.locking is not None:  # at last: a folder that cannot be written takes nothing else along
-        locked = await anyio.to_thread.run_sync(locking.write, options.locking, plan, journal, digests)
+        locked = await anyio.to_thread.run_sync(
+            locking.write, options.locking, plan, journal, digests, workspace.store
+        )
     return Report(run_id, outcome, publication, exit_code, cached, plan.counts["rejected"], locked)
 
 
-async def _carry_out(scheduler: Scheduler, committer: Committer, stop: Stop | None) -> Run:
-    """Runs the tasks with the journal written beside them; everything is on disk when it returns. Signals ask for `stop`."""
+async def _carry_out(
+    scheduler: Scheduler,
+    committer: Committer,
+    stop: Stop | None,
+    recover: Callable[[], Awaitable[None]] | None,
+) -> Run:
+    """Runs the tasks with the journal written beside them; everything is on disk when it returns.
+
+    Signals ask for `stop`. At last what earlier runs bought is recovered, where there is such.
+    """
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(committer.serve)
             if stop is not None:
                 group.start_soon(_heed, stop)
             await scheduler.go()
+            if recover is not None and scheduler.run.stopped_by is None:
+                await recover()
             group.cancel_scope.cancel()
     except BaseExceptionGroup as trouble:
         raise single(trouble) from None
@@ -318,7 +338,17 @@ def _lanes(workspace: Workspace, plan: Plan) -> dict[str, Lane]:
 
 
 def _keep_outline(workspace: Workspace, plan: Plan, run_id: str, options: Options, digests: Digests) -> None:
-    outlining.save(workspace.folder, outlining.outline(plan, run_id, options.out, digests.digest))
+    kept = outlining.outline(plan, run_id, options.out, digests.digest)
+    outlining.save(workspace.folder, kept, workspace.store.temporary_beside)
+
+
+def _left_behind(journal: Journal, plan: Plan) -> list[Call]:
+    """What earlier runs bought, did not live to fetch, and no task of this plan asks for."""
+    if not journal.open_calls():
+        return []
+    from editchain.runs.recovering import left_behind
+
+    return left_behind(journal, {*_keys(plan)})
 
 
 def _keys(plan: Plan) -> list[bytes]:

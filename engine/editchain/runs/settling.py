@@ -65,7 +65,7 @@ def _prompt(document: str) -> str:
 
 
 def find(journal: Journal, name: str) -> Call:
-    """The open call of an id, or of the beginning of one. Raises ConfigurationError."""
+    """The open call of an id, or of the beginning of one, claimed for this process. Raises ConfigurationError."""
     found = [call for call in journal.open_calls() if name and call.id.startswith(name)]
     if len(found) > 1:
         raise ConfigurationError(f'{len(found)} calls begin with "{name}"; give more of the id.')
@@ -80,10 +80,10 @@ def find(journal: Journal, name: str) -> Call:
         )
     (call,) = found
     keys = [call.request_key, *(key for one in Detail.of(call).samples for key in (one.key, one.request_key))]
-    for owner in journal.claims(keys).values():
-        if owner.id != journal.owner and journal.is_alive(owner.id):
-            raise ConfigurationError(f"{owner} works on call {call.id}: wait for it, or end it.")
-    return call
+    for owner in journal.claim(keys).values():
+        raise ConfigurationError(f"{owner} works on call {call.id}: wait for it, or end it.")
+    # Only now: whoever worked on it may have settled it since.
+    return journal.call(call.id) or call
 
 
 async def paid(books: Books, call: Call) -> None:
