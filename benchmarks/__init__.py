@@ -15,5 +15,6 @@ BENCHMARKS = (
     "heaviest",
     "serving",
     "calls",
+    "safety",
 )
 """The modules that each give rows of the table."""

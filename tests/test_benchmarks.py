@@ -37,6 +37,7 @@ TINY: dict[str, dict[str, Any]] = {
     "heaviest": {"megapixels": 0.3, "word": "crop"},
     "serving": {"clients": 3, "seconds": 1.5},
     "calls": {"calls": 6, "few": 1, "in_flight": 3},
+    "safety": {"calls": 3, "layers": 2, "width": 3},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
 MARKS = {"nothing": (pytest.mark.slow, NEEDS_NINJA), "serving": pytest.mark.slow}

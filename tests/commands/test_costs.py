@@ -138,3 +138,15 @@ def test_a_call_that_ended_is_in_no_doubt_that_a_person_could_settle() -> None:
         _row(sums, "USD")[-1]
         == "0.04 reserved; 1 in doubt: editchain resolve; 1 ended without a picture, and may not have been charged"
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "is_told"), [((), True), (("--yes",), False), (("--budget", "40 CU"), False)], ids=str
+)
+def test_without_a_terminal_and_a_budget_it_is_said_that_nobody_is_asked(
+    shop: Shop, call: Call, more: tuple[str, ...], is_told: bool
+) -> None:
+    ran = call("run", "p.yaml", "-o", "out", *more)
+    assert ran.code == 0
+    assert ("nobody is asked" in ran.err) == is_told
+    assert "CU" in ran.err.splitlines()[0 if not is_told else 1]

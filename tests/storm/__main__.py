@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.storm.lanes import Tally, every_transition, run
 from tests.storm.trades import TRADES
-from tests.storm.trial import at_random
+from tests.storm.trial import at_random, in_recovery
 
 FIGURES = Path(__file__).parents[2] / "benchmarks" / "storm.json"
 EVERY = 100
@@ -22,12 +22,16 @@ def main() -> int:
     """Gives 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
     parser.add_argument("--random", type=int, default=1000, help="trials at random (%(default)s)")
+    parser.add_argument(
+        "--recoveries", type=int, default=300, help="trials with a kill in the recovery (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the first of their seeds (%(default)s)")
     parser.add_argument("--json", type=Path, default=FIGURES, help="where the figures go")
     chosen = parser.parse_args()
     seeds = range(chosen.seed, chosen.seed + chosen.random)
     began = time.monotonic()
     courses = [named for trade in TRADES.values() for named in every_transition(trade)]
+    courses += [(f"recovery {number}", in_recovery(number)) for number in range(1, chosen.recoveries + 1)]
     courses += [(f"seed {seed}", at_random(seed)) for seed in seeds]
 
     def watch(tally: Tally) -> None:

@@ -25,6 +25,8 @@ LATER_SECONDS = 3600.0
 """After so long a vendor's list of jobs can be trusted."""
 SETTLING_RUNS = 6
 LAST_MOMENT = 700
+LAST_MOMENT_OF_TWO = 480
+"""Most runs of two calls have more moments."""
 WIDTHS = (1, 1, 2, 2, 3, 4, 4, 6, 8, 8, 12, 16, 24, 32, 48, 64)
 """Concurrencies to choose from."""
 
@@ -63,6 +65,14 @@ def at_random(seed: int) -> Course:
     samples = chance.choice([1, 1, trade.samples])
     kills = tuple(_a_kill(chance, calls) for _ in range(chance.choice([1, 1, 1, 2, 2, 3])))
     return Course(trade, calls, concurrency, kills, samples, is_beside=chance.random() < 0.15)
+
+
+def in_recovery(number: int) -> Course:
+    """A small course whose run is killed, and the run that recovers from it too; the same for the same number."""
+    chance = random.Random(number)
+    trade = TRADES[chance.choice(list(TRADES))]
+    kills = tuple(Kill(moment=chance.randint(1, LAST_MOMENT_OF_TWO)) for _ in range(2))
+    return Course(trade, calls=2, concurrency=1, kills=kills)
 
 
 def _a_kill(chance: random.Random, calls: int) -> Kill:
@@ -110,7 +120,7 @@ class Trial:
         paint(self.folder / "a.png")
         (self.folder / "editchain.toml").write_text(
             f'[providers.{course.trade.name}]\nbase_url = "{self._market.vendor.url}"\n'
-            f'[fetch]\nplain_hosts = ["127.0.0.1"]\n'
+            f'[fetch]\nplain_hosts = ["127.0.0.1"]\n[metadata]\npublish = "none"\n'
             f"[limits.{course.trade.name}]\nper_second = 5000\nconcurrency = {course.concurrency}\n"
         )
         numbers = ", ".join(f'"{number}"' for number in range(course.calls))
@@ -266,6 +276,8 @@ outputs:
                 self.figures["held, gone with the reply"] += 1
             else:
                 said = ["--not-paid"]
+                self.figures["held, never sold"] += 1
+                del self._market.heard[number]
             ended = self._end(self._begin("resolve", call.id, *said))
             self._expect(ended, (0, 4))
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from editchain.commands.base import say
 from editchain.runs.allowing import refuse_dear
 from editchain.runs.reporting import summary_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from editchain.journal.ledger import Ceiling
     from editchain.plans.tasks import Plan
@@ -24,7 +25,7 @@ class Declined(click.Abort):
 
 
 def agree(
-    workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling], *, yes: bool, asks_always: bool = False
+    workspace: Workspace, plan: Plan, ceilings: Collection[Ceiling], *, yes: bool, asks_always: bool = False
 ) -> None:
     """Raises Refused where a plan costs more than it may; at a terminal, asks before it costs much.
 
@@ -34,6 +35,13 @@ def agree(
     most = max(plan.money.most.values(), default=Decimal(0))
     least = Decimal(0) if asks_always else Decimal(str(workspace.configuration.confirm_above))
     is_much = most > least or bool(plan.money.unknown)
-    is_asked = plan.calls and is_much and not yes and sys.stdin.isatty()
-    if is_asked and not click.confirm(f"{summary_line(plan)}. Go on?", err=True):
-        raise Declined
+    if not plan.calls or not is_much or yes:
+        return
+    if sys.stdin.isatty():
+        if not click.confirm(f"{summary_line(plan)}. Go on?", err=True):
+            raise Declined
+    elif not ceilings:
+        say(
+            "notice: nobody is asked, as this is no terminal, and no budget holds what it may cost; "
+            "--budget AMOUNT does, and --yes says that it is meant"
+        )
