@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
@@ -15,6 +16,9 @@ from editchain.imaging.colours import Colour
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import place
 from editchain.imaging.letters import lacking, missing, missing_message, right_to_left
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _FONTS = Path(__file__).parent / "fonts"
 _FAMILIES = {"sans": "DejaVuSans", "serif": "DejaVuSerif", "mono": "DejaVuSansMono"}
@@ -78,11 +82,16 @@ def check_text(text: str, typeface: bytes | None = None) -> str:
 def _check_letters(text: str, typeface: bytes) -> None:
     """Raises OperationError for a character that is drawn as one that no font has."""
     face = font(32, typeface=typeface)
-    nothing = bytes(face.getmask("\uffff"))
+    nothing = _drawn(face, "\uffff")
     for letter in dict.fromkeys(text):
         is_seen = not letter.isspace() and unicodedata.category(letter) != "Cf"
-        if is_seen and bytes(face.getmask(letter)) in (nothing, b""):
+        if is_seen and _drawn(face, letter) in (nothing, b""):
             raise OperationError(f'The font file has no "{letter}".')
+
+
+def _drawn(face: ImageFont.FreeTypeFont, letter: str) -> bytes:
+    """A letter's pixels; Pillow's own types do not say that they can be walked."""
+    return bytes(cast("Iterable[int]", face.getmask(letter)))
 
 
 def as_seen(line: str) -> str:
