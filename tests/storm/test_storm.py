@@ -78,7 +78,9 @@ def test_every_kind_of_transition_is_among_them(tally: Tally) -> None:
     assert heads >= {
         f"{when} {verb}" for when in ("before", "after") for verb in ("BEGIN", "COMMIT", "CHECKPOINT")
     }
-    tables = {found[1] for step in STEPS for sql in step if (found := re.match(r"CREATE TABLE (\w+)", sql))}
+    tables = {
+        found[1] for step in STEPS.values() for sql in step if (found := re.match(r"CREATE TABLE (\w+)", sql))
+    }
     assert names >= {f"{when} INSERT {table}" for when in ("before", "after") for table in tables - {"calls"}}
     states = {"intent", "accepted", "done", "failed", "unknown"}
     assert names >= {f"{when} INSERT calls {state}" for when in ("before", "after") for state in states}

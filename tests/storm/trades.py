@@ -68,7 +68,7 @@ TRADES = {
             {"SCENARIO_API_KEY": scenario.KEY, "SCENARIO_API_SECRET": scenario.SECRET},
             can_settle=True,
             beats={
-                "check": "GET /v1/models",
+                "check": "GET /v1/jobs",
                 "upload": "POST /v1/assets",
                 "submit": "POST /v1/generate",
                 "poll": "GET /v1/jobs/",
