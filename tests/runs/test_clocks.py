@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,4 +82,18 @@ def test_a_clock_that_is_set_between_two_runs_changes_nothing(bench: Bench, vend
     for now in (0.0, bench.now - 30 * 24 * HOUR, bench.now + 30 * 24 * HOUR):
         bench.now = now
         assert outcomes(bench) == {}
+    assert len(vendor.bill) == 1
+
+
+def test_a_job_is_found_by_the_names_that_its_pictures_had(bench: Bench, vendor: Scenario) -> None:
+    """Two processes may both bring a picture to the vendor, which then has it twice."""
+    lose_a_reply(vendor)
+    bench.now = vendor.server.now()
+    assert outcomes(bench) == {"waiting": 1}
+    with closing(sqlite3.connect(bench.root / ".editchain/journal.db")) as journal, journal:
+        changed = journal.execute("UPDATE handles SET handle = 'asset_of_the_same_picture'")
+        assert changed.rowcount == 1
+    vendor.server.ahead_seconds = 3 * HOUR
+    bench.now = vendor.server.now()
+    assert outcomes(bench) == {"done": 1}
     assert len(vendor.bill) == 1

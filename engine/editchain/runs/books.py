@@ -54,7 +54,8 @@ class Detail:
 
     `vendor` is what the vendor said when it accepted, `prepared` what was done to the pictures that were sent, `answer`
     where the pictures are of a vendor that answers at once and has no job to ask for them. `begun_at` is when the intent
-    was written by the vendor's clock (unix seconds), where that is known: ours may be set meanwhile.
+    was written by the vendor's clock (unix seconds), where that is known: ours may be set meanwhile. `handles` are what
+    the vendor called the pictures then, by digest: another process may have brought it the same ones under other names.
     """
 
     samples: tuple[Sample, ...]
@@ -66,6 +67,7 @@ class Detail:
     prepared: tuple[str, ...] = ()
     answer: Finished | None = None
     begun_at: float | None = None
+    handles: Mapping[bytes, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As it stands in the journal."""
@@ -78,6 +80,7 @@ class Detail:
             "vendor": dict(self.vendor),
             "prepared": list(self.prepared),
             "begun_at": self.begun_at,
+            "handles": {digest.hex(): handle for digest, handle in self.handles.items()},
             "answer": self.answer and [list(self.answer.downloads), self.answer.amount, self.answer.seed],
         }
         return json.dumps({name: value for name, value in found.items() if value not in (None, "", [], {})})
@@ -100,6 +103,7 @@ class Detail:
             tuple(found.get("prepared", ())),
             _answer(*found["answer"]) if "answer" in found else None,
             found.get("begun_at"),
+            {bytes.fromhex(digest): handle for digest, handle in found.get("handles", {}).items()},
         )
 
 

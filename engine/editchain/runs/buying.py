@@ -186,6 +186,7 @@ class Buyer:
                 request.seed,
                 prepared=request.prepared or (),
                 begun_at=asking.session.client.vendor_now,
+                handles=request.handles,
             ),
             provider=asking.vendor.name,
             route=request.id,
@@ -341,10 +342,11 @@ class Buyer:
             return await self._replayed(asking, call)
         if not provider.capabilities.finds_lost:
             return Unknown(f"{call.provider} has no list of jobs to look in.")
-        begun_at = Detail.of(call).begun_at
-        since = begun_at if begun_at is not None else call.intent_at or 0.0
+        then = Detail.of(call)
+        since = then.begun_at if then.begun_at is not None else call.intent_at or 0.0
+        sent = replace(asking.request, handles={**asking.request.handles, **then.handles})
         try:
-            found = await self._repeater.freely(partial(provider.find, session, asking.request, since))
+            found = await self._repeater.freely(partial(provider.find, session, sent, since))
         except (EditchainError, NoPicture) as error:
             return Unknown(str(error))
         if isinstance(found, Accepted) and self._books.other_with(call, found.vendor_id) is not None:
