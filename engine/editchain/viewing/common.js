@@ -28,3 +28,19 @@ function duration(seconds) {
 }
 const moment = (seconds) => new Date(seconds * 1000).toLocaleString();
 const bytes = (count) => (count < 1e6 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toFixed(1)} MB`);
+
+// The picture before lies over the one after, and is cut where the slider stands.
+function slide(box, over, edge, range) {
+  const set = () => {
+    over.style.clipPath = `inset(0 ${100 - range.value}% 0 0)`;
+    edge.style.left = `${range.value}%`;
+  };
+  range.addEventListener("input", set);
+  box.addEventListener("pointermove", (event) => {
+    if (!event.buttons && event.pointerType === "mouse") return;
+    const place = box.getBoundingClientRect();
+    range.value = Math.round(((event.clientX - place.left) / place.width) * 100);
+    set();
+  });
+  set();
+}

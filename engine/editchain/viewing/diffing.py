@@ -46,7 +46,9 @@ def page(found: Difference, store: Store, said_of: Callable[[Pair], str], price:
 </main>
 <footer>Made by editchain {__version__}. Everything that this page shows is in it.</footer>"""
     style = asset("page.css") + asset("diff.css")
-    return document(f"{found.file} · {found.before} → {found.after}", body, style, asset("diff.js"))
+    return document(
+        f"{found.file} · {found.before} → {found.after}", body, style, asset("common.js") + asset("diff.js")
+    )
 
 
 def _facts(found: Difference, price: str) -> Iterator[tuple[str, str]]:

@@ -256,19 +256,8 @@ function comparison(task) {
   const over = make("img", { src: before, alt: "the picture before", class: "over" });
   const edge = make("span", { class: "edge" });
   const range = make("input", { type: "range", min: 0, max: 100, value: 50, step: 1, "aria-label": "how much of the picture before is shown" });
-  const set = () => {
-    over.style.clipPath = `inset(0 ${100 - range.value}% 0 0)`;
-    edge.style.left = `${range.value}%`;
-  };
-  range.addEventListener("input", set);
   box.append(over, edge);
-  box.addEventListener("pointermove", (event) => {
-    if (!event.buttons && event.pointerType === "mouse") return;
-    const place = box.getBoundingClientRect();
-    range.value = Math.round(((event.clientX - place.left) / place.width) * 100);
-    set();
-  });
-  set();
+  slide(box, over, edge, range);
   return make("div", {}, box, make("label", { class: "slider" }, "before", range, "after"));
 }
 
