@@ -11,7 +11,8 @@ import click
 
 from editchain.commands.base import check, say, show_problems
 from editchain.diagnostics import counted
-from editchain.language.reaching import GONE_MODEL, NO_ROUTE
+from editchain.language.providing import NO_ROUTE
+from editchain.language.reaching import GONE_MODEL
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problems
     from editchain.language.drafts import Draft
 
+NO_ROUTE = "no-route"
+
 
 def check_providers(draft: Draft, models: Mapping[str, Model], problems: Problems) -> bool:
     """Notes what `provider` and `provider_options` name in vain; whether all of it can mean something."""
@@ -36,7 +38,7 @@ def _check_wanted(
         message = f"steps.{draft.name}.provider: {document.name} is not offered by {one_of([one for one, _ in named])}."
         offer = did_you_mean(name, offered) or f"It is by {one_of(sorted(offered))}."
         place = Place(draft.entries["provider"].source, at)
-        problems.error(place, "no-route", message, offer, width=len(name))
+        problems.error(place, NO_ROUTE, message, offer, width=len(name))
         return
     for name, at in named if documents else ():
         if all(name not in {route.provider for route in one.routes} for one in documents):

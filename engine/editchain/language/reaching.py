@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from editchain.diagnostics import one_of
+from editchain.language.providing import NO_ROUTE
 from editchain.language.ruling import candidates
 from editchain.language.scalars import width_of
 from editchain.models import Model
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     Objections = Callable[[Model, Route, Mapping[str, Any], Mapping[str, Any]], Iterable[tuple[str, str]]]
     Against = Mapping[str, tuple[str, Candidate]]
 
-NO_ROUTE = "no-route"
 GONE_MODEL = "gone-model"
 RETIRED_MODEL = "retired-model"
 MIGRATE = "editchain migrate shows what becomes of the step."
