@@ -418,16 +418,23 @@ GUARDS = [
     Guard(
         "a budget that many calls at once would pass",
         "journal/writing.py",
-        "        message = start.budget(sums) if start.budget else None\n",
+        "        message = start.budget(call, sums) if start.budget else None\n",
         "        message = None\n",
         CALLING + "a_budget_holds_at_any_concurrency",
     ),
     Guard(
         "a call of unknown price under a budget",
         "journal/ledger.py",
-        '            if price_most is None:\n                return "under a budget a call without a known ceiling is not sent"\n',
-        "            if price_most is None:\n                return None\n",
+        '            if call.price_most is None:\n                return "under a budget a call without a known ceiling is not sent"\n',
+        "            if call.price_most is None:\n                return None\n",
         CALLING + "under_a_budget_a_call_of_unknown_price_is_not_sent",
+    ),
+    Guard(
+        "a price that rises during a run",
+        "journal/writing.py",
+        "ledger.raised(start.call)",
+        "start.call",
+        CALLING + "a_budget_holds_while_the_vendor_takes_more_than_its_table_says",
     ),
 ]
 

@@ -41,7 +41,7 @@ number = 0
 while True:
     key = sha256(f"{name} {number}".encode()).digest()
     call = Call(f"{name}-{number}", key, "bfl", "bfl", "flux", price_most="1", currency="USD")
-    assert journal.begin_call(call, [key]) is None
+    assert isinstance(journal.begin_call(call, [key]), Call)
     say("intent", call.id)
     data = key * (1 + number % 300)
     digest = store.put(data, durable=True)

@@ -14,14 +14,12 @@ import pytest
 
 from editchain.errors import StoreError
 from editchain.journal.committing import Committer
-from editchain.journal.journal import Call, Journal, Result, Start
+from editchain.journal.journal import Blocked, Call, Journal, Result, Start
 from editchain.platform import DISK, flush
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from editchain.journal.journal import Blocked
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +106,7 @@ async def test_many_that_wait_share_few_commits(journal: Journal, flushes: Flush
 
 async def test_calls_that_begin_together_are_one_commit(journal: Journal, flushes: Flushes) -> None:
     committer = Committer(journal)
-    answers: dict[int, Blocked | None] = {}
+    answers: dict[int, Call | Blocked] = {}
 
     async def begin(number: int) -> None:
         answers[number] = await committer.begin_call(start(number % 40))
@@ -117,8 +115,8 @@ async def test_calls_that_begin_together_are_one_commit(journal: Journal, flushe
         for number in range(50):
             group.start_soon(begin, number)
     # Every call once: the ten that came second are told of the first.
-    assert sum(answer is None for answer in answers.values()) == 40
-    assert {answer.reason for answer in answers.values() if answer} == {"call"}
+    assert sum(isinstance(answer, Call) for answer in answers.values()) == 40
+    assert {answer.reason for answer in answers.values() if isinstance(answer, Blocked)} == {"call"}
     assert len(journal.open_calls()) == 40
     assert flushes.count <= 3
 
@@ -208,7 +206,7 @@ async def test_a_stop_does_not_leave_rows_behind(journal: Journal) -> None:
 
 async def test_an_intent_is_told_to_its_caller_even_when_stopped(journal: Journal, flushes: Flushes) -> None:
     committer = Committer(journal)
-    told: list[Blocked | None] = []
+    told: list[Call | Blocked] = []
 
     async def begin(number: int) -> None:
         told.append(await committer.begin_call(start(number)))

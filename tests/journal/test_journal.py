@@ -309,7 +309,7 @@ def test_calls_are_found_by_state_request_run_and_task(journal: Journal) -> None
 
 
 def test_an_intent_is_on_disk_when_the_call_may_be_sent(journal: Journal, folder: Path) -> None:
-    assert journal.begin_call(call("1"), [key("a"), key("b")]) is None
+    assert isinstance(journal.begin_call(call("1"), [key("a"), key("b")]), Call)
     look = Journal.read_only(folder)
     assert look is not None
     with look:
@@ -332,11 +332,11 @@ def test_nothing_is_bought_while_a_call_is_open(journal: Journal, state: str) ->
     journal.put_call(call("1", state=state))
     journal.add_call_tasks([CallTask("1", 0, key("a"))])
     blocked = journal.begin_call(call("2"), [key("b")])
-    assert blocked is not None
+    assert isinstance(blocked, Blocked)
     assert (blocked.reason, blocked.call) == ("call", call("1", state=state))
     # Nor under another request for the same picture, nor for a fresh one.
     blocked = journal.begin_call(call("3", request_key=key("other")), [key("a")], fresh=True)
-    assert blocked is not None
+    assert isinstance(blocked, Blocked)
     assert blocked.reason == "call"
     assert journal.call("2") is None
 
@@ -344,26 +344,26 @@ def test_nothing_is_bought_while_a_call_is_open(journal: Journal, state: str) ->
 @pytest.mark.parametrize("state", ["done", "failed", "rejected", "abandoned"])
 def test_after_a_call_has_ended_another_may_begin(journal: Journal, state: str) -> None:
     journal.put_call(call("1", state=state))
-    assert journal.begin_call(call("2"), [key("a")]) is None
+    assert isinstance(journal.begin_call(call("2"), [key("a")]), Call)
 
 
 def test_what_is_there_is_not_bought_unless_wanted_anew(journal: Journal) -> None:
     made = result("a", request_key=key("request"))
     journal.add_result(made)
     assert journal.begin_call(call("1"), [key("b")]) == Blocked("result", result=made)
-    assert journal.begin_call(call("1"), [key("b")], fresh=True) is None
+    assert isinstance(journal.begin_call(call("1"), [key("b")], fresh=True), Call)
 
 
 def test_of_calls_that_begin_together_one_is_sent(journal: Journal) -> None:
     answers = journal.begin_calls([Start(call(str(number)), [key("a")]) for number in range(3)])
-    assert answers[0] is None
-    assert [answer.reason for answer in answers[1:] if answer] == ["call", "call"]
+    assert isinstance(answers[0], Call)
+    assert [answer.reason for answer in answers[1:] if isinstance(answer, Blocked)] == ["call", "call"]
 
 
 def test_the_budget_sees_what_is_reserved_and_spent(journal: Journal) -> None:
     seen: list[Mapping[str, Spending]] = []
 
-    def budget(sums: Mapping[str, Spending]) -> str | None:
+    def budget(_call: Call, sums: Mapping[str, Spending]) -> str | None:
         seen.append(sums)
         return "enough" if sums.get("USD", Spending()).reserved >= Decimal("0.16") else None
 
@@ -371,13 +371,60 @@ def test_the_budget_sees_what_is_reserved_and_spent(journal: Journal) -> None:
         return Start(call(str(number), request_key=key(number)), [key(f"task {number}")], budget)
 
     answers = journal.begin_calls([start(number) for number in range(3)])
-    assert answers == [None, None, Blocked("budget", message="enough")]
+    assert [type(answer) for answer in answers[:2]] == [Call, Call]
+    assert answers[2] == Blocked("budget", message="enough")
     assert [sums.get("USD", Spending()).reserved for sums in seen] == [0, Decimal("0.08"), Decimal("0.16")]
     assert journal.call("2") is None
     # What ended counts as spent, also before it is committed.
     journal.put_call(call("0", request_key=key(0), state="done", charged="yes", price_actual="0.05"))
-    assert journal.begin_calls([start(3)]) == [None]
+    assert isinstance(journal.begin_calls([start(3)])[0], Call)
     assert seen[-1] == {"USD": Spending(Decimal("0.08"), Decimal("0.05"))}
+
+
+def test_what_bills_were_over_their_ceilings_is_reserved_for_those_that_follow(
+    journal: Journal, folder: Path
+) -> None:
+    """A price that rises twice: each time what the vendor took last, in how ever many runs."""
+
+    def begun(number: int, **changed: object) -> Call:
+        answer = journal.begin_call(
+            call(str(number), request_key=key(number), **changed), [key(f"t{number}")]
+        )
+        assert isinstance(answer, Call)
+        return answer
+
+    def bill(one: Call, actual: str) -> None:
+        journal.put_call(one._replace(state="done", charged="yes", price_actual=actual))
+
+    table = {"price_most": "0.08", "price_source": "list 2026-11-01", "intent_at": NOW}
+    first = begun(1, **table)
+    assert first.price_most == "0.08"
+    bill(first, "0.12")
+    second = begun(2, **table)
+    assert (second.price_most, second.price_source) == ("0.12", "list 2026-11-01, by its bills × 1.5")
+    bill(second, "0.24")
+    assert begun(3, **table).price_most == "0.24"
+    assert begun(4, **{**table, "price_most": "0.01"}).price_most == "0.03"
+    # Another run learns from it; a table that was corrected has nothing to learn.
+    assert begun(5, run="run-2", **table).price_most == "0.24"
+    assert begun(6, **{**table, "price_source": "list 2026-11-20"}).price_most == "0.08"
+    # What a run was told is written down, for the budget as for people.
+    kept = journal.call("3")
+    assert kept is not None
+    assert (kept.price_most, kept.price_source) == ("0.24", "list 2026-11-01, by its bills × 3")
+
+
+def test_old_bills_and_those_that_keep_to_their_table_teach_nothing(folder: Path) -> None:
+    table = {"price_most": "0.08", "price_source": "list", "run": "run-1"}
+    with open_journal(folder) as journal:
+        for number, (at, actual) in enumerate([(NOW - 90 * 86400, "5"), (NOW, "0.08"), (NOW, "0.01")]):
+            ended = {"state": "done", "charged": "yes", "price_actual": actual, "intent_at": at}
+            journal.put_call(call(str(number), request_key=key(number), **table, **ended))
+        journal.commit()
+    with open_journal(folder) as journal:
+        begun = journal.begin_call(call("9", **{**table, "run": "run-2"}), [key("a")])
+    assert isinstance(begun, Call)
+    assert begun.price_most == "0.08"
 
 
 def test_the_budget_of_a_run_knows_its_earlier_calls(folder: Path) -> None:
@@ -385,7 +432,9 @@ def test_the_budget_of_a_run_knows_its_earlier_calls(folder: Path) -> None:
         journal.begin_call(call("1"), [key("a")])
     seen: list[Mapping[str, Spending]] = []
     with open_journal(folder) as journal:
-        journal.begin_call(call("2", request_key=key("b")), [key("b")], budget=lambda sums: seen.append(sums))
+        journal.begin_call(
+            call("2", request_key=key("b")), [key("b")], budget=lambda _call, sums: seen.append(sums)
+        )
     assert seen == [{"USD": Spending(reserved=Decimal("0.08"))}]
 
 
@@ -402,7 +451,7 @@ def test_the_budget_forgets_what_did_not_come_to_pass(folder: Path) -> None:
         with pytest.raises(StoreError):
             journal.begin_call(call("1"), [key("a")])
         full[0] = False
-        journal.begin_call(call("2"), [key("a")], budget=lambda sums: seen.append(sums))
+        journal.begin_call(call("2"), [key("a")], budget=lambda _call, sums: seen.append(sums))
     assert seen == [{}]
 
 
@@ -410,13 +459,17 @@ def test_the_budget_knows_what_was_added_a_moment_ago(journal: Journal) -> None:
     """What ends while a transaction is under way counts already, though it is written with the next one."""
     seen: list[Mapping[str, Spending]] = []
 
-    def meanwhile(_: object) -> None:
+    def meanwhile(_call: object, _sums: object) -> None:
         journal.put_call(call("0", run="run-2", state="done", charged="yes", price_actual="7"))
 
     journal.begin_calls(
         [
             Start(call("1", request_key=key("a")), [key("a")], meanwhile),
-            Start(call("2", request_key=key("b"), run="run-2"), [key("b")], lambda sums: seen.append(sums)),
+            Start(
+                call("2", request_key=key("b"), run="run-2"),
+                [key("b")],
+                lambda _call, sums: seen.append(sums),
+            ),
         ]
     )
     assert seen == [{"USD": Spending(spent=Decimal(7))}]
@@ -457,28 +510,28 @@ def test_what_another_process_holds_is_not_ours(folder: Path, journal: Journal) 
         assert str(process.pid) in str(held[key("a")])
         assert len(journal.owners()) == 2
         blocked = journal.begin_call(call("1"), [key("b")])
-        assert blocked is not None
+        assert isinstance(blocked, Blocked)
         assert (blocked.reason, blocked.owner) == ("claim", held[key("a")])
     finally:
         end(process)
     # Killed: what it held is free at once, without anybody tidying up.
     assert not journal.is_alive(held[key("a")].id)
     assert journal.claim([key("a")]) == {}
-    assert journal.begin_call(call("1"), [key("b")]) is None
+    assert isinstance(journal.begin_call(call("1"), [key("b")]), Call)
     assert [owner.pid for owner in journal.owners()] == [os.getpid()]
 
 
 def test_who_takes_over_from_the_dead_sees_that_a_request_may_be_out(folder: Path, journal: Journal) -> None:
     program = (
         "call = Call('1', bytes(32), 'bfl', 'bfl', 'flux')\n"
-        "print(journal.begin_call(call, [bytes(32)]), flush=True)\nsys.stdin.read()"
+        "print(journal.begin_call(call, [bytes(32)]).id, flush=True)\nsys.stdin.read()"
     )
     process = other(folder, program)
-    assert said(process) == "None"
+    assert said(process) == "1"
     end(process)
     assert journal.claim([bytes(32)]) == {}
     blocked = journal.begin_call(call("2", request_key=bytes(32)), [bytes(32)])
-    assert blocked is not None
+    assert isinstance(blocked, Blocked)
     assert blocked.call is not None
     assert blocked.call.id == "1"
 

@@ -252,6 +252,20 @@ def test_a_budget_holds_at_any_concurrency(shop: Shop, concurrency: int) -> None
     assert len(shop.vendor.bill) * price.most <= price.most * 2
 
 
+def test_a_budget_holds_while_the_vendor_takes_more_than_its_table_says(shop: Shop) -> None:
+    """The second call reserves what the first took, so that the third is not sent."""
+    written(
+        shop.folder,
+        "steps:\n"
+        + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(4)),
+    )
+    price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
+    shop.vendor.polls = [Finished(downloads=(f"job-{n}",), amount=str(price.most * 2)) for n in (1, 2, 3, 4)]
+    run = shop.run(ceilings=(Ceiling(price.most * 5, price.currency),), concurrency=1)
+    assert outcomes(run) == {"done": 2, "stopped": 2}
+    assert len(shop.vendor.bill) == 2
+
+
 def test_under_a_budget_a_call_of_unknown_price_is_not_sent(shop: Shop) -> None:
     shop.price = False
     run = shop.run(ceilings=(Ceiling(Decimal(100), None),))

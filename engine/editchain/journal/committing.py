@@ -12,6 +12,7 @@ from editchain.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from editchain.journal.entries import Call
     from editchain.journal.journal import Blocked, Journal, Start
 
 ROWS = 512
@@ -21,13 +22,11 @@ DELAY_SECONDS = 0.1
 class _Waiting:
     """A call that waits for its intent to be journalled."""
 
-    __slots__ = ("answer", "error", "is_answered", "start")
+    __slots__ = ("answer", "start")
 
     def __init__(self, start: Start) -> None:
         self.start = start
-        self.is_answered = False
-        self.answer: Blocked | None = None
-        self.error: StoreError | None = None
+        self.answer: Call | Blocked | StoreError | None = None
 
 
 class Committer:
@@ -88,38 +87,38 @@ class Committer:
                     raise type(self._error)(str(self._error)) from self._error
                 await self._in_thread(self._journal.commit)
 
-    async def begin_call(self, start: Start) -> Blocked | None:
+    async def begin_call(self, start: Start) -> Call | Blocked:
         """`Journal.begin_calls` for one call, in one transaction with the others that wait at the moment.
 
-        None: the intent is on disk, and is the caller's to send or to abandon, also when it was cancelled
-        meanwhile. Raises StoreError.
+        A call is on disk, and is the caller's to send or to abandon, also when it was cancelled meanwhile. Raises
+        StoreError.
         """
         mine = _Waiting(start)
         self._starts.append(mine)
         with anyio.CancelScope(shield=True):
             async with self._lock:
-                if not mine.is_answered:
+                if mine.answer is None:
                     await self._begin_all()
-        if mine.error is not None:
-            raise type(mine.error)(str(mine.error)) from mine.error
+        if mine.answer is None:
+            raise AssertionError
+        if isinstance(mine.answer, StoreError):
+            raise type(mine.answer)(str(mine.answer)) from mine.answer
         return mine.answer
 
     async def _begin_all(self) -> None:
         waiting, self._starts = self._starts, []
         starts = [one.start for one in waiting]
-        answers: list[Blocked | None] = []
-        error: StoreError | None = None
+        answers: list[Call | Blocked | StoreError] = []
 
         def begin() -> None:
             answers.extend(self._journal.begin_calls(starts))
 
         try:
             await self._in_thread(begin)
-        except StoreError as trouble:
-            error = trouble
-            answers = [None] * len(waiting)
+        except StoreError as error:
+            answers = [error] * len(waiting)
         for one, answer in zip(waiting, answers, strict=True):
-            one.is_answered, one.answer, one.error = True, answer, error
+            one.answer = answer
 
     async def _in_thread(self, write: Callable[[], None]) -> None:
         self._begun += 1

@@ -28,10 +28,10 @@ from editchain.platform import DISK, Disk
 from editchain.store import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from editchain.journal.ledger import Spending
+    from editchain.journal.ledger import Judge
 
 __all__ = [
     "Blocked",
@@ -450,16 +450,17 @@ class Journal:
         call: Call,
         keys: Sequence[bytes],
         *,
-        budget: Callable[[Mapping[str, Spending]], str | None] | None = None,
+        budget: Judge | None = None,
         fresh: bool = False,
-    ) -> Blocked | None:
+    ) -> Call | Blocked:
         """Journals the intent of one call, durably, unless something stands in its way; see `begin_calls`."""
         return self.begin_calls([Start(call, keys, budget, fresh)])[0]
 
-    def begin_calls(self, starts: Sequence[Start]) -> list[Blocked | None]:
+    def begin_calls(self, starts: Sequence[Start]) -> list[Call | Blocked]:
         """Journals intents in one transaction, with their tasks, claims and reserved ceilings.
 
-        None where the call may be sent; else why not. Durable when it returns. Raises StoreError.
+        A call that may be sent is given as it stands there, its ceiling after what bills have taught; else why it may
+        not. Durable when it returns. Raises StoreError.
         """
         return self.writer.begin_calls(starts)
 

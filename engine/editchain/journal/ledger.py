@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from editchain.classes import dataclass
 from editchain.journal.entries import OPEN_STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
     from editchain.journal.entries import Call
+
+
+_RISEN = ", by its bills × "
+_TIMES = Decimal("0.0001")
 
 
 class Spending(NamedTuple):
@@ -49,16 +54,25 @@ def spending(call: Call) -> Spending:
 
 
 class Ledger:
-    """The sums over some calls, kept up to date as they change: no adding up for every new one."""
+    """The sums over some calls, kept up to date as they change: no adding up for every new one.
 
-    def __init__(self, calls: Iterable[Call] = ()) -> None:
+    It also learns from bills: a vendor that took more than its table says is expected to do so again, so that a price
+    that rises during a run is reserved as it is and not as it was.
+    """
+
+    def __init__(self, calls: Iterable[Call] = (), earlier: Iterable[Call] = ()) -> None:
+        """`earlier` calls are learned from, and do not count."""
         self._calls: dict[str, tuple[str, Spending]] = {}
         self._sums: dict[str, Spending] = {}
+        self._risen: dict[tuple[str, str, str], Decimal] = {}
+        for call in earlier:
+            self._learn(call)
         for call in calls:
             self.note(call)
 
     def note(self, call: Call) -> None:
         """Takes a call in its newest state."""
+        self._learn(call)
         if call.id in self._calls:
             currency, old = self._calls[call.id]
             self._sums[currency] -= old
@@ -66,9 +80,35 @@ class Ledger:
         self._calls[call.id] = (currency, new)
         self._sums[currency] = self._sums.get(currency, Spending()) + new
 
+    def _learn(self, call: Call) -> None:
+        if call.price_actual is None or call.price_most is None or call.charged != "yes":
+            return
+        most, actual = Decimal(call.price_most), Decimal(call.price_actual)
+        if actual > most > 0:
+            table, times = _table(call)
+            times = (times * actual / most).quantize(_TIMES, ROUND_CEILING)
+            self._risen[table] = max(self._risen.get(table, times), times)
+
+    def raised(self, call: Call) -> Call:
+        """A new call with the most that it may cost after what others by the same table did; its price's source says so."""
+        table, _ = _table(call)
+        times = self._risen.get(table)
+        if times is None or call.price_most is None:
+            return call
+        return call._replace(
+            price_most=plain(Decimal(call.price_most) * times),
+            price_source=f"{call.price_source}{_RISEN}{plain(times)}",
+        )
+
     def sums(self) -> dict[str, Spending]:
         """Currency to what is reserved and spent in it; calls without a currency are under the empty text."""
         return dict(self._sums)
+
+
+def _table(call: Call) -> tuple[tuple[str, str, str], Decimal]:
+    """Where the ceiling of a call is from, and how many times the table's it is. A table that was corrected is another."""
+    source, _, times = (call.price_source or "").partition(_RISEN)
+    return (call.provider, call.route, source), Decimal(times or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +143,22 @@ class Rates:
 NO_RATES = Rates()
 
 
-def judge(
-    ceilings: tuple[Ceiling, ...], price_most: Decimal | None, currency: str, rates: Rates = NO_RATES
-) -> Callable[[Mapping[str, Spending]], str | None]:
-    """What is asked inside the transaction that journals an intent: a sentence where a ceiling no longer fits it."""
+Judge = Callable[["Call", Mapping[str, Spending]], str | None]
+"""Asked inside the transaction that journals an intent, with the call and what the run has reserved and spent."""
 
-    def refusal(sums: Mapping[str, Spending]) -> str | None:
+
+def judge(ceilings: tuple[Ceiling, ...], rates: Rates = NO_RATES) -> Judge:
+    """Gives a sentence where a ceiling has no room for a call."""
+
+    def refusal(call: Call, sums: Mapping[str, Spending]) -> str | None:
+        currency = call.currency or ""
         for ceiling in ceilings:
-            if price_most is None:
+            if call.price_most is None:
                 return "under a budget a call without a known ceiling is not sent"
             if ceiling.is_for_its_own and ceiling.currency != currency:
                 continue
             unit = ceiling.currency or currency
-            price = rates.worth(price_most, currency, unit)
+            price = rates.worth(Decimal(call.price_most), currency, unit)
             if price is None:
                 return no_rate(unit, currency)
             used = Decimal(0)

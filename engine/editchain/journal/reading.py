@@ -165,6 +165,15 @@ def calls(connection: sqlite3.Connection, run_id: str | None) -> list[Call]:
     return [Call._make(row) for row in connection.execute(sql, values)]
 
 
+def dearer(connection: sqlite3.Connection, since: float) -> list[Call]:
+    """The calls begun after a moment (unix seconds) that cost more than they were expected to."""
+    sql = (
+        f"SELECT {columns(Call)} FROM calls WHERE intent_at > ? AND charged = 'yes' "
+        "AND CAST(price_actual AS REAL) > CAST(price_most AS REAL)"
+    )
+    return [Call._make(row) for row in connection.execute(sql, (since,))]
+
+
 def call_seconds(connection: sqlite3.Connection) -> dict[tuple[str, str], float]:
     """Provider and model to how long a call took that brought pictures: the middle of the last runs' calls."""
     sql = (

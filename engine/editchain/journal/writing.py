@@ -28,26 +28,31 @@ from editchain.journal.entries import (
     RunRecord,
     RunTask,
 )
-from editchain.journal.ledger import Ledger, Spending
+from editchain.journal.ledger import Ledger
 from editchain.journal.presence import Mutex, Presence
 from editchain.platform import Disk, disk_error, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from editchain.journal.ledger import Judge
+
 _Answer = TypeVar("_Answer")
+
+BILL_SECONDS = 30 * 86400.0
+"""How long a bill that was over its ceiling raises those of new calls."""
 
 
 class Start(NamedTuple):
     """A call that wants to begin, with the keys it serves in the order of its samples, and their request keys.
 
-    `identities` are the documents that keys are hashes of. `budget` is asked inside the transaction, with what the run has reserved and spent: a sentence refuses.
+    `identities` are the documents that keys are hashes of. `budget` is asked inside the transaction: a sentence refuses.
     `fresh` is for a picture that is wanted anew although there is one.
     """
 
     call: Call
     keys: Sequence[bytes]
-    budget: Callable[[Mapping[str, Spending]], str | None] | None = None
+    budget: Judge | None = None
     fresh: bool = False
     request_keys: Sequence[bytes] = ()
     identities: Mapping[bytes, str] = MappingProxyType({})
@@ -479,11 +484,11 @@ class Writer:
 
     # Calls
 
-    def begin_calls(self, starts: Sequence[Start]) -> list[Blocked | None]:
-        """Journals intents in one durable transaction; None for each that may be sent. Raises StoreError."""
+    def begin_calls(self, starts: Sequence[Start]) -> list[Call | Blocked]:
+        """Journals intents in one durable transaction; each that may be sent, as it stands there. Raises StoreError."""
         claimed: set[bytes] = set()
 
-        def begin(lines: list[str]) -> list[Blocked | None]:
+        def begin(lines: list[str]) -> list[Call | Blocked]:
             return [self._begin(start, lines, claimed) for start in starts]
 
         with self._writing:
@@ -491,16 +496,16 @@ class Writer:
             self._claimed |= claimed
         return answers
 
-    def _begin(self, start: Start, lines: list[str], claimed: set[bytes]) -> Blocked | None:
+    def _begin(self, start: Start, lines: list[str], claimed: set[bytes]) -> Call | Blocked:
         keys = tuple(dict.fromkeys((start.call.request_key, *start.keys, *start.request_keys)))
         blocked = self._obstacle(start, keys)
         if blocked is not None:
             return blocked
-        call = start.call._replace(owner=self.owner.id)
-        ledger = self._ledger(call.run)
+        ledger = self._ledger(start.call.run)
         with self.adding:
-            sums = ledger.sums()
-        message = start.budget(sums) if start.budget else None
+            sums, call = ledger.sums(), ledger.raised(start.call)
+        call = call._replace(owner=self.owner.id)
+        message = start.budget(call, sums) if start.budget else None
         if message is not None:
             return Blocked("budget", message=message)
         with self.adding:
@@ -514,7 +519,7 @@ class Writer:
         self._connection.executemany(_IDENTITY, start.identities.items())
         self._insert_claims(keys)
         claimed.update(keys)
-        return None
+        return call
 
     def _obstacle(self, start: Start, keys: Sequence[bytes]) -> Blocked | None:
         call = reading.open_call_for(self._connection, start.call.request_key, keys)
@@ -537,7 +542,9 @@ class Writer:
             ledger = self._ledgers.get(run)
             if ledger is None:
                 calls = () if run is None else reading.calls(self._connection, run)
-                ledger = self._ledgers[run] = Ledger(calls)
+                ledger = self._ledgers[run] = Ledger(
+                    calls, reading.dearer(self._connection, self._now() - BILL_SECONDS)
+                )
                 # Added since this transaction took its group.
                 for call in self.group.calls.values():
                     if call.run == run:

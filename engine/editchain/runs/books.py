@@ -180,18 +180,16 @@ class Books:
             sent_at=self.now(),
             detail=detail.to_json(),
         )
-        asked = judge(self._ceilings, most, call.currency or "", self._rates) if self._ceilings else None
-        blocked = await self.committer.begin_call(
+        return await self.committer.begin_call(
             Start(
                 call,
                 [one.key for one in detail.samples],
-                asked,
+                judge(self._ceilings, self._rates) if self._ceilings else None,
                 is_fresh or self.rebuys,
                 [one.request_key for one in detail.samples],
                 identities,
             )
         )
-        return call if blocked is None else blocked
 
     async def note(self, call: Call, state: CallState, *, ended: bool = False, **changed: Any) -> Call:
         """The call in its new state, on disk before anything else happens.
