@@ -430,6 +430,13 @@ GUARDS = [
         CALLING + "under_a_budget_a_call_of_unknown_price_is_not_sent",
     ),
     Guard(
+        "a price that has risen, where its vendor says so beforehand",
+        "runs/buying.py",
+        "if not isinstance(said, Quote):",
+        "if True:",
+        CALLING + "what_a_vendor_says_a_call_costs_is_reserved_before_it_is_sent",
+    ),
+    Guard(
         "a price that rises during a run",
         "journal/writing.py",
         "ledger.raised(start.call)",

@@ -135,7 +135,10 @@ def test_it_says_what_a_run_would_be_refused_for_and_goes_on(
         "steps:\n  s: {model: gpt-image-2.5-flare, provider: openai, image: a.png, prompt: x}\n"
     )
     messages = stage.command("run", str(unpriced), "--rehearse", "--budget", "1 USD")[2]
-    assert "a run would end early: 1 call of no known price, which a budget does not let go." in messages
+    assert (
+        "a run might end early: 1 call of no known price, which a budget lets go only where the vendor says it beforehand."
+        in messages
+    )
 
 
 def test_a_picture_that_only_a_vendor_has_is_rehearsed_with_a_grey_one(stage: Bench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +62,10 @@ class Price:
     def is_foreseen(self) -> bool:
         """Whether it says what a picture costs beforehand; else it is of what the vendor counts: tokens, credits."""
         return self.per in ("picture", "megapixel")
+
+    def times(self, count: int) -> Price:
+        """What so many pictures cost."""
+        return replace(self, least=self.least * count, most=self.most * count)
 
 
 @dataclass(frozen=True, slots=True)

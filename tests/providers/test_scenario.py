@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from editchain.providers.base import (
     Blob,
     Failed,
     Finished,
+    Quote,
     Refused,
     Request,
     Running,
@@ -444,15 +446,18 @@ def test_a_price_is_read_without_running(vendor: Scenario) -> None:
         return await scenario.price(session, await uploaded(session, asking(route, count=3)))
 
     route = route_of("gpt-image-2")
-    assert str(drive(vendor, act, route)) == "34.5"
+    assert drive(vendor, act, route) == Quote(Decimal("34.5"), "CU")
     assert vendor.bill == []
     assert vendor.server.asked[-1].query == {"dryRun": "true"}
     assert "dryRun" not in vendor.server.asked[-1].json
 
 
-@pytest.mark.parametrize(
-    "answer", [said({}, 269), said({"creativeUnitsCost": True}, 269), said({"job": {"id": "j"}})]
-)
+def test_a_dry_run_that_was_none_is_a_job(vendor: Scenario) -> None:
+    vendor.server.fault(SUBMIT, Fault(instead=said({"job": {"id": "j"}})))
+    assert drive(vendor, lambda session: _price(session)) == Accepted("j")
+
+
+@pytest.mark.parametrize("answer", [said({}, 269), said({"creativeUnitsCost": True}, 269)])
 def test_a_price_that_is_not_said(vendor: Scenario, answer: Answer) -> None:
     vendor.server.fault(SUBMIT, Fault(instead=answer))
     with pytest.raises((ProviderError, FetchError)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -25,6 +26,7 @@ from editchain.providers.base import (
     Blob,
     Capabilities,
     Finished,
+    Quote,
     Request,
     Session,
     Standing,
@@ -71,6 +73,7 @@ class Vendor:
     finds: list[Any] = field(default_factory=list)
     capabilities: Capabilities = field(default_factory=Capabilities)
     standings: list[Any] = field(default_factory=list)
+    quotes: list[Any] = field(default_factory=list)
     cancels: bool = False
     is_local: bool = False
     bill: list[Request] = field(default_factory=list)
@@ -88,6 +91,10 @@ class Vendor:
     async def upload(self, session: Session, blob: Blob) -> Uploaded:
         self.heard.append("upload")
         return Uploaded(blob.digest.hex()[:8])
+
+    async def price(self, session: Session, request: Request) -> Any:
+        self.heard.append("price")
+        return _said(self.quotes, Quote(Decimal(1), "CU"))
 
     async def submit(self, session: Session | None, request: Request) -> Any:
         self.heard.append("submit")

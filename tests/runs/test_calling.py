@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from editchain.providers.base import (
     Capabilities,
     Failed,
     Finished,
+    Quote,
     Refused,
     Request,
     Running,
@@ -241,11 +243,7 @@ def test_a_step_s_timeout_ends_the_waiting_and_not_the_job(shop: Shop) -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_budget_holds_at_any_concurrency(shop: Shop, concurrency: int) -> None:
-    written(
-        shop.folder,
-        "steps:\n"
-        + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(6)),
-    )
+    written(shop.folder, many(6))
     price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
     shop.run(ceilings=(Ceiling(price.most * 2, price.currency),), concurrency=concurrency)
     assert 1 <= len(shop.vendor.bill) <= 2
@@ -254,16 +252,70 @@ def test_a_budget_holds_at_any_concurrency(shop: Shop, concurrency: int) -> None
 
 def test_a_budget_holds_while_the_vendor_takes_more_than_its_table_says(shop: Shop) -> None:
     """The second call reserves what the first took, so that the third is not sent."""
-    written(
-        shop.folder,
-        "steps:\n"
-        + "".join(f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(4)),
-    )
+    written(shop.folder, many(4))
     price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
     shop.vendor.polls = [Finished(downloads=(f"job-{n}",), amount=str(price.most * 2)) for n in (1, 2, 3, 4)]
     run = shop.run(ceilings=(Ceiling(price.most * 5, price.currency),), concurrency=1)
     assert outcomes(run) == {"done": 2, "stopped": 2}
     assert len(shop.vendor.bill) == 2
+
+
+def many(count: int) -> str:
+    steps = (f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(count))
+    return "steps:\n" + "".join(steps)
+
+
+def test_what_a_vendor_says_a_call_costs_is_reserved_before_it_is_sent(shop: Shop) -> None:
+    """Its price rises with every call and is far above what the document says; no bill tells before it is too late."""
+    written(shop.folder, many(6))
+    shop.vendor.capabilities = Capabilities(quotes=True)
+    shop.vendor.quotes = [Quote(Decimal(price), "CU") for price in (10, 20, 30, 40, 50, 60)]
+    assert outcomes(shop.run(ceilings=(Ceiling(Decimal(65), "CU"),), concurrency=6)) == {
+        "done": 3,
+        "stopped": 3,
+    }
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        calls = workspace.journal.calls()
+    assert sorted(Decimal(call.price_most or 0) for call in calls) == [10, 20, 30]
+    assert {call.price_source for call in calls} == {
+        f"scenario's estimate {datetime.fromtimestamp(NOW, UTC).date()}"
+    }
+
+
+def test_a_vendor_that_says_what_a_call_costs_is_asked_where_nobody_else_knows(shop: Shop) -> None:
+    shop.price = False
+    shop.vendor.capabilities = Capabilities(quotes=True)
+    assert outcomes(shop.run(ceilings=(Ceiling(Decimal(100), "CU"),))) == {"done": 2}
+    assert shop.vendor.heard.count("price") == 1
+
+
+def test_without_a_budget_nobody_asks_for_a_price_that_is_known(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(quotes=True)
+    assert outcomes(shop.run()) == {"done": 2}
+    assert "price" not in shop.vendor.heard
+
+
+@pytest.mark.parametrize(
+    "trouble", [NotSent("no way"), ReplyLost("cut"), FetchError("busy"), ProviderError("odd")], ids=repr
+)
+def test_a_vendor_that_does_not_say_its_price_has_that_of_the_document(
+    shop: Shop, trouble: Exception
+) -> None:
+    price = next(one for one in shipped().models["flux-kontext"].prices if one.route == "scenario")
+    shop.vendor.capabilities = Capabilities(quotes=True)
+    shop.vendor.quotes = [trouble]
+    assert outcomes(shop.run(ceilings=(Ceiling(price.most, price.currency),))) == {"done": 2}
+    with Workspace(shop.folder, now=lambda: NOW) as workspace:
+        (call,) = workspace.journal.calls()
+    assert call.price_most == str(price.most)
+
+
+def test_a_vendor_that_begins_the_job_instead_of_naming_its_price_is_not_asked_again(shop: Shop) -> None:
+    shop.vendor.capabilities = Capabilities(quotes=True)
+    shop.vendor.quotes = [Accepted("job-1")]
+    assert outcomes(shop.run(ceilings=(Ceiling(Decimal(100), "CU"),))) == {"done": 2}
+    assert "submit" not in shop.vendor.heard
+    assert shop.calls() == [("done", "yes")]
 
 
 def test_under_a_budget_a_call_of_unknown_price_is_not_sent(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from editchain.classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from PIL import Image
 
@@ -158,7 +159,7 @@ class Capabilities:
     that are `optional`, are sent to the host of `base_url` and to `hosts`, of which one that begins with a dot stands
     for all below it. `finds_lost` says that a job whose reply was lost can be looked for, `replays` that the same request
     with the same `token` gives the job that is there and charges nothing more, `checks` that the account can be asked for
-    nothing. `submit_seconds` bounds one submit, `job_seconds` our waiting for a job; neither ends the job. `console` is
+    nothing, `quotes` that what a request would cost can. `submit_seconds` bounds one submit, `job_seconds` our waiting for a job; neither ends the job. `console` is
     where a person sees what the account was charged.
     """
 
@@ -171,6 +172,7 @@ class Capabilities:
     finds_lost: bool = False
     replays: bool = False
     checks: bool = False
+    quotes: bool = False
     concurrency: int = 4
     per_second: float | None = None
     poll_seconds: float = 2.0
@@ -184,6 +186,14 @@ class Uploaded:
 
     handle: str
     expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a vendor says that a request would cost, all its pictures together."""
+
+    amount: Decimal
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +246,14 @@ class Provider(Protocol):
 
     async def upload(self, session: Session, blob: Blob) -> Uploaded:
         """Brings a picture to the vendor; free and repeatable."""
+        ...
+
+    async def price(self, session: Session, request: Request) -> Quote | Accepted:
+        """Asks what a request would cost, for nothing; only asked where `capabilities.quotes`.
+
+        Accepted where the vendor took it for the request itself. Raises FetchError, NotSent, ReplyLost, TaskError where it
+        does not say.
+        """
         ...
 
     async def submit(self, session: Session | None, request: Request) -> Submitted:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from editchain.http import Client
-    from editchain.providers.base import Blob, Polled, Request, Session, Uploaded
+    from editchain.providers.base import Blob, Polled, Quote, Request, Session, Uploaded
 
 
 def check_prompt(
@@ -38,6 +38,12 @@ async def upload(session: Session, blob: Blob) -> Uploaded:
     """Never: pictures go with the request."""
     _ = blob
     raise ProviderError(f"{session.route.provider} takes pictures with the request only.")
+
+
+async def price(session: Session, request: Request) -> Quote:
+    """Never: the vendor says what a call costs once it is made, or not at all."""
+    _ = request
+    raise ProviderError(f"{session.route.provider} does not say beforehand what a call costs.")
 
 
 async def poll(session: Session, vendor_id: str) -> Polled:

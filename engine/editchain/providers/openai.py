@@ -35,6 +35,7 @@ from editchain.providers.lacking import check_prompt as check_prompt
 from editchain.providers.lacking import download as download
 from editchain.providers.lacking import find as find
 from editchain.providers.lacking import poll as poll
+from editchain.providers.lacking import price as price
 from editchain.providers.lacking import upload as upload
 from editchain.providers.preparing import prepared as prepared
 

@@ -44,6 +44,7 @@ from editchain.providers.headers import sendable
 from editchain.providers.lacking import advise_prompt as advise_prompt
 from editchain.providers.lacking import check_prompt as check_prompt
 from editchain.providers.lacking import find as find
+from editchain.providers.lacking import price as price
 from editchain.providers.preparing import prepared as prepared
 
 if TYPE_CHECKING:

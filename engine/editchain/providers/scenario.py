@@ -38,6 +38,7 @@ from editchain.providers.base import (
     Capabilities,
     Failed,
     Finished,
+    Quote,
     Refused,
     Running,
     Standing,
@@ -68,6 +69,7 @@ capabilities = Capabilities(
     uploads=True,
     finds_lost=True,
     checks=True,
+    quotes=True,
     concurrency=4,
     per_second=1.0,
     poll_seconds=2.5,
@@ -203,7 +205,7 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     return _submitted(reply)
 
 
-async def price(session: Session, request: Request) -> Decimal:
+async def price(session: Session, request: Request) -> Quote | Accepted:
     """What the vendor would take for a request, in its compute units, by a dry run: nothing runs.
 
     The pictures have to be uploaded. Raises ProviderError where it does not say.
@@ -212,11 +214,11 @@ async def price(session: Session, request: Request) -> Decimal:
     reply = await session.client.request("POST", path, body=sent, query={"dryRun": "true"})
     found = _free(reply)
     cost = found.get("creativeUnitsCost")
-    if _job_id(found) is not None:
-        raise ProviderError("scenario ran the job instead of estimating it.")
+    if (job := _job_id(found)) is not None:
+        return Accepted(job)
     if isinstance(cost, bool) or not isinstance(cost, (int, Decimal)):
         raise ProviderError("scenario's estimate does not say what the call costs.")
-    return Decimal(cost)
+    return Quote(Decimal(cost), "CU")
 
 
 def _there(session: Session | None) -> Session:

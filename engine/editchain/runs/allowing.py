@@ -75,7 +75,8 @@ def doubts(workspace: Workspace, plan: Plan, ceilings: Iterable[Ceiling]) -> Ite
             unit = ceiling.currency or " and ".join(plan.money.most)
             yield f"a run might end early: it may cost up to {plain(most)} {unit}, more than the budget of {plain(ceiling.most)}."
     if ceilings and plan.money.unknown:
-        yield f"a run would end early: {counted(plan.money.unknown, 'call')} of no known price, which a budget does not let go."
+        what = counted(plan.money.unknown, "call")
+        yield f"a run might end early: {what} of no known price, which a budget lets go only where the vendor says it beforehand."
 
 
 def _in_all(amounts: Mapping[str, Decimal], ceiling: Ceiling, rates: Rates) -> Decimal:

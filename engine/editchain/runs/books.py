@@ -159,9 +159,7 @@ class Books:
         identities: Mapping[bytes, str],
         is_fresh: bool,
     ) -> Call | Blocked:
-        """The intent, on disk, with the most that all its pictures may cost reserved. Raises StoreError."""
-        count = len(detail.samples)
-        most = None if price is None else price.most * count
+        """The intent, on disk, with the most that all its pictures may cost reserved: `price` is of them all. Raises StoreError."""
         call = Call(
             id=secrets.token_hex(8),
             request_key=detail.samples[0].request_key,
@@ -170,8 +168,8 @@ class Books:
             model=model,
             attempt=attempt,
             token=token,
-            price_least=None if price is None else _text(price.least * count),
-            price_most=None if most is None else _text(most),
+            price_least=None if price is None else _text(price.least),
+            price_most=None if price is None else _text(price.most),
             currency=None if price is None else price.currency,
             price_source=None if price is None else f"{price.source} {price.date}",
             owner=self.journal.owner,
@@ -317,6 +315,11 @@ class Books:
                         raise
         finally:
             self._held -= 1
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether a budget holds."""
+        return bool(self._ceilings)
 
     @property
     def is_full(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,9 +15,9 @@ import anyio
 from editchain.classes import dataclass
 from editchain.diagnostics import sentence
 from editchain.errors import EditchainError, OperationError, TaskError
-from editchain.http import NotSent, ReplyLost
+from editchain.http import FetchError, NotSent, ReplyLost
 from editchain.journal.entries import Call
-from editchain.models import Model
+from editchain.models import Model, Price
 from editchain.providers.base import (
     BUSY,
     ELSEWHERE,
@@ -24,6 +26,7 @@ from editchain.providers.base import (
     Accepted,
     Failed,
     Finished,
+    Quote,
     Refused,
     Unknown,
 )
@@ -47,6 +50,8 @@ LONGEST_WAIT_SECONDS = 600.0
 """A vendor that wants us to come back later than this is left to the next run."""
 PATIENCE_WITH_OTHERS_SECONDS = 60.0
 """How long a vendor may be busy where a step names another one to go to."""
+QUOTE_SECONDS = 30.0
+"""How long a vendor is waited for that can say what a call would cost."""
 STOP_GRACE_SECONDS = 60.0
 """How long a stop waits for replies that bring pictures, at the most."""
 REPLAYS = 3
@@ -130,9 +135,10 @@ class Buyer:
             await vendor.check(asking.session.route)
             while self._books.is_full:
                 await self._repeater.sleep(OTHERS_SECONDS)
-            call = await self._begin(asking, way, group, attempt)
+            price, answer = await self._price(asking, way.price and way.price.times(len(group)))
+            call = await self._begin(asking, price, group, attempt)
             began = anyio.current_time()
-            answer = await self._submit(asking, call)
+            answer = answer or await self._submit(asking, call)
             if isinstance(answer, (Accepted, Finished)):
                 vendor.pace.succeed()
             trouble = self._trouble(answer, vendor, began, attempt, retry.attempts, is_last=is_last)
@@ -174,7 +180,9 @@ class Buyer:
         is_over = is_over or wait > (LONGEST_WAIT_SECONDS if is_last else patience)
         return _Trouble(message, None if is_over or vendor.pace.is_hopeless(now, patience) else wait)
 
-    async def _begin(self, asking: Asking, way: Way, group: Sequence[Wanted], attempt: int) -> Call:
+    async def _begin(
+        self, asking: Asking, price: Price | None, group: Sequence[Wanted], attempt: int
+    ) -> Call:
         """The intent, on disk. Raises NoPicture over budget, Elsewhere where it is already under way."""
         if self._repeater.stop.is_asked:
             raise NoPicture("stopped", "the run was stopped first")
@@ -193,7 +201,7 @@ class Buyer:
             model=request.model,
             attempt=attempt,
             token=request.token or "",
-            price=way.price,
+            price=price,
             identities={key: text for key, text in asking.identities.items() if text is not None},
             is_fresh=group[0].work.plan.is_fresh,
         )
@@ -203,6 +211,24 @@ class Buyer:
             self.is_over_budget = True
             raise NoPicture("stopped", f"over budget: {begun.message}")
         raise Elsewhere
+
+    async def _price(self, asking: Asking, listed: Price | None) -> tuple[Price | None, Accepted | None]:
+        """What a call may cost: what its vendor says of it where that decides something, else what is listed.
+
+        With it the job that the vendor began instead of saying.
+        """
+        vendor, route = asking.vendor, asking.session.route
+        if not vendor.provider.capabilities.quotes or not (self._books.is_bounded or listed is None):
+            return listed, None
+        said: Quote | Accepted | None = None
+        unsaid = suppress(NotSent, ReplyLost, FetchError, TaskError)
+        with self._repeater.until_stop(), anyio.move_on_after(QUOTE_SECONDS), unsaid:
+            said = await vendor.provider.price(asking.session, asking.request)
+        if not isinstance(said, Quote):
+            return listed, said
+        today = datetime.fromtimestamp(self._books.now(), UTC).date()
+        source = f"{vendor.name}'s estimate"
+        return Price(route.provider, said.currency, "call", said.amount, said.amount, source, today), None
 
     async def _submit(self, asking: Asking, call: Call) -> Any:
         """One submit: one of its answers, or NotSent. From here on the request may be out, so that nothing may cancel it."""
