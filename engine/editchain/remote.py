@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 
 RETRIES: dict[str, Any] = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 """How often a store is asked again that answers with trouble of its own, or not at all."""
+
+
+LEFT_OVER_SECONDS = 86400.0
+"""How old a file is that somebody began to push into a folder and never will end."""
+
+TROUBLES = (
+    ("169.254.", "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or their kin."),
+    ("NoSuchBucket", "there is no such bucket."),
+    ("401 Unauthorized", "the credentials are not accepted."),
+    ("403 Forbidden", "these credentials may not do that, or the bucket is another's."),
+    ("HTTP error: builder error", "its address is plain http, which only AWS_ALLOW_HTTP=true allows."),
+    (
+        "HTTP error: error sending request",
+        "it cannot be reached: is the network there, and AWS_ENDPOINT_URL or AWS_REGION right?",
+    ),
+)
+"""What stands in the words of obstore 0.12, and what it means."""
 
 
 class RemoteError(EditchainError):
@@ -40,6 +58,10 @@ class Remote(Protocol):
 
     def put(self, digest: bytes, data: bytes) -> None:
         """Stores an object whole, checked on arrival."""
+        ...
+
+    def sweep(self) -> None:
+        """Removes what pushes left half-written that ended long ago."""
         ...
 
 
@@ -111,6 +133,14 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
+    def sweep(self) -> None:
+        """Removes temporary files of pushes that were killed; those of the last day may be somebody's at work."""
+        before = time.time() - LEFT_OVER_SECONDS
+        for left in Path(self._folder).glob("objects/??/.*.tmp"):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < before:
+                    left.unlink()
+
     def _trouble(self, error: OSError) -> RemoteError:
         return RemoteError(str(disk_error(error, str(error.filename or self._folder))))
 
@@ -134,7 +164,7 @@ class Bucket:
                 options["aws_checksum_algorithm"] = "SHA256"  # so that S3 checks the bytes that arrive
             self._store: Any = obstore.store.from_url(url, **options)
         except (ValueError, TypeError, obstore.exceptions.BaseError) as error:
-            raise ConfigurationError(f"{url} is no remote store: {_first_line(error)}") from error
+            raise ConfigurationError(f"{url} is no remote store: {_meaning(error)}") from error
 
     def __str__(self) -> str:
         return self._url
@@ -166,8 +196,11 @@ class Bucket:
         if self.size(digest) != len(data):
             raise RemoteError(f"{self._url} did not keep the whole of {digest.hex()}: push again.")
 
+    def sweep(self) -> None:
+        """Nothing: an upload that did not end is no object; what parts of it cost is the bucket's rules' to remove."""
+
     def _trouble(self, error: Exception) -> RemoteError:
-        return RemoteError(f"{self._url}: {_first_line(error)}")
+        return RemoteError(f"{self._url}: {_meaning(error)}")
 
 
 def _patience() -> dict[str, Any]:
@@ -179,7 +212,11 @@ def _patience() -> dict[str, Any]:
     return {"timeout": "10 minutes", "connect_timeout": "10 seconds", "allow_http": plain}
 
 
-def _first_line(error: Exception) -> str:
-    """What a library says of its trouble, without the particulars that follow."""
-    text = str(error).split("\n\nDebug source", 1)[0].strip()
-    return f"{text.removesuffix('.')}."
+def _meaning(error: Exception) -> str:
+    """What a library's trouble means; where that is not known, what it says without the particulars that follow."""
+    text = str(error)
+    for said, meaning in TROUBLES:
+        if said in text:
+            return meaning
+    text = text.split("\n", 1)[0].split("<?xml", 1)[0].strip()
+    return f"{text.rstrip('.:')}."

@@ -70,6 +70,7 @@ def push(
             return "damaged", 0
         return "moved", size
 
+    remote.sweep()
     return _many(digests, one, watch)
 
 
