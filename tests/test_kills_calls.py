@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,12 +71,17 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, out + err
 
 
-def wait_for(vendor: Scenario, jobs: int) -> None:
-    """Returns when the vendor has accepted so many jobs."""
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Returns when something has happened at the vendor."""
     deadline = time.monotonic() + 60
-    while len(vendor.bill) < jobs:
+    while not happened():
         assert time.monotonic() < deadline, "nothing was sent"
         time.sleep(0.01)
+
+
+def wait_for(vendor: Scenario, jobs: int) -> None:
+    """Returns when the vendor has accepted so many jobs."""
+    wait_until(lambda: len(vendor.bill) >= jobs)
 
 
 def prompts(vendor: Scenario) -> Counter[str]:
@@ -104,6 +109,31 @@ def test_what_a_dead_run_had_claimed_passes_on_to_one_that_waits(folder: Path, v
     assert code in (0, 4), said
     assert max(prompts(vendor).values()) == 1
     _settle(folder, vendor)
+
+
+def test_a_run_that_is_held_up_is_waited_for_and_nothing_is_bought_twice(
+    folder: Path, vendor: Scenario
+) -> None:
+    """`SIGSTOP`, as by a debugger or a suspended machine: it lives, so what it has under way is its own."""
+    vendor.endings[:4] = [Ending(("queued",) * 999) for _ in range(4)]
+    held = begin(folder, "-o", "one")
+    # Once it asks how they are, the jobs are in its journal and it writes nothing more.
+    wait_until(lambda: len({one.path for one in vendor.server.asked if "/jobs/" in one.path}) == 4)
+    held.send_signal(signal.SIGSTOP)
+    beside = begin(folder, "-o", "two")
+    try:
+        wait_for(vendor, CALLS)
+        time.sleep(1.0)
+        assert beside.poll() is None
+        for job in vendor.jobs.values():
+            job.ending = Ending(("success",))
+    finally:
+        held.send_signal(signal.SIGCONT)
+    ends = [finish(held), finish(beside)]
+    assert [code for code, _ in ends] == [0, 0], ends
+    assert prompts(vendor) == {f"Number {n}": 1 for n in range(CALLS)}
+    for name in ("one", "two"):
+        assert len(list((folder / name).iterdir())) == CALLS
 
 
 def _settle(folder: Path, vendor: Scenario) -> None:
