@@ -24,8 +24,11 @@ from benchmarks.measuring import ROUNDS, Row, process, python
 from editchain.darkroom.edits import apply
 from editchain.darkroom.grammar import compile  # noqa: A004
 from editchain.darkroom.vocabulary import RULES
+from editchain.executors.natively import NATIVE
+from editchain.imaging import native
 from editchain.imaging.codec import decode, encode
 from editchain.imaging.lut import neutral
+from editchain.imaging.native import Native
 from editchain.operations import OPERATIONS, load
 from editchain.operations.base import Picture
 
@@ -37,6 +40,7 @@ ASSETS = ROOT / "pipelines" / "assets"
 MEGAPIXELS = 12
 MOST_MB = 400.0
 USUAL = "pagoda"
+DEEP = "deep"
 SHOWN_ON = {
     "blur_background": "dahlia",
     "remove_background": "dahlia",
@@ -52,12 +56,14 @@ SHOWN_ON = {
 
 CASES: tuple[dict[str, Any], ...] = (
     {"operation": "adjust", "image": "$photo", "brightness": 0.2, "contrast": 0.2, "shadows": 0.3, "highlights": -0.3, "warmth": 0.2, "saturation": 0.2, "vibrance": 0.3, "hue": 20, "auto_levels": True, "mask": "$mask"},
+    {"operation": "adjust", "image": "$photo", "native": True, "brightness": 0.2, "shadows": 0.3, "saturation": 0.2, "mask": "$mask"},
     {"operation": "animate", "images": ["$photo", "$second"], "fade": 4, "width": 480},
     {"operation": "background", "image": "$dahlia", "action": "blur"},
     {"operation": "background", "image": "$dahlia", "action": "remove"},
     {"operation": "background", "image": "$dahlia", "action": "replace", "behind": "$second"},
     {"operation": "blur", "image": "$photo", "radius": 8, "mask": "$mask"},
     {"operation": "border", "image": "$photo", "width": 0.05, "radius": 0.05},
+    {"operation": "border", "image": "$photo", "native": True, "radius": 0.05},
     {"operation": "compare", "image": "$photo", "edited": "$second", "layout": "split", "labels": ["before", "after"]},
     {"operation": "compare", "image": "$photo", "edited": "$second", "layout": "difference"},
     {"operation": "composite", "image": "$photo", "overlay": "$second", "blend": "luminosity", "opacity": 0.7, "mask": "$mask"},
@@ -67,8 +73,10 @@ CASES: tuple[dict[str, Any], ...] = (
     {"operation": "convert", "image": "$photo", "format": "avif"},
     {"operation": "convert", "image": "$photo", "format": "webp"},
     {"operation": "convert", "image": "$photo", "format": "jpeg", "colours": "display_p3"},
+    {"operation": "convert", "image": "$photo", "native": True, "format": "tiff", "background": "white"},
     {"operation": "crop", "image": "$photo", "aspect_ratio": "1:1", "around": "subject"},
     {"operation": "curves", "image": "$photo", "master": [[0, 0], [0.4, 0.6], [1, 1]], "mask": "$mask"},
+    {"operation": "curves", "image": "$photo", "native": True, "master": [[0, 0], [0.4, 0.6], [1, 1]], "mask": "$mask"},
     {"operation": "decal", "image": "$photo", "overlay": "$second", "corners": [[0.1, 0.1], [0.9, 0.05], [0.95, 0.9], [0.05, 0.95]]},
     {"operation": "dehaze", "image": "$photo", "mask": "$mask"},
     {"operation": "denoise", "image": "$photo"},
@@ -90,11 +98,16 @@ CASES: tuple[dict[str, Any], ...] = (
     {"operation": "merge", "image": "$photo", "alpha": "$mask"},
     {"operation": "neutral_table", "steps": 36},
     {"operation": "pad", "image": "$photo", "aspect_ratio": "1:1", "blur": True},
+    {"operation": "pad", "image": "$photo", "native": True, "aspect_ratio": "1:1", "blur": True},
     {"operation": "perspective", "image": "$photo", "corners": [[0.1, 0.1], [0.9, 0.05], [0.95, 0.9], [0.05, 0.95]]},
+    {"operation": "perspective", "image": "$photo", "native": True, "corners": [[0.1, 0.1], [0.9, 0.05], [0.95, 0.9], [0.05, 0.95]]},
     {"operation": "protect", "image": "$photo", "edited": "$second", "mask": "$mask"},
+    {"operation": "protect", "image": "$photo", "native": True, "edited": "$second", "mask": "$mask"},
     {"operation": "recolour", "image": "$coffee", "colour": "red", "into": "teal", "mask": "$mask"},
     {"operation": "resize", "image": "$photo", "scale": 0.9},
+    {"operation": "resize", "image": "$photo", "native": True, "scale": 0.9},
     {"operation": "rotate", "image": "$photo", "degrees": 12},
+    {"operation": "rotate", "image": "$photo", "native": True, "degrees": 12, "background": "transparent"},
     {"operation": "select", "images": ["$photo", "$second"], "by": "sharpness"},
     {"operation": "sharpen", "image": "$photo", "mask": "$mask"},
     {"operation": "sky", "image": "$photo", "replacement": "$second"},
@@ -144,7 +157,15 @@ class Photos:
         """A photo, read from its file as a run reads it."""
         return decode(self._files[name])
 
+    def deep(self) -> Native:
+        """The usual photo with 16 bits a channel, read from a PNG."""
+        return native.read(self._files[DEEP])
+
     def _file(self, name: str) -> bytes:
+        if name == DEEP:
+            from editchain.imaging.deep import deepened
+
+            return Native(deepened(self.picture(USUAL))).file("png")
         if name == "mask":
             size = self.picture(USUAL).size
             return encode(Image.linear_gradient("L").resize(size), "png")
@@ -209,11 +230,12 @@ def _operation(case: Mapping[str, Any]) -> Callable[[Photos], bytes]:
                 return photos.picture(of_name.get(value[1:], value[1:]))
             return value
 
-        fields = {key: given(value) for key, value in case.items() if key != "operation"}
-        made = load(name).apply(**{**defaults, **fields})
-        if isinstance(made, Picture):
-            return encode(made.image, made.format, quality=made.quality, lossless=made.lossless)
-        return made
+        fields = defaults | {key: given(value) for key, value in case.items() if key != "operation"}
+        if fields.pop(NATIVE, False):
+            fields["image"] = photos.deep().image
+        made = load(name).apply(**fields)
+        fields.clear()  # as in a run, which has let go of them before it writes
+        return made.file() if isinstance(made, Picture) else made
 
     return run
 
@@ -221,7 +243,7 @@ def _operation(case: Mapping[str, Any]) -> Callable[[Photos], bytes]:
 def measured(megapixels: float, word: str = "") -> Iterator[Taken]:
     """What each takes, one after the other."""
     photos = Photos(megapixels)
-    photos.make(USUAL, "dahlia", "astronaut", "coffee", "raccoon", "backdrops/bricks", "mask")
+    photos.make(USUAL, "dahlia", "astronaut", "coffee", "raccoon", "backdrops/bricks", "mask", DEEP)
     for module in ("numpy", "cv2", *OPERATIONS.values(), *_modules("imaging"), *_modules("darkroom")):
         import_module(module)
     nothing = _forked(lambda: None)[0]

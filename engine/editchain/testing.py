@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from editchain.imaging import codec
+from editchain.executors.natively import NATIVE
 from editchain.models import OperationDocument, operation_document
 from editchain.operations.base import Picture
 from editchain.providers.base import Capabilities
@@ -61,7 +61,9 @@ def check_operation(module: Any, document: Path) -> None:
     _hold(problems == [], "; ".join(problem.message for problem in problems))
     operation = operation_document(document.stem, found)
     taken = inspect.signature(module.apply).parameters
-    _hold(set(found["properties"]) == set(taken), "apply takes the fields of the document, by name")
+    _hold(
+        set(found["properties"]) - {NATIVE} == set(taken), "apply takes the fields of the document, by name"
+    )
     _hold(
         all(one.kind is inspect.Parameter.KEYWORD_ONLY for one in taken.values()),
         "apply takes fields by name only",
@@ -83,6 +85,7 @@ def _applied(module: Any, operation: OperationDocument) -> Any:
         fields[name] = _picture() if fields.get(name) is not None else None
     for name in operation.image_list_fields:
         fields[name] = [_picture(), _picture()] if fields.get(name) is not None else None
+    fields.pop(NATIVE, None)
     return module.apply(**fields)
 
 
@@ -93,4 +96,4 @@ def _picture() -> Image.Image:
 
 
 def _bytes(picture: Picture) -> bytes:
-    return codec.encode(picture.image, picture.format, quality=picture.quality, lossless=picture.lossless)
+    return picture.file()

@@ -15,9 +15,10 @@ import jsonschema
 import pytest
 from PIL import Image
 
+from editchain.executors.natively import NATIVE
 from editchain.executors.programs import Programs
 from editchain.imaging import extra
-from editchain.imaging.codec import decode, encode
+from editchain.imaging.codec import decode
 from editchain.imaging.lut import neutral
 from editchain.operations import load
 from editchain.operations.base import Picture
@@ -29,7 +30,7 @@ ASSETS = Path(__file__).parents[2] / "pipelines" / "assets"
 @cache
 def defaults(name: str) -> dict[str, Any]:
     properties = json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))["properties"]
-    return {key: field.get("default") for key, field in properties.items()}
+    return {key: field.get("default") for key, field in properties.items() if key != NATIVE}
 
 
 def apply(name: str, **fields: Any) -> Picture | bytes:
@@ -51,13 +52,13 @@ def stored(name: str, **fields: Any) -> bytes:
     made = apply(name, **fields)
     if isinstance(made, bytes):
         return made
-    return encode(made.image, made.format, quality=made.quality, lossless=made.lossless)
+    return made.file()
 
 
 def made(name: str, **fields: Any) -> Image.Image:
     """The picture that an operation makes."""
     result = apply(name, **fields)
-    return decode(result) if isinstance(result, bytes) else result.image
+    return decode(result) if isinstance(result, bytes) else result.native.plain()
 
 
 def frames(data: bytes) -> list[Image.Image]:

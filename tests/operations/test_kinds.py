@@ -11,7 +11,9 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from tests.operations.examples import MINIMAL, RUNNABLE, apply, made, photo, stored
 
+from editchain.imaging import extra
 from editchain.imaging.codec import decode, encode
+from editchain.imaging.native import Native
 from editchain.imaging.profiles import from_srgb, profile
 
 TURNED = {
@@ -64,6 +66,13 @@ def in_another_space(image: Image.Image) -> bytes:
     return saved(from_srgb(image, "adobe_rgb"), icc_profile=profile("adobe_rgb"))
 
 
+def inverted_in_jpeg(image: Image.Image) -> bytes:
+    """Every ink turned round, as the mark of Adobe in a JPEG says it is."""
+    data = saved(image.convert("CMYK"), "jpeg", quality=100, subsampling=0)
+    assert b"Adobe" in data
+    return data
+
+
 def animated(form: str) -> Callable[[Image.Image], bytes]:
     def make(image: Image.Image) -> bytes:
         more = [ImageChops.invert(image.convert("RGB"))]
@@ -82,6 +91,8 @@ SAME: dict[str, Callable[[Image.Image], bytes]] = {
 
 NEAR: dict[str, Callable[[Image.Image], bytes]] = {
     "CMYK": lambda image: saved(image.convert("CMYK"), "tiff"),
+    "CMYK as Adobe writes it in JPEG": inverted_in_jpeg,
+    "Display P3": lambda image: saved(from_srgb(image, "display_p3"), icc_profile=profile("display_p3")),
     "Adobe RGB": in_another_space,
 }
 """Kinds that look the same but for rounding."""
@@ -137,6 +148,13 @@ def test_a_palette_is_the_colours_in_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
+def test_of_an_animated_gif_the_first_frame_is_edited(name: str) -> None:
+    """One that a step made: from outside they are refused."""
+    still = stored(name, **of_kind(name, lambda image: saved(image, "gif")))
+    assert stored(name, **of_kind(name, animated("gif"))) == still
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
 def test_cmyk_and_other_profiles_look_the_same(name: str) -> None:
     wanted = decode(usual(name)).convert("RGB")
     for kind, make in NEAR.items():
@@ -156,9 +174,17 @@ def test_grey_and_clear_pictures_are_edited_and_can_be_stored(name: str) -> None
             assert decode(result).size == decode(usual(name)).size, kind
 
 
+def in_sixteen_bits_of_colour(image: Image.Image) -> bytes:
+    from editchain.imaging.deep import deepened
+
+    return Native(deepened(image.convert("RGB"))).file("png")
+
+
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_16_bits_are_rounded_to_8(name: str) -> None:
+def test_16_bits_become_8(name: str) -> None:
     assert stored(name, **of_kind(name, in_sixteen_bits)) == stored(name, **of_kind(name, OTHER["grey"]))
+    if extra.is_installed():
+        assert stored(name, **of_kind(name, in_sixteen_bits_of_colour)) == usual(name)
 
 
 def hidden(image: Image.Image) -> Image.Image:

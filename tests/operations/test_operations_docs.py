@@ -11,6 +11,7 @@ import pytest
 import yaml
 from tests.operations.examples import MINIMAL
 from tests.operations.test_kinds import kinds_of_result
+from tests.operations.test_native import ABLE
 
 from editchain.imaging import extra
 from editchain.imaging.probe import read_probe
@@ -51,11 +52,12 @@ def section(name: str, document: dict[str, Any]) -> str:
 
 
 def kinds(name: str) -> str:
-    """What becomes of grey and clear pictures, tried."""
+    """What becomes of grey and clear pictures, of 16 bits and of profiles, tried."""
     if not any(key in MINIMAL[name] for key in ("image", "images")):
         return ""
     said = ", ".join(kinds_of_result(name))
-    return f"{said[0].upper()}{said[1:]}.\n\n"
+    depth = "stay with `native: true`" if name in ABLE else "do not stay"
+    return f"{said[0].upper()}{said[1:]}; 16 bits and a colour profile {depth}.\n\n"
 
 
 def plain(value: Any) -> str:

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image, ImageChops
+from tests.operations.examples import photo
+from tests.operations.test_native import deepened
 from tests.workbench import paint, step_of, unmarked
 
+from editchain.imaging import native
+from editchain.imaging.extra import is_installed
+from editchain.imaging.native import Native
+from editchain.imaging.profiles import profile
 from editchain.plans.fusing import fuse
 from editchain.runs.remaking import make_again
 
@@ -224,3 +230,38 @@ def test_a_program_of_ones_own_is_run_once(bench: Bench) -> None:
     )
     assert bench.run(file).counts == {"done": 2}
     assert stored(bench) == {"run_command", "rotate"}
+
+
+DEEP = """\
+defaults: {native: true}
+steps:
+  one: {operation: resize, image: a.png, width: 6}
+  two: {operation: curves, image: $one, master: [[0, 0], [0.4, 0.6], [1, 1]]}
+  three: {operation: rotate, image: $two, degrees: 90}
+  flat: {operation: vignette, image: $three}
+outputs:
+  three: {from: $three, path: three.tif}
+  jpeg: {from: $three, path: three.jpg}
+  flat: $flat
+"""
+
+
+@pytest.mark.skipif(not is_installed(), reason="needs the extra darkroom")
+@pytest.mark.parametrize("own", [None, "display_p3"])
+def test_depth_and_profile_go_through_a_chain_to_what_is_published(bench: Bench, own: str | None) -> None:
+    space = profile(own) if own else None
+    bench.root.joinpath("a.png").write_bytes(Native(deepened(photo()), space).file("png"))
+    bench.run(bench.write(DEEP))
+    assert stored(bench) == {"rotate", "vignette"}
+    three = native.read((bench.root / "out/three.tif").read_bytes())
+    assert not isinstance(three.image, Image.Image)
+    assert (three.size, three.profile) == ((4, 6), space)
+    with Image.open(bench.root / "out/three.jpg") as jpeg, Image.open(bench.root / "out/flat.png") as flat:
+        assert jpeg.info.get("icc_profile") == space
+        assert flat.mode == "RGB"
+        assert "icc_profile" not in flat.info
+    whole = DEEP.replace("  flat: $flat", "  one: $one\n  two: $two\n  flat: $flat")
+    bench.run(bench.write(whole, "whole.yaml"), out="whole")
+    assert {"resize", "curves"} <= stored(bench)
+    again = native.read((bench.root / "whole/three.tif").read_bytes())
+    assert again == three

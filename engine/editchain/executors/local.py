@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ import anyio.to_thread
 from editchain.artifacts import ASSET_VENDOR, ImageSource
 from editchain.errors import EditchainError, ImageError, StoreError, TaskError
 from editchain.executors.base import Failure, Made
-from editchain.imaging import codec, expectations
+from editchain.executors.natively import NATIVE, natively
+from editchain.imaging import codec, expectations, native
+from editchain.imaging.native import Native
 from editchain.imaging.probe import MEDIA_TYPES, probe
 from editchain.models import Model
 from editchain.plans.tasks import IN_PASSING, Column, Edge
@@ -26,7 +29,7 @@ from editchain.providers.base import Blob, Finished, Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
     from PIL import Image
 
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from editchain.providers.base import Provider, Session, Submitted
     from editchain.store import Store
 
+    _Picture = TypeVar("_Picture", Image.Image, Native)
+
     class Maker(Protocol):
         """What makes pictures here: a local provider, or what stands in for another."""
 
@@ -45,7 +50,7 @@ if TYPE_CHECKING:
             ...
 
 
-Handed = dict[tuple[int, int], "Image.Image"]
+Handed = dict[tuple[int, int], Native]
 """Pictures on their way to a later task of a batch, by the places of their steps and their ordinals."""
 
 MAX_SEED = 2**31 - 1
@@ -58,33 +63,42 @@ class Decoded:
     def __init__(self, budget_bytes: int = PICTURE_BUDGET_BYTES) -> None:
         self._budget = budget_bytes
         self._used = 0
-        self._images: OrderedDict[bytes, Image.Image] = OrderedDict()
+        self._pictures: OrderedDict[tuple[bytes, bool], Native] = OrderedDict()
         self._mutex = threading.Lock()
 
     def get(self, digest: bytes, read: Callable[[], bytes]) -> Image.Image:
-        """The picture of a digest; others must not change it."""
-        with self._mutex:
-            image = self._images.get(digest)
-            if image is not None:
-                self._images.move_to_end(digest)
-                return image
-        image = codec.decode(read())
-        self.put(digest, image)
-        return image
+        """The picture of a digest with 8 bits in sRGB; others must not change it."""
+        return self._kept((digest, True), lambda: Native(codec.decode(read()))).plain()
 
-    def put(self, digest: bytes, image: Image.Image) -> None:
+    def native(self, digest: bytes, read: Callable[[], bytes]) -> Native:
+        """The picture of a digest in its own numbers; others must not change it."""
+        return self._kept((digest, False), lambda: native.read(read()))
+
+    def put(self, digest: bytes, picture: Native) -> None:
         """Keeps a picture for whoever needs it next."""
-        size = image.width * image.height * len(image.getbands())
-        if size > self._budget // 4:
+        self._put((digest, picture.is_plain), picture)
+
+    def _kept(self, key: tuple[bytes, bool], read: Callable[[], Native]) -> Native:
+        with self._mutex:
+            found = self._pictures.get(key)
+            if found is not None:
+                self._pictures.move_to_end(key)
+                return found
+        found = read()
+        self._put(key, found)
+        return found
+
+    def _put(self, key: tuple[bytes, bool], picture: Native) -> None:
+        if picture.length_bytes > self._budget // 4:
             return
         with self._mutex:
-            if digest in self._images:
+            if key in self._pictures:
                 return
-            self._images[digest] = image
-            self._used += size
+            self._pictures[key] = picture
+            self._used += picture.length_bytes
             while self._used > self._budget:
-                _, old = self._images.popitem(last=False)
-                self._used -= old.width * old.height * len(old.getbands())
+                _, old = self._pictures.popitem(last=False)
+                self._used -= old.length_bytes
 
 
 class LocalExecutor:
@@ -129,8 +143,8 @@ class LocalExecutor:
             picture, seed = self._make(work, handed)
             if work.is_kept:
                 return self._keep(picture, seed, began)
-            image = handed[work.plan.index, work.ordinal] = _as_stored(picture)
-            return Made(IN_PASSING, "", 0, image.width, image.height, seed, time.perf_counter() - began)
+            made = handed[work.plan.index, work.ordinal] = _as_stored(picture)
+            return Made(IN_PASSING, "", 0, *made.size, seed, time.perf_counter() - began)
         except StoreError:
             raise
         except TaskError as error:
@@ -150,12 +164,11 @@ class LocalExecutor:
             media_type, width, height = MEDIA_TYPES[found.format].media_type, found.width, found.height
             digest = self._store.put(data, durable=False)
         else:
-            image = picture.image
-            data = codec.encode(image, picture.format, quality=picture.quality, lossless=picture.lossless)
-            media_type, width, height = MEDIA_TYPES[picture.format].media_type, image.width, image.height
+            data = picture.file()
+            media_type, (width, height) = MEDIA_TYPES[picture.format].media_type, picture.native.size
             digest = self._store.put(data, durable=False)
             if _is_exact(picture):
-                self._decoded.put(digest, image)
+                self._decoded.put(digest, picture.native)
         return Made(digest, media_type, len(data), width, height, seed, time.perf_counter() - began)
 
     # ------------------------------------------------------------------ making
@@ -169,14 +182,20 @@ class LocalExecutor:
             return self._hold_against(plan, ordinal), None
         fields = dict.fromkeys(document.document["properties"]) | dict(document.defaults)
         fields.update((name, plan.value(name, ordinal)) for name in plan.values)
-        for name in plan.images:
-            blobs = [self._blob(part, at, handed) for part, at in self._parts(plan, name, ordinal)]
+        blobs = {
+            name: [self._blob(part, at, handed) for part, at in self._parts(plan, name, ordinal)]
+            for name in plan.images
+        }
+        operation = self._operation(document.name)
+        if fields.pop(NATIVE, None):
+            return natively(operation, document, fields, blobs), None
+        for name, found in blobs.items():
             if name in document.font_fields:
-                fields[name] = blobs[0].read()
+                fields[name] = found[0].read()
                 continue
-            pictures = [blob.decode() for blob in blobs]
+            pictures = [blob.decode() for blob in found]
             fields[name] = pictures if name in document.image_list_fields else pictures[0]
-        return self._operation(document.name).apply(**fields), None
+        return operation.apply(**fields), None
 
     def _hold_against(self, plan: StepPlan, ordinal: int) -> bytes:
         """The picture of a step as it is, where it is what the step expects; raises TaskError where it is not."""
@@ -261,9 +280,9 @@ class LocalExecutor:
 
     def _blob(self, part: Any, ordinal: int, handed: Handed | None = None) -> Blob:
         if not isinstance(part, ImageSource):
-            image = handed.pop((part.index, ordinal), None) if handed else None
-            if image is not None:
-                return Blob(IN_PASSING, lambda: codec.encode(image, "png"), lambda: image)
+            made = handed.pop((part.index, ordinal), None) if handed else None
+            if made is not None:
+                return Blob(IN_PASSING, lambda: made.file("png"), made.plain, native=lambda: made)
             digest = part.digests.get(ordinal, IN_PASSING)
             if digest == IN_PASSING:
                 raise TaskError(f"{part.task_name(ordinal)} has no picture.")
@@ -273,7 +292,13 @@ class LocalExecutor:
             return self._held(part, known)
         if known is None:
             raise TaskError(f"{part.location} was not fetched.")
-        return Blob(known, lambda: self._source(part, known), lambda: self._given(part, known))
+        read = partial(self._source, part, known)
+        return Blob(
+            known,
+            read,
+            lambda: self._given(part, lambda: self._decoded.get(known, read)),
+            native=lambda: self._given(part, lambda: self._decoded.native(known, read)),
+        )
 
     def _held(self, source: ImageSource, known: bytes | None) -> Blob:
         """A picture that its vendor has; what reads it has to have been fetched before."""
@@ -287,14 +312,19 @@ class LocalExecutor:
             return self._store.read(known)
 
         digest = known or sha256(":".join(held).encode()).digest()
-        return Blob(digest, read, lambda: self._decoded.get(digest, read), held)
+        return replace(self._named(digest, read), held=held)
 
     def _named(self, digest: bytes, read: Callable[[], bytes]) -> Blob:
-        return Blob(digest, read, lambda: self._decoded.get(digest, read))
+        return Blob(
+            digest,
+            read,
+            lambda: self._decoded.get(digest, read),
+            native=lambda: self._decoded.native(digest, read),
+        )
 
-    def _given(self, source: ImageSource, known: bytes) -> Image.Image:
+    def _given(self, source: ImageSource, decode: Callable[[], _Picture]) -> _Picture:
         try:
-            return self._decoded.get(known, lambda: self._source(source, known))
+            return decode()
         except ImageError as error:
             name = (
                 os.path.relpath(source.location)
@@ -323,19 +353,16 @@ def derived_seed(key: bytes) -> int:
 
 
 def _is_exact(picture: Picture) -> bool:
-    """Whether reading the picture back from its file gives these very pixels."""
-    return picture.format == "png" and picture.image.mode in ("L", "RGB", "RGBA")
+    """Whether reading the picture back from its file gives these very pixels, and nothing beside them."""
+    is_usual = picture.image.mode in ("L", "RGB", "RGBA")
+    return picture.format == "png" and is_usual and picture.attached is codec.NOTHING
 
 
-def _as_stored(picture: Picture | bytes) -> Image.Image:
+def _as_stored(picture: Picture | bytes) -> Native:
     """The picture as who reads it from the store would get it."""
     if isinstance(picture, bytes):
-        return codec.decode(picture)
-    if _is_exact(picture):
-        return picture.image
-    return codec.decode(
-        codec.encode(picture.image, picture.format, quality=picture.quality, lossless=picture.lossless)
-    )
+        return native.read(picture)
+    return picture.native if _is_exact(picture) else native.read(picture.file())
 
 
 def _drive(beat: Coroutine[Any, Any, Any]) -> Any:

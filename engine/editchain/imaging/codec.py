@@ -7,23 +7,26 @@ import os
 import re
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
 
-from editchain.errors import ImageError
+from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging.limits import MAX_FRAMES, MAX_PIXELS, length_problem, size_problem
 from editchain.imaging.lut import read_cube, write_cube
 from editchain.imaging.probe import Probe, check, probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from editchain.imaging.modes import Pixels
 
 JPEG_QUALITY = 92
 WEBP_QUALITY = 90
 AVIF_QUALITY = 80
 
 _DECODERS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "gif": "GIF"}
+_Read = TypeVar("_Read")
 _PILLOW = re.compile(r"PIL\.")
 _XMP_TAG = 700
 _METADATA = "_editchain_metadata"
@@ -50,16 +53,25 @@ def decode(data: bytes) -> Image.Image:
     `metadata_of` tells its EXIF and XMP, for who carries them over by name; nothing that is written has them by itself.
     Raises ImageError for what is no image, is beyond the limits, is damaged, or makes the decoder warn.
     """
+    return read_cube(data) if is_table(data) else reading(data, lambda image, _: in_srgb(*eight_bit(image)))
+
+
+def is_table(data: bytes) -> bool:
+    """Whether a file that may come in is a .cube file; raises ImageError as `decode` does."""
+    return _found(data).format == "cube"
+
+
+def reading(data: bytes, read: Callable[[Image.Image, Probe], _Read]) -> _Read:
+    """What is read of a file that was opened within the limits; whatever it fails on is an ImageError."""
     found = _found(data)
-    if found.format == "cube":
-        return read_cube(data)
     if found.format == "avif":
         _need_avif()
     _warnings_are_errors()
     try:
         with Image.open(io.BytesIO(data), formats=[_DECODERS[found.format]]) as image:
-            return _decoded(image, found)
-    except ImageError:
+            _check(image, found)
+            return read(image, found)
+    except (ImageError, ConfigurationError):
         raise
     except MemoryError:
         raise ImageError(f"There is not enough memory to decode this {found.format.upper()} image.") from None
@@ -75,9 +87,9 @@ def metadata_of(image: Image.Image) -> Attached:
     return found if isinstance(found, Attached) else NOTHING
 
 
-def without_metadata(image: Image.Image) -> Image.Image:
+def without_metadata(image: Pixels) -> Pixels:
     """The picture itself, or a copy where it knows its metadata."""
-    return image.copy() if metadata_of(image) is not NOTHING else image
+    return image.copy() if isinstance(image, Image.Image) and metadata_of(image) is not NOTHING else image
 
 
 def encode(
@@ -227,25 +239,29 @@ def _warnings_are_errors() -> None:
         warnings.filterwarnings("error", module=_PILLOW.pattern)
 
 
-def _decoded(image: Image.Image, found: Probe) -> Image.Image:
+def _check(image: Image.Image, found: Probe) -> None:
     problem = size_problem(*image.size)
     if problem:
         raise ImageError(f"This {found.format.upper()} image is not accepted: {problem}.")
     frames = getattr(image, "n_frames", 1)
     if frames > MAX_FRAMES:
         raise ImageError(f"This {found.format.upper()} image has {frames} frames, more than {MAX_FRAMES}.")
+
+
+def eight_bit(image: Image.Image) -> tuple[Image.Image, bytes | None]:
+    """An opened picture upright, in one of L, RGB, RGBA, CMYK and LAB, and the profile that its numbers are of."""
     image.load()
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     kept = {name: value for name in ("exif", "xmp") if isinstance(value := upright.info.get(name), bytes)}
-    plain = _in_srgb(_eight_bit(upright), profile)
+    plain = _with_eight_bits(upright)
     plain.info = {}
     if kept:
         setattr(plain, _METADATA, Attached(exif=kept.get("exif"), xmp=kept.get("xmp")))
-    return plain
+    return plain, profile if isinstance(profile, bytes) and profile else None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _with_eight_bits(image: Image.Image) -> Image.Image:
     """The same picture in one of L, RGB, RGBA, CMYK and LAB."""
     if image.mode.startswith("I"):
         wide = image.convert("I")
@@ -264,10 +280,11 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """A picture whose numbers are of a profile in sRGB, mode L, RGB or RGBA; a profile of another kind is passed over."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     colour = image.convert("RGB") if alpha else image
-    if isinstance(profile, bytes) and profile:
+    if is_of(profile, colour.mode):
         colour = _converted(colour, profile)
     elif colour.mode == "LAB":
         source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
@@ -276,23 +293,35 @@ def _in_srgb(image: Image.Image, profile: object) -> Image.Image:
         colour = colour.convert("RGB")
     if alpha:
         colour.putalpha(alpha)
+    if metadata_of(image) is not NOTHING:
+        setattr(colour, _METADATA, metadata_of(image))
     return colour
 
 
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """Through the picture's own profile; one for another kind of picture is passed over."""
+def is_of(profile: bytes | None, mode: str) -> TypeGuard[bytes]:
+    """Whether a profile says how the numbers of pictures of a mode are meant, and not just that they are sRGB."""
+    if profile is None:
+        return False
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        core: Any = source.profile
-        if core.xcolor_space.strip() != _COLOUR_SPACES[image.mode]:
-            return image
-        if image.mode == "RGB" and is_srgb(profile):
-            return image  # another round would only shift values by one
-        made = _applied(image, source)
+        core: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+        space = core.xcolor_space.strip()
     except (ImageCms.PyCMSError, OSError) as error:
-        reason = _first_line(error)
-        raise ImageError(f"This image has a colour profile that cannot be read: {reason}.") from error
+        raise _unreadable(error) from error
+    # another round through sRGB would only shift values by one
+    return bool(space == _COLOUR_SPACES[mode.removesuffix("A")]) and not (space == "RGB" and is_srgb(profile))
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image:
+    """Through the picture's own profile."""
+    try:
+        made = _applied(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise _unreadable(error) from error
     return made.convert("L") if image.mode == "L" else made
+
+
+def _unreadable(error: BaseException) -> ImageError:
+    return ImageError(f"This image has a colour profile that cannot be read: {_first_line(error)}.")
 
 
 def _applied(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -6,13 +6,16 @@ import math
 
 from PIL import Image, ImageChops, ImageOps
 
+from editchain.imaging.modes import SamePixels, eight_bit
 from editchain.imaging.tone import (
+    LUMINANCE,
     apply_curve,
     apply_curves,
     contrast,
     luminance,
     scaled_mask,
     smooth_step,
+    where,
 )
 
 Rgb = tuple[int, int, int]
@@ -29,20 +32,25 @@ FILTERS: dict[str, tuple[float, float, float]] = {
 _NO_FILTER = (0.30, 0.59, 0.11)
 
 
-def saturation(image: Image.Image, amount: float) -> Image.Image:
+def saturation(image: SamePixels, amount: float) -> SamePixels:
     """Farther from grey, or nearer below 0; -1 is grey."""
+    if not isinstance(image, Image.Image):
+        grey = [-amount * weight for weight in LUMINANCE]
+        return image.through_matrix(
+            [[value + (1 + amount) * (at == own) for at, value in enumerate(grey)] for own in range(3)]
+        )
     grey = Image.merge("RGB", [luminance(image)] * 3)
     return Image.blend(grey, image, 1 + amount)
 
 
-def vibrance(image: Image.Image, amount: float) -> Image.Image:
+def vibrance(image: SamePixels, amount: float) -> SamePixels:
     """More saturation where there is little; what is vivid already stays nearly as it is."""
-    red, green, blue = image.split()
+    red, green, blue = eight_bit(image).split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     least = ImageChops.darker(ImageChops.darker(red, green), blue)
     chroma = ImageChops.subtract(most, least)
     weight = apply_curve(chroma, lambda value: 1 - 0.9 * smooth_step(0.1, 0.9)(value))
-    return Image.composite(saturation(image, 1.2 * amount), image, weight)
+    return where(saturation(image, 1.2 * amount), image, weight)
 
 
 def tint(image: Image.Image, colour: Rgb, amount: float) -> Image.Image:
@@ -79,7 +87,7 @@ def duotone(image: Image.Image, dark: Rgb, light: Rgb) -> Image.Image:
     return ImageOps.colorize(grey, dark, light)
 
 
-def hue(image: Image.Image, degrees: float) -> Image.Image:
+def hue(image: SamePixels, degrees: float) -> SamePixels:
     """All hues turned round the colour wheel, luminance roughly kept."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     weights = (0.213, 0.715, 0.072)
@@ -87,13 +95,17 @@ def hue(image: Image.Image, degrees: float) -> Image.Image:
         (0.787, -0.715, -0.072), (-0.213, 0.285, -0.072), (-0.213, -0.715, 0.928),
     )  # fmt: skip
     skewed = ((-0.213, -0.715, 0.928), (0.143, 0.140, -0.283), (-0.787, 0.715, 0.072))
-    matrix: list[float] = []
-    for row in range(3):
-        matrix += [
-            weights[column] + cosine * turned[row][column] + sine * skewed[row][column] for column in range(3)
-        ]
-        matrix.append(0.0)
-    return image.convert("RGB", tuple(matrix))
+    matrix = [
+        [weight + cosine * one + sine * other for weight, one, other in zip(weights, *pair, strict=True)]
+        for pair in zip(turned, skewed, strict=True)
+    ]
+    if not isinstance(image, Image.Image):
+        return image.through_matrix(matrix)
+    return image.convert("RGB", _flat(matrix))
+
+
+def _flat(matrix: list[list[float]]) -> tuple[float, ...]:
+    return tuple(value for row in matrix for value in (*row, 0.0))
 
 
 def split_tone(image: Image.Image, dark: Rgb, light: Rgb, amount: float) -> Image.Image:

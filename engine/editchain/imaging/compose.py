@@ -12,7 +12,7 @@ from editchain.imaging.blends import blended
 from editchain.imaging.blur import blur
 from editchain.imaging.colours import Colour, colour
 from editchain.imaging.geometry import Box, pixel_box, scaled
-from editchain.imaging.modes import in_mode
+from editchain.imaging.modes import Pixels, SamePixels, as_deep_as, eight_bit, in_mode
 from editchain.imaging.strips import Strip, by_strips, strips
 
 
@@ -24,8 +24,10 @@ def parse_colour(text: str) -> Colour:
     return found
 
 
-def on_colour(image: Image.Image, background: Colour) -> Image.Image:
+def on_colour(image: SamePixels, background: Colour) -> SamePixels:
     """The picture on a colour; it keeps an alpha only where the colour has one."""
+    if not isinstance(image, Image.Image):
+        return image.on_colour(background)
     if image.mode != "RGBA":
         return image
     mode = "RGB" if background[3] == 255 else "RGBA"
@@ -110,10 +112,13 @@ def _blended(image: Image.Image, layer: Image.Image, blend: str) -> Image.Image:
     return made
 
 
-def kept_where_white(before: Image.Image, after: Image.Image, mask: Image.Image | None) -> Image.Image:
-    """The edited picture, and the old one where the mask is white; both of one size."""
+def kept_where_white(before: SamePixels, after: Pixels, mask: Image.Image | None) -> SamePixels:
+    """The edited picture, and the old one where the mask is white; both of one size. As deep as the old one."""
     if mask is None:
-        return after
+        return as_deep_as(after, before)
+    if not isinstance(before, Image.Image):
+        return before.mixed(after, ImageChops.invert(mask_of(mask, before.size)))
+    after = eight_bit(after)
     if before.mode != after.mode:
         before, after = before.convert("RGBA"), after.convert("RGBA")
     return Image.composite(before, after, mask_of(mask, before.size))
@@ -129,8 +134,10 @@ def kept_outside(
     return kept_where_white(before, after, mask)
 
 
-def in_colours(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def in_colours(image: SamePixels, change: Callable[[SamePixels], SamePixels]) -> SamePixels:
     """A change of an RGB picture done to one of any mode, which keeps its alpha."""
+    if not isinstance(image, Image.Image):
+        return change(image.converted("RGB")).with_alpha_of(image)
     made = change(in_mode(image, "RGB"))
     if image.mode == "RGBA":
         made.putalpha(image.getchannel("A"))

@@ -17,30 +17,34 @@ from editchain.imaging.geometry import (
     rounded,
     smallest_of_ratio,
 )
+from editchain.imaging.modes import SamePixels, eight_bit
 from editchain.imaging.select import near_colour
 from editchain.imaging.tone import apply_curves, brightness, scaled_mask
 
 
-def bordered(image: Image.Image, widths: tuple[int, int, int, int], colour: Colour) -> Image.Image:
+def bordered(image: SamePixels, widths: tuple[int, int, int, int], colour: Colour) -> SamePixels:
     """The picture with a border of the widths left, top, right and bottom, in pixels."""
     left, top, right, bottom = widths
     size = check_size((image.width + left + right, image.height + top + bottom))
     return _on_canvas(image, size, (left, top), colour)
 
 
-def padded(image: Image.Image, size: tuple[int, int], anchor: str, colour: Colour) -> Image.Image:
+def padded(image: SamePixels, size: tuple[int, int], anchor: str, colour: Colour) -> SamePixels:
     """The picture on a canvas of a size that is not smaller, held to an anchor."""
     return _on_canvas(image, check_size(size), place(size, image.size, anchor), colour)
 
 
-def extended_with_itself(image: Image.Image, ratio: Fraction) -> Image.Image:
+def extended_with_itself(image: SamePixels, ratio: Fraction) -> SamePixels:
     """The picture on a canvas of a ratio that is filled with a blurred, darker copy of it."""
     size = check_size(smallest_of_ratio(image.size, ratio))
     if size == image.size:
         return image
-    behind = blur(covering(image, size).convert("RGB"), min(size) / 22)
+    behind = blur(covering(eight_bit(image), size).convert("RGB"), min(size) / 22)
     behind = apply_curves(behind, brightness(-0.35))
-    behind.paste(image, place(size, image.size, "centre"), image if image.mode == "RGBA" else None)
+    corner = place(size, image.size, "centre")
+    if not isinstance(image, Image.Image):
+        return image.laid_on(behind, corner)
+    behind.paste(image, corner, image if image.mode == "RGBA" else None)
     return behind
 
 
@@ -90,13 +94,14 @@ def caption_bar(image: Image.Image, text: str, side: str, colour: Colour) -> Ima
     return made
 
 
-def trimmed(image: Image.Image, tolerance: float, margin: int, colour: Colour | None = None) -> Image.Image:
+def trimmed(image: SamePixels, tolerance: float, margin: int, colour: Colour | None = None) -> SamePixels:
     """What lies inside an even border of a colour, else of that of the top left corner; a blank picture stays."""
-    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 0 and colour is None:
-        box = image.getchannel("A").getbbox()
+    plain = eight_bit(image)
+    if plain.mode == "RGBA" and plain.getchannel("A").getextrema()[0] == 0 and colour is None:
+        box = plain.getchannel("A").getbbox()
     else:
-        red, green, blue = colour[:3] if colour else image.convert("RGB").crop((0, 0, 1, 1)).tobytes()[:3]
-        border = near_colour(image, (red, green, blue), tolerance)
+        red, green, blue = colour[:3] if colour else plain.convert("RGB").crop((0, 0, 1, 1)).tobytes()[:3]
+        border = near_colour(plain, (red, green, blue), tolerance)
         box = border.point([255 - value for value in range(256)]).getbbox()
     if box is None:
         return image
@@ -125,10 +130,12 @@ def letterboxed(image: Image.Image, ratio: Fraction) -> Image.Image:
     return made
 
 
-def rounded_corners(image: Image.Image, radius: int) -> Image.Image:
+def rounded_corners(image: SamePixels, radius: int) -> SamePixels:
     """As RGBA, transparent outside corners of a radius in pixels."""
     if radius <= 0:
         return image
+    if not isinstance(image, Image.Image):
+        return image.with_alpha_times(_rounded_mask(image.size, radius))
     made = image.convert("RGBA")
     made.putalpha(ImageChops.multiply(made.getchannel("A"), _rounded_mask(image.size, radius)))
     return made
@@ -151,8 +158,10 @@ def _rounded_mask(size: tuple[int, int], radius: int) -> Image.Image:
 
 
 def _on_canvas(
-    image: Image.Image, size: tuple[int, int], corner: tuple[int, int], colour: Colour
-) -> Image.Image:
+    image: SamePixels, size: tuple[int, int], corner: tuple[int, int], colour: Colour
+) -> SamePixels:
+    if not isinstance(image, Image.Image):
+        return image.on_canvas(size, corner, colour)
     if colour[3] < 255:
         image = image.convert("RGBA")
     elif image.mode == "L" and len(set(colour[:3])) > 1:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from editchain.errors import OperationError
 from editchain.imaging.limits import size_problem
+from editchain.imaging.modes import SamePixels
+
+if TYPE_CHECKING:
+    from editchain.imaging.deep import Deep
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -65,17 +69,18 @@ def fitting_size(size: Size, width: int | None, height: int | None) -> Size:
     return max(1, rounded(size[0] * scale)), max(1, rounded(size[1] * scale))
 
 
-def scaled(image: Image.Image, size: Size, sampling: str = "lanczos") -> Image.Image:
+def scaled(image: SamePixels, size: Size, sampling: str = "lanczos") -> SamePixels:
     """The picture at exactly this size; alpha is weighed in, so that no hidden colour bleeds into edges."""
     if size == image.size:
         return image
     check_size(size)
-    return image.resize(size, SAMPLINGS[sampling], reducing_gap=3.0 if sampling != "nearest" else None)
+    gap = 3.0 if sampling != "nearest" else None
+    if isinstance(image, Image.Image):
+        return image.resize(size, SAMPLINGS[sampling], reducing_gap=gap)
+    return image.resampled(lambda plane, _: plane.resize(size, SAMPLINGS[sampling], reducing_gap=gap))
 
 
-def covering(
-    image: Image.Image, size: Size, anchor: str = "centre", sampling: str = "lanczos"
-) -> Image.Image:
+def covering(image: SamePixels, size: Size, anchor: str = "centre", sampling: str = "lanczos") -> SamePixels:
     """The picture at exactly this size in its own shape, what is too much cut away from the anchor."""
     if size == image.size:
         return image
@@ -83,7 +88,11 @@ def covering(
     scale = min(Fraction(image.width, size[0]), Fraction(image.height, size[1]))
     piece = float(size[0] * scale), float(size[1] * scale)
     left, top = (image.width - piece[0]) * across, (image.height - piece[1]) * down
-    return image.resize(check_size(size), SAMPLINGS[sampling], (left, top, left + piece[0], top + piece[1]))
+    box = left, top, left + piece[0], top + piece[1]
+    check_size(size)
+    if isinstance(image, Image.Image):
+        return image.resize(size, SAMPLINGS[sampling], box)
+    return image.resampled(lambda plane, _: plane.resize(size, SAMPLINGS[sampling], box))
 
 
 def place(outer: Size, inner: Size, anchor: str) -> tuple[int, int]:
@@ -153,8 +162,8 @@ def length(value: float, whole: int) -> int:
 
 
 def rotated(
-    image: Image.Image, degrees: float, *, expand: bool = True, fill: tuple[int, ...] | None = None
-) -> Image.Image:
+    image: SamePixels, degrees: float, *, expand: bool = True, fill: tuple[int, ...] | None = None
+) -> SamePixels:
     """Turned clockwise; quarter turns are exact. Corners that come into view are `fill`, RGB or RGBA."""
     degrees %= 360
     if degrees == 0:
@@ -162,6 +171,8 @@ def rotated(
     if degrees in _QUARTERS and (expand or degrees == 180):
         return image.transpose(_QUARTERS[degrees])
     fill = fill or (255, 255, 255)
+    if not isinstance(image, Image.Image):
+        return _turned(image, degrees, expand=expand, fill=fill)
     if len(fill) == 4 and fill[3] < 255:
         image = image.convert("RGBA")
     colour = fill_of(image.mode, fill)
@@ -174,9 +185,19 @@ def rotated(
     return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=expand, fillcolor=colour)
 
 
+def _turned(image: Deep, degrees: float, *, expand: bool, fill: tuple[int, ...]) -> Deep:
+    if len(fill) == 4 and fill[3] < 255:
+        image = image.converted("RGBA")
+
+    def turn(plane: Image.Image, value: float) -> Image.Image:
+        return plane.rotate(-degrees, Image.Resampling.BICUBIC, expand=expand, fillcolor=value)
+
+    return image.resampled(turn, fill)
+
+
 def quadrilateral(
-    image: Image.Image, corners: list[list[float]], width: int | None = None, height: int | None = None
-) -> Image.Image:
+    image: SamePixels, corners: list[list[float]], width: int | None = None, height: int | None = None
+) -> SamePixels:
     """The part between four corners seen straight on, as large as its longer sides unless a size is given.
 
     Raises OperationError for corners as `clockwise` does.
@@ -188,15 +209,20 @@ def quadrilateral(
     return straight_on(image, corners, (width or max(1, rounded(across)), height or max(1, rounded(down))))
 
 
-def straight_on(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:
+def straight_on(image: SamePixels, corners: list[list[float]], size: Size) -> SamePixels:
     """The part between four corners, in pixels from the top left clockwise, as a rectangle of a size."""
     width, height = check_size(size)
     flat = [value for x, y in (corners[0], corners[3], corners[2], corners[1]) for value in (x, y)]
-    mode = "RGBa" if image.mode == "RGBA" else image.mode
-    source = image.convert(mode)
     matrix = _projection([(0, 0), (0, height), (width, height), (width, 0)], flat)
-    made = source.transform((width, height), Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BICUBIC)
-    return made.convert(image.mode)
+
+    def seen(source: Image.Image, _: float = 0) -> Image.Image:
+        return source.transform(
+            (width, height), Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BICUBIC
+        )
+
+    if not isinstance(image, Image.Image):
+        return image.resampled(seen)
+    return seen(image.convert("RGBa" if image.mode == "RGBA" else image.mode)).convert(image.mode)
 
 
 def onto_corners(image: Image.Image, corners: list[list[float]], size: Size) -> Image.Image:
@@ -266,9 +292,10 @@ def fill_of(mode: str, colour: tuple[int, ...]) -> int | tuple[int, ...]:
     return (red, green, blue) if mode == "RGB" else (red, green, blue, alpha)
 
 
-def mirrored(image: Image.Image, direction: str) -> Image.Image:
+def mirrored(image: SamePixels, direction: str) -> SamePixels:
     """Left and right changed over (`horizontal`), or top and bottom (`vertical`)."""
-    return ImageOps.mirror(image) if direction == "horizontal" else ImageOps.flip(image)
+    way = Image.Transpose.FLIP_LEFT_RIGHT if direction == "horizontal" else Image.Transpose.FLIP_TOP_BOTTOM
+    return image.transpose(way)
 
 
 def _listed(numbers: list[float]) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from editchain.errors import OperationError
 from editchain.imaging.arrays import Floats, floats, within
 from editchain.imaging.geometry import rotated, scaled
-from editchain.imaging.modes import in_mode
+from editchain.imaging.modes import SamePixels, in_mode
 
 MOST = 10.0
 _REACH = MOST + 2
@@ -104,7 +104,7 @@ def _sums(edges: Floats, angles: NDArray[np.float64], axis: int) -> NDArray[np.f
     return np.array(made)
 
 
-def levelled(image: Image.Image, degrees: float) -> Image.Image:
+def levelled(image: SamePixels, degrees: float) -> SamePixels:
     """The picture turned clockwise by a few degrees, cut to what is covered and brought back to its size."""
     if abs(degrees) < 0.05:
         return image

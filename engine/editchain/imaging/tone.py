@@ -6,17 +6,25 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFilter, ImageOps
 
 from editchain.errors import OperationError
-from editchain.imaging.modes import in_mode
+from editchain.imaging.modes import SamePixels, eight_bit, in_mode
+
+if TYPE_CHECKING:
+    from editchain.imaging.deep import Deep
 
 Curve = Callable[[float], float]
 """From 0 to 1 onto 0 to 1, in sRGB values."""
 
 Curves = tuple[Curve, Curve, Curve]
 """One for each of red, green and blue."""
+
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""How much red, green and blue count in Rec. 709 luminance."""
 
 
 def linear(value: float) -> float:
@@ -29,8 +37,10 @@ def encoded(light: float) -> float:
     return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
-def apply_curves(image: Image.Image, curves: Curves) -> Image.Image:
+def apply_curves(image: SamePixels, curves: Curves) -> SamePixels:
     """An RGB picture with each channel sent through its curve, rounded once."""
+    if not isinstance(image, Image.Image):
+        return image.through_curves(curves)
     tables = (_table(curve) for curve in curves)
     return image.point([value for table in tables for value in table])
 
@@ -140,24 +150,56 @@ def _between(before: float, after: float) -> float:
     return 0.0 if before * after <= 0 else 2 * before * after / (before + after)
 
 
-def auto_levels(image: Image.Image) -> Image.Image:
+def auto_levels(image: SamePixels) -> SamePixels:
     """Darkest to black and brightest to white, colours kept; three in a thousand pixels may clip."""
+    if not isinstance(image, Image.Image):
+        return _stretched(image)
     return ImageOps.autocontrast(image, cutoff=(0.3, 0.3), preserve_tone=True)
 
 
-def shadows(image: Image.Image, amount: float) -> Image.Image:
+def _stretched(image: Deep) -> Deep:
+    """As Pillow's autocontrast does it, whose limits are those of the picture with 8 bits."""
+    grey = eight_bit(image).convert("L")
+    histogram = grey.histogram()
+    low, high = (
+        _reached(counts, 0.003 * grey.width * grey.height) for counts in (histogram, histogram[::-1])
+    )
+    high = 255 - high
+    if high <= low:
+        return image
+    return apply_curves(image, alike(lambda value: (255 * value - low) / (high - low)))
+
+
+def _reached(counts: list[int], wanted: float) -> int:
+    """At which value so many pixels, and one more, were counted."""
+    left = wanted
+    for value, count in enumerate(counts):
+        left -= count
+        if left < 0:
+            return value
+    return len(counts) - 1
+
+
+def shadows(image: SamePixels, amount: float) -> SamePixels:
     """Dark parts brighter, or darker below 0; the rest stays."""
     changed = apply_curves(image, _gain(1 + 3.2 * amount) if amount > 0 else _dimmed(-0.85 * amount))
-    return Image.composite(changed, image, _zone(image, lambda value: 1 - _smooth(value, 0.1, 0.62)))
+    return where(changed, image, _zone(eight_bit(image), lambda value: 1 - _smooth(value, 0.1, 0.62)))
 
 
-def highlights(image: Image.Image, amount: float) -> Image.Image:
+def highlights(image: SamePixels, amount: float) -> SamePixels:
     """Bright parts held back, or brighter below 0; the rest stays."""
     if amount > 0:
         changed = apply_curves(image, alike(lambda value: value - 0.38 * amount * _smooth(value, 0.4, 1.0)))
     else:
         changed = apply_curves(image, _gain(1 - 2.2 * amount))
-    return Image.composite(changed, image, _zone(image, lambda value: _smooth(value, 0.45, 0.9)))
+    return where(changed, image, _zone(eight_bit(image), lambda value: _smooth(value, 0.45, 0.9)))
+
+
+def where(changed: SamePixels, image: SamePixels, mask: Image.Image) -> SamePixels:
+    """The changed picture where a mask is white, the other where it is black; both of one mode."""
+    if isinstance(image, Image.Image):
+        return Image.composite(changed, image, mask)
+    return image.mixed(changed, mask)
 
 
 def _dimmed(share: float) -> Curves:
@@ -165,9 +207,11 @@ def _dimmed(share: float) -> Curves:
     return alike(lambda value: encoded(linear(value) * (1 - share)))
 
 
-def luminance(image: Image.Image) -> Image.Image:
+def luminance(image: SamePixels) -> SamePixels:
     """Rec. 709 luminance of sRGB values, as L."""
-    return image if image.mode == "L" else in_mode(image, "RGB").convert("L", (0.2126, 0.7152, 0.0722, 0))
+    if not isinstance(image, Image.Image):
+        return image.through_matrix([LUMINANCE]).without_alpha() if image.mode != "L" else image
+    return image if image.mode == "L" else in_mode(image, "RGB").convert("L", (*LUMINANCE, 0))
 
 
 def scaled_mask(mask: Image.Image, amount: float) -> Image.Image:

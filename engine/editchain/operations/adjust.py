@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from editchain.imaging.modes import SamePixels
+
 
 def apply(
     *,
-    image: Image.Image,
+    image: SamePixels,
     brightness: float,
     contrast: float,
     shadows: float,
@@ -35,7 +37,7 @@ def apply(
         for make, amount in ((tone.brightness, brightness), (tone.contrast, contrast), (tone.warmth, warmth))
         if amount
     ]
-    amounts: tuple[tuple[Callable[[Image.Image, float], Image.Image], float], ...] = (
+    amounts: tuple[tuple[Callable[[SamePixels, float], SamePixels], float], ...] = (
         (tone.shadows, shadows),
         (tone.highlights, -highlights),
         (colour.saturation, saturation),
@@ -43,7 +45,7 @@ def apply(
         (colour.hue, hue),
     )
 
-    def adjusted(made: Image.Image) -> Image.Image:
+    def adjusted(made: SamePixels) -> SamePixels:
         made = tone.auto_levels(made) if auto_levels else made
         if curves:
             made = tone.apply_curves(made, reduce(tone.chained, curves))

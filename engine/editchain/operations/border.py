@@ -10,10 +10,10 @@ from editchain.imaging.geometry import length
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
-def apply(*, image: Image.Image, width: float, bottom: float | None, colour: str, radius: float) -> Picture:
+def apply(*, image: SamePixels, width: float, bottom: float | None, colour: str, radius: float) -> Picture:
     """The picture framed, then its corners rounded; OperationError where it grows beyond the limits."""
     shorter = min(image.size)
     side = length(width, shorter)

@@ -10,6 +10,7 @@ from editchain.errors import OperationError
 from editchain.imaging.compose import mask_of
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import anchored_box, box_around, largest_of_ratio, length, pixel_box, ratio
+from editchain.imaging.modes import eight_bit
 from editchain.imaging.select import masked_box
 from editchain.operations.base import Picture
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from editchain.imaging.geometry import Box, Size
+    from editchain.imaging.modes import SamePixels
 
 
 def apply(
     *,
-    image: Image.Image,
+    image: SamePixels,
     box: list[float] | None,
     aspect_ratio: str | None,
     width: int | None,
@@ -48,7 +50,7 @@ def apply(
     need(f"crop around: {around}")
     from editchain.imaging.attention import window
 
-    return Picture(image.crop(window(image, piece, around)))
+    return Picture(image.crop(window(eight_bit(image), piece, around)))
 
 
 def _piece(size: Size, aspect_ratio: str | None, width: int | None, height: int | None) -> Size:

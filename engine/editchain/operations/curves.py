@@ -11,10 +11,12 @@ from editchain.operations.base import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
+    from editchain.imaging.modes import SamePixels
+
 
 def apply(
     *,
-    image: Image.Image,
+    image: SamePixels,
     master: list[list[float]] | None,
     red: list[list[float]] | None,
     green: list[list[float]] | None,

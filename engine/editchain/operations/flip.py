@@ -8,9 +8,9 @@ from editchain.imaging.geometry import mirrored
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
-def apply(*, image: Image.Image, direction: str) -> Picture:
+def apply(*, image: SamePixels, direction: str) -> Picture:
     """The picture with left and right, or top and bottom, changed over."""
     return Picture(mirrored(image, direction))

@@ -11,12 +11,12 @@ from editchain.imaging.geometry import ratio, smallest_of_ratio
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
 def apply(
     *,
-    image: Image.Image,
+    image: SamePixels,
     width: int | None,
     height: int | None,
     aspect_ratio: str | None,

@@ -13,11 +13,13 @@ from editchain.operations.base import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
+    from editchain.imaging.modes import OtherPixels, SamePixels
+
 
 def apply(
     *,
-    image: Image.Image,
-    edited: Image.Image,
+    image: SamePixels,
+    edited: OtherPixels,
     mask: Image.Image | None,
     box: list[float] | None,
     feather: float,

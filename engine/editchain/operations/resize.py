@@ -18,12 +18,12 @@ from editchain.imaging.geometry import (
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
 def apply(
     *,
-    image: Image.Image,
+    image: SamePixels,
     width: int | None,
     height: int | None,
     scale: float | None,
@@ -46,7 +46,7 @@ def apply(
     return Picture(scaled(image, check_size(size), sampling))
 
 
-def _covering(image: Image.Image, size: Size, anchor: str, enlarge: bool, sampling: str) -> Image.Image:
+def _covering(image: SamePixels, size: Size, anchor: str, enlarge: bool, sampling: str) -> SamePixels:
     """Exactly the size, or in the same shape as much of it as there is without enlarging."""
     if enlarge or (size[0] <= image.width and size[1] <= image.height):
         return covering(image, size, anchor, sampling)

@@ -9,10 +9,10 @@ from editchain.imaging.geometry import check_size, rotated
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
-def apply(*, image: Image.Image, degrees: float, expand: bool, background: str) -> Picture:
+def apply(*, image: SamePixels, degrees: float, expand: bool, background: str) -> Picture:
     """The picture turned; OperationError where the larger canvas is beyond the limits."""
     made = rotated(image, degrees, expand=expand, fill=parse_colour(background))
     check_size(made.size)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from editchain.imaging.tone import luminance
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
-def apply(*, image: Image.Image, channel: str) -> Picture:
+def apply(*, image: SamePixels, channel: str) -> Picture:
     """The channel as a grey picture; a picture without alpha is opaque all over."""
     if channel == "luminance":
         return Picture(luminance(image))
-    return Picture(
-        image.convert("RGBA").getchannel({"red": "R", "green": "G", "blue": "B", "alpha": "A"}[channel])
-    )
+    at = ("red", "green", "blue", "alpha").index(channel)
+    if not isinstance(image, Image.Image):
+        return Picture(image.channel(at))
+    return Picture(image.convert("RGBA").getchannel(at))

@@ -9,9 +9,9 @@ from editchain.imaging.geometry import length
 from editchain.operations.base import Picture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from editchain.imaging.modes import SamePixels
 
 
-def apply(*, image: Image.Image, tolerance: float, margin: float) -> Picture:
+def apply(*, image: SamePixels, tolerance: float, margin: float) -> Picture:
     """What lies inside the border, which has the colour of the top left corner; a blank picture stays whole."""
     return Picture(trimmed(image, tolerance, length(margin, min(image.size))))

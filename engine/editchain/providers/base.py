@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from editchain.http import Client
+    from editchain.imaging.native import Native
     from editchain.models import Price, Route
     from editchain.operations.base import Picture
 
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 class Blob:
     """A picture on its way into a request: the digest of its bytes, and how to get at them.
 
-    `held` is the provider that has it already and what that calls it: there it goes by its name, and nothing is read.
+    `decode` gives it with 8 bits in sRGB; `native`, for who works here, in its own numbers. `held` is the provider that has it already and what that calls it: there it goes by its name, and nothing is read.
     """
 
     digest: bytes
     read: Callable[[], bytes]
     decode: Callable[[], Image.Image]
     held: tuple[str, str] | None = None
+    native: Callable[[], Native] | None = None
 
     @property
     def identity(self) -> str:

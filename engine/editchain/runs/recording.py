@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
-from editchain.errors import ImageError, StoreError
+from editchain.errors import ConfigurationError, ImageError, StoreError
 from editchain.imaging import containers
 from editchain.imaging.marking import marked
 from editchain.journal.entries import Published
@@ -465,10 +465,13 @@ class Publisher:
         return self._store.publish_bytes(ready.data, path)
 
     def _encoded(self, copy: Copy, form: str, source: bytes) -> bytes:
-        from editchain.imaging import codec
+        from editchain.imaging import codec, native
 
-        image = codec.decode(source)
-        return codec.encode(image, form, quality=copy.quality, lossless=copy.lossless, compact=True)
+        try:
+            picture = native.read(source)
+        except ConfigurationError:  # 16 bits become 8 where nothing is installed that keeps them
+            picture = native.Native(codec.decode(source))
+        return picture.file(form, quality=copy.quality, lossless=copy.lossless, compact=True)
 
     def _row(self, ready: Ready, found: os.stat_result) -> Published:
         copy = ready.todo.copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 from editchain.imaging.containers.base import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _START, _HEADER = 8, 33
 """Where the chunks begin, and where the first of them ends."""
 _XMP = b"XML:com.adobe.xmp\0"
@@ -61,6 +63,22 @@ def write(data: bytes, said: Said, *, keeps_more: bool) -> bytes:
         start = end
     parts.append(data[start:] if keeps_more else data[start:end])
     return b"".join(parts)
+
+
+def written(
+    size: tuple[int, int], mode: str, rows: Iterable[bytes], *, profile: bytes | None, level: int
+) -> bytes:
+    """A file of 16 bits a channel, of filtered rows."""
+    header = struct.pack(">IIBBBBB", *size, 16, {"L": 0, "RGB": 2, "RGBA": 6}[mode], 0, 0, 0)
+    made = io.BytesIO()
+    made.write(_SIGNATURE + _chunk(b"IHDR", header))
+    if profile is not None:
+        made.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
+    packer = zlib.compressobj(level)
+    for part in rows:
+        made.write(_chunk(b"IDAT", packer.compress(part)))
+    made.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+    return made.getvalue()
 
 
 def _said(said: Said, *, keeps_more: bool) -> bytes:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from editchain.imaging.containers.base import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _XMP, _IPTC, _EXIF, _GPS, _CREDENTIALS, _OLD_JPEG = 700, 33723, 34665, 34853, 52545, 513
 _ARTIST, _COPYRIGHT = 315, 33432
+_DEFLATE, _BY_DIFFERENCE, _PLAIN_ALPHA = 8, 2, 2
 _OFFSETS = {273: 279, 324: 325}
 """The tags that point at pixels, in strips or tiles, and those that say how many bytes they are."""
 _SHOWN = frozenset(
@@ -77,6 +79,42 @@ def write(data: bytes, said: Said, *, keeps_more: bool) -> bytes:
     kept = [[entry for entry in page if entry.tag in _SHOWN] for page in pages]
     kept[0] += extra
     return _rewritten(data, order, kept)
+
+
+def written(
+    size: tuple[int, int], mode: str, strips: Iterable[bytes], rows: int, *, profile: bytes | None
+) -> bytes:
+    """A file of 16 bits a channel, of strips of so many rows, in which a pixel is its difference from the one before."""
+    channels = len(mode)
+    made = bytearray(b"II*\0" + bytes(4))
+    places: list[tuple[int, int]] = []
+    for strip in strips:
+        packed = zlib.compress(strip, 6)
+        places.append((len(made), len(packed)))
+        made += packed + b"\0" * (len(packed) % 2)
+    entries = [
+        _entry(256, _LONG, size[0]),
+        _entry(257, _LONG, size[1]),
+        _entry(258, _SHORT, *[16] * channels),
+        _entry(259, _SHORT, _DEFLATE),
+        _entry(262, _SHORT, 1 if mode == "L" else 2),
+        _entry(273, _LONG, *(at for at, _ in places)),
+        _entry(277, _SHORT, channels),
+        _entry(278, _LONG, rows),
+        _entry(279, _LONG, *(length for _, length in places)),
+        _entry(317, _SHORT, _BY_DIFFERENCE),
+    ]
+    if mode == "RGBA":
+        entries.append(_entry(338, _SHORT, _PLAIN_ALPHA))
+    if profile is not None:
+        entries.append(_Entry(34675, _UNDEFINED, len(profile), profile))
+    struct.pack_into("<I", made, 4, _append(made, "<", entries))
+    return bytes(made)
+
+
+def _entry(tag: int, kind: int, *numbers: int) -> _Entry:
+    code = "H" if kind == _SHORT else "I"
+    return _Entry(tag, kind, len(numbers), struct.pack(f"<{len(numbers)}{code}", *numbers))
 
 
 def _order(data: bytes) -> str:

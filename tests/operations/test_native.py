@@ -1,0 +1,294 @@
+"""Operations on pictures in their own numbers: 16 bits a channel and other profiles go in and come out."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+from tests.operations.examples import MINIMAL, SCHEMAS, asset, defaults, half_mask, photo, stored
+from tests.operations.test_kinds import NEAR, OTHER, SAME, of_kind, saved
+
+from editchain.errors import ImageError
+from editchain.executors.natively import NATIVE, natively
+from editchain.imaging import extra, native
+from editchain.imaging.codec import decode
+from editchain.imaging.native import Native
+from editchain.imaging.profiles import from_srgb, profile
+from editchain.models import operation_document
+from editchain.operations import load
+from editchain.operations.base import Picture
+from editchain.providers.base import Blob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from editchain.imaging.deep import Deep
+
+pytestmark = pytest.mark.skipif(not extra.is_installed(), reason="needs the extra darkroom")
+
+ABLE = sorted(
+    path.stem
+    for path in SCHEMAS.glob("*.json")
+    if NATIVE in json.loads(path.read_text("utf-8"))["properties"]
+)
+"""The operations that can."""
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    **{name: MINIMAL[name] for name in ABLE},
+    "adjust": {
+        **MINIMAL["adjust"], "contrast": 0.2, "warmth": 0.2, "shadows": 0.3, "highlights": -0.2, "saturation": 0.2,
+        "vibrance": 0.3, "hue": 20, "auto_levels": True,
+    },
+    "border": {**MINIMAL["border"], "radius": 9},
+    "convert": {"image": photo(), "background": "white"},
+    "curves": {**MINIMAL["curves"], "mask": half_mask()},
+}  # fmt: skip
+
+
+def document_of(name: str) -> Any:
+    return operation_document(name, json.loads((SCHEMAS / f"{name}.json").read_text("utf-8")))
+
+
+def blob(data: bytes) -> Blob:
+    return Blob(b"", lambda: data, lambda: decode(data))
+
+
+def applied(name: str, make: Callable[[Image.Image], bytes], **more: Any) -> Picture:
+    """What an operation makes natively of its example's pictures, each in a file that `make` gives."""
+    fields: dict[str, Any] = {**defaults(name), **EXAMPLES[name], **more}
+    pictures = {key: value for key, value in fields.items() if isinstance(value, Image.Image)}
+    blobs = {key: [blob(saved(value) if key == "mask" else make(value))] for key, value in pictures.items()}
+    found = natively(
+        load(name),
+        document_of(name),
+        {key: value for key, value in fields.items() if key not in blobs},
+        blobs,
+    )
+    assert isinstance(found, Picture)
+    return found
+
+
+def deepened(image: Image.Image) -> Deep:
+    """The picture with 16 bits, the lower ones drawn at random."""
+    from editchain.imaging.deep import Deep
+
+    chance = random.Random(5)
+    planes = []
+    for band in image.split():
+        low = Image.frombytes("L", image.size, chance.randbytes(image.width * image.height))
+        words = Image.merge("LA", (low, band)).tobytes()
+        planes.append(Image.frombytes("I;16", image.size, words))
+    return Deep(tuple(planes))
+
+
+def deep_file(form: str = "png", own: bytes | None = None) -> Callable[[Image.Image], bytes]:
+    return lambda image: Native(deepened(image), own).file(form)
+
+
+def low_bytes(image: Deep) -> set[int]:
+    return {byte for plane in image.planes for byte in plane.tobytes()[::2]}
+
+
+def distance(one: Image.Image, two: Image.Image) -> float:
+    """The mean difference of two pictures, in levels of 8 bits."""
+    assert (one.size, one.mode) == (two.size, two.mode)
+    return max(ImageStat.Stat(ImageChops.difference(one, two)).mean)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("name", ABLE)
+def test_16_bits_go_in_and_16_come_out_that_look_like_the_8(name: str, mode: str) -> None:
+    def make(image: Image.Image) -> bytes:
+        return deep_file()(image.convert(mode))
+
+    made = applied(name, make)
+    assert not isinstance(made.image, Image.Image)
+    assert len(low_bytes(made.image)) > 100
+    back = native.read(made.file())
+    assert back == made.native
+    # 8 bits are cut as they are read, so they are darker by half a level, and by more after a steep curve
+    assert distance(back.plain(), decode(stored(name, **read(name, make)))) < 2.5
+
+
+@pytest.mark.parametrize("name", ABLE)
+def test_a_picture_keeps_its_profile_and_looks_the_same(name: str) -> None:
+    def make(image: Image.Image) -> bytes:
+        return saved(from_srgb(image, "display_p3"), icc_profile=profile("display_p3"))
+
+    made = applied(name, make)
+    assert made.profile == profile("display_p3")
+    with Image.open(io.BytesIO(made.file())) as written:
+        assert written.info["icc_profile"] == made.profile
+    usual = decode(stored(name, **{**defaults(name), **EXAMPLES[name]}))
+    shown = decode(made.file())
+    if name not in ("adjust", "curves"):  # done to other numbers, they are another edit
+        assert distance(shown, usual) < 4
+
+
+def test_pixels_of_another_profile_are_not_touched() -> None:
+    wide = from_srgb(photo(), "adobe_rgb")
+    made = applied("crop", lambda image: saved(from_srgb(image, "adobe_rgb"), icc_profile=profile("adobe_rgb")),
+                   aspect_ratio=None, box=[8, 4, 40, 30])  # fmt: skip
+    assert isinstance(made.image, Image.Image)
+    assert made.image.tobytes() == wide.crop((8, 4, 48, 34)).tobytes()
+
+
+def test_a_colour_that_a_step_names_is_that_colour_in_the_picture_s_own_space() -> None:
+    make = deep_file(own=profile("display_p3"))
+    made = applied("border", make, colour="#c83214", radius=0)
+    red, green, blue = decode(made.file()).convert("RGB").getpixel((0, 0))  # type: ignore[misc]
+    assert (abs(red - 200), abs(green - 50), abs(blue - 20)) <= (2, 2, 2)
+
+
+def test_what_lies_beside_comes_in_the_space_of_the_picture() -> None:
+    """The edit of a vendor, in sRGB, is pasted into a photo of more colours, and looks as it did."""
+    wide = saved(from_srgb(photo(), "display_p3"), icc_profile=profile("display_p3"))
+    edited = photo(seed=2)
+    blobs = {"image": [blob(wide)], "edited": [blob(saved(edited))]}
+    fields = {**defaults("protect"), "box": [0, 0, 48, 64], "feather": 0, "mask": None}
+    made = natively(load("protect"), document_of("protect"), fields, blobs)
+    assert isinstance(made, Picture)
+    assert made.profile == profile("display_p3")
+    right = (50, 0, 96, 64)
+    assert distance(decode(made.file()).crop(right), edited.crop(right)) < 1.5
+    assert isinstance(made.image, Image.Image)
+    assert made.image.crop((0, 0, 48, 64)).tobytes() == decode_native(wide).crop((0, 0, 48, 64)).tobytes()
+
+
+def decode_native(data: bytes) -> Image.Image:
+    found = native.read(data).image
+    assert isinstance(found, Image.Image)
+    return found
+
+
+@pytest.mark.parametrize("name", ABLE)
+def test_every_kind_of_picture_can_be_kept_as_it_is(name: str) -> None:
+    """Those without a profile and with 8 bits come out as without the field."""
+    kinds = {**SAME, **OTHER, "CMYK": NEAR["CMYK"]}
+    del kinds["16 bit grey"]
+    for kind, make in kinds.items():
+        if name == "straighten" and kind == "palette with a clear colour":
+            continue  # too few colours to tell where it is level
+        assert applied(name, make).file() == stored(name, **read(name, make)), kind
+
+
+def read(name: str, make: Callable[[Image.Image], bytes]) -> dict[str, Any]:
+    """The fields of the example with its pictures read from files of a kind, with 8 bits in sRGB."""
+    return {
+        key: decode(make(value)) if isinstance(value, Image.Image) and key != "mask" else value
+        for key, value in EXAMPLES[name].items()
+    }
+
+
+def test_cmyk_is_read_in_srgb() -> None:
+    made = applied("flip", NEAR["CMYK"])
+    assert (made.profile, made.file()) == (None, stored("flip", **of_kind("flip", NEAR["CMYK"])))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bits_come_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = decode(SAME[f"orientation {orientation}"](photo()))
+    lying = Image.open(io.BytesIO(SAME[f"orientation {orientation}"](photo())))
+    from editchain.imaging import deepfiles
+    from editchain.imaging.codec import Attached
+
+    data = deepfiles.written(deepened(lying.convert("RGB")), "png", Attached(exif=exif.tobytes()))
+    found = native.read(data)
+    assert not isinstance(found.image, Image.Image)
+    assert found.plain().tobytes() == decode(data).tobytes() == upright.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("form", ["png", "tiff"])
+@pytest.mark.parametrize("space", [None, "display_p3"])
+def test_files_of_16_bits_come_back_bit_for_bit(form: str, mode: str, space: str | None) -> None:
+    own = profile(space) if space and mode != "L" else None
+    picture = Native(deepened(photo(mode)), own)
+    data = picture.file(form)
+    assert native.read(data) == picture
+    assert decode(data).tobytes() == picture.plain().tobytes()
+    assert data == picture.file(form)
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp"])
+def test_other_formats_take_8_bits_and_the_profile(form: str) -> None:
+    data = Native(deepened(photo()), profile("adobe_rgb")).file(form)
+    with Image.open(io.BytesIO(data)) as written:
+        assert (written.mode, written.info["icc_profile"]) == ("RGB", profile("adobe_rgb"))
+    assert Native(deepened(photo()), profile("adobe_rgb")).file("gif").startswith(b"GIF8")
+
+
+def test_a_grey_picture_with_a_profile_is_taken_in_srgb_where_it_becomes_coloured() -> None:
+    def make(image: Image.Image) -> bytes:
+        return saved(image.convert("L"), icc_profile=gamma_grey())
+
+    kept = applied("flip", make)
+    assert (kept.image.mode, kept.profile) == ("L", gamma_grey())
+    coloured = applied("border", make, colour="red", radius=0)
+    assert (coloured.image.mode, coloured.profile) == ("RGB", None)
+    assert coloured.file() == stored("border", image=decode(make(photo())), colour="red")
+
+
+def gamma_grey() -> bytes:
+    """A profile of grey with a gamma of 1.8."""
+
+    def tag(body: bytes) -> bytes:
+        return body + b"\0" * (-len(body) % 4)
+
+    bodies = {
+        b"desc": tag(
+            b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 8, 28) + "grey".encode("utf-16-be")
+        ),
+        b"wtpt": b"XYZ " + struct.pack(">Iiii", 0, 63190, 65536, 54061),
+        b"kTRC": tag(b"curv" + struct.pack(">IIH", 0, 1, round(1.8 * 256))),
+    }
+    table, parts, at = b"", b"", 132 + 12 * len(bodies)
+    for name, body in bodies.items():
+        table += struct.pack(">4sII", name, at, len(body))
+        parts += body
+        at += len(body)
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s4sI4s4sQI12s48x", at, b"\0" * 4, 0x04000000, b"mntr", b"GRAY", b"XYZ ",
+        struct.pack(">6H", 2000, 1, 1, 0, 0, 0), b"acsp", b"\0" * 4, 0, b"\0" * 4, b"\0" * 4, 0, 0,
+        struct.pack(">iii", 63190, 65536, 54061),
+    )  # fmt: skip
+    return head + struct.pack(">I", len(bodies)) + table + parts
+
+
+def test_16_bits_that_two_readers_read_otherwise_are_refused() -> None:
+    """A TIFF whose colours are weighed with its alpha: only one of the two heeds that."""
+    plain = deep_file("tiff")(photo("RGBA"))
+    entry = struct.pack("<HHI", 338, 3, 1)
+    data = plain.replace(entry + b"\2", entry + b"\1")
+    assert decode(data).mode == "RGBA"
+    with pytest.raises(ImageError, match="16 bits in a way that is not read whole; without native"):
+        native.read(data)
+
+
+def test_smooth_gradients_stay_smooth_through_a_steep_curve() -> None:
+    """What 16 bits are for: 8 would leave steps where a curve pulls them apart."""
+    ramp = Image.linear_gradient("L").resize((64, 256))
+    fine = Native(deepened(ramp))
+    data = fine.file("png")
+    fields = {**defaults("curves"), "master": [[0, 0], [0.5, 1], [1, 1]]}
+    made = natively(load("curves"), document_of("curves"), fields, {"image": [blob(data)]})
+    assert isinstance(made, Picture)
+    assert not isinstance(made.image, Image.Image)
+    levels = {made.image.planes[0].tobytes()[at : at + 2] for at in range(0, 64 * 256 * 2, 2)}
+    assert len(levels) > 2000
+
+
+def test_a_photo_of_16_bits_is_trimmed_and_cropped_around_its_subject() -> None:
+    wide = asset("coffee.jpg")
+    fields = {**defaults("crop"), "aspect_ratio": "1:1", "around": "subject"}
+    made = natively(load("crop"), document_of("crop"), fields, {"image": [blob(deep_file()(wide))]})
+    usual = decode(stored("crop", image=wide, aspect_ratio="1:1", around="subject"))
+    assert isinstance(made, Picture)
+    assert made.native.plain().tobytes() == usual.tobytes()
