@@ -123,6 +123,7 @@ ORDER = (
     "runs.reporting",
     "runs.foreseeing",
     "runs.standing",
+    "runs.stopping",
     "routing",
     "workspace",
     "runs.explaining",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from editchain import platform
-from editchain.commands.cancel import is_process
 from editchain.journal.entries import Owner, RunRecord, RunTask
 from editchain.journal.journal import Journal
+from editchain.runs.stopping import is_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +118,7 @@ def test_a_run_is_seen_and_asked_to_stop(working: subprocess.Popen[str], call: C
 def test_a_number_alone_is_no_proof(working: subprocess.Popen[str], folder: Path, call: Call) -> None:
     with Journal.open(folder / ".editchain", now=time.time) as journal:
         owner = next(one for one in journal.owners() if one.pid == working.pid)
-    held = str(folder / ".editchain")
+    held = folder / ".editchain"
     assert is_process(owner, held)
     assert not is_process(owner._replace(pid=os.getpid()), held)
     assert not is_process(Owner("other", platform.host(), platform.boot_id(), working.pid, 0.0, "x"), held)

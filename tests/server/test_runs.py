@@ -169,9 +169,51 @@ def test_runs_are_listed_page_by_page_those_of_the_command_line_among_them(
     run_ended(client, last)
 
 
-@pytest.mark.parametrize("path", ["", "/events", "/outputs", "/cancel", "/repeat"])
+RANGE = """\
+version: 1
+inputs:
+  photos: {type: images}
+  looks: {type: table, columns: {photo: image, amount: number}}
+  width: {type: integer, default: 9}
+steps:
+  small: {operation: resize, image: $photos, width: $width}
+  tone: {model: darkroom, image: $looks.photo, prompt: sepia, strength: $looks.amount}
+outputs:
+  small: {from: $small, path: "{photos}.png"}
+  tone: {from: $tone, path: "{looks}-tone.png"}
+"""
+
+
+def test_what_a_run_of_the_command_line_was_given_is_taken_in(client: httpx.Client, root: Path) -> None:
+    (root / "range.yaml").write_text(RANGE)
+    for at, name in enumerate(("one", "two")):
+        (root / f"{name}.png").write_bytes(png((8, 8, at)))
+    (root / "looks.csv").write_text("photo,amount\none.png,0.5\ntwo.png,1\n")
+    given = ["-i", "photos=one.png", "-i", "photos=two.png", "-i", "looks=looks.csv"]
+    code, out, _ = Bench(root).command("run", "range.yaml", *given, "--json")
+    assert code == 0
+    events = [json.loads(line) for line in out.splitlines()]
+    own = events[0]["id"]
+    assert [one["event"] for _, one in heard(client, own)] == ["run", "task", "task", "task", "task", "end"]
+    assert {one["task"] for _, one in heard(client, own)[1:-1]} == {one["task"] for one in events[1:-1]}
+    found = client.post(f"/v1/runs/{own}/inputs").json()
+    assert (found["pipeline"], list(found["inputs"])) == ("range", ["photos", "looks"])
+    assert [row["amount"] for row in found["inputs"]["looks"]] == [0.5, 1]
+    asset = client.get(f"/v1/assets/{found['inputs']['looks'][1]['photo']}").json()["asset"]
+    assert asset["metadata"]["name"] == "two.png"
+    again = client.post(f"/v1/runs/{own}/repeat").json()["run"]
+    assert run_ended(client, again["id"])["tasks"]["ended"] == {"cached": 4}
+    assert client.post(f"/v1/runs/{again['id']}/inputs").json()["inputs"].keys() == found["inputs"].keys()
+    (root / "two.png").unlink()
+    answer = client.post(f"/v1/runs/{own}/repeat")
+    assert (answer.status_code, "two.png cannot be read" in answer.json()["reason"]) == (410, True)
+    (root / "range.yaml").unlink()
+    assert client.post(f"/v1/runs/{own}/repeat").status_code == 409
+
+
+@pytest.mark.parametrize("path", ["", "/events", "/outputs", "/cancel", "/inputs", "/repeat"])
 def test_nobody_knows_a_run_that_is_not_there(client: httpx.Client, path: str) -> None:
-    method = "POST" if path in ("/cancel", "/repeat") else "GET"
+    method = "POST" if path in ("/cancel", "/inputs", "/repeat") else "GET"
     answer = client.request(method, f"/v1/runs/none{path}")
     assert (answer.status_code, answer.json()["reason"]) == (404, "Run none not found")
 

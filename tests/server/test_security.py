@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 import struct
+import subprocess
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.server.test_openapi import ids
 from editchain.errors import EditchainError
 from editchain.server import keys, listening, openapi
 from editchain.server.asking import Refusal
+from editchain.server.hand import NICENESS
 from editchain.server.hands import Hands
 from editchain.server.keys import Limits
 from editchain.server.listening import Listeners
@@ -228,6 +230,30 @@ def test_projects_do_not_see_each_others_runs(tmp_path: Path) -> None:
         )
         assert first != second
         assert httpx.get(f"{url}/v1/runs").status_code == 401
+
+
+def test_a_hand_gives_way_to_the_server(root: Path) -> None:
+    """Its session does, where Linux shares time out between sessions."""
+    writing = [
+        "sh",
+        "-c",
+        "sleep 0.2; echo 10 > /proc/self/autogroup && grep -q 'nice 10' /proc/self/autogroup",
+    ]
+    if subprocess.run(writing, start_new_session=True, capture_output=True).returncode:
+        pytest.skip("time is not shared out between sessions here")
+
+    async def work() -> None:
+        hands = Hands(root)
+        one = await hands._begin()
+        hands._idle.append(one)
+        try:
+            with anyio.fail_after(60):
+                while f"nice {NICENESS}" not in Path(f"/proc/{one.process.pid}/autogroup").read_text():
+                    await anyio.sleep(0.01)
+        finally:
+            await hands.close()
+
+    anyio.run(work)
 
 
 @pytest.mark.slow

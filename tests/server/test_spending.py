@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from tests.server.serving import data_url, ended, heard, pipelines, png, run_ended, served, workspace
 from tests.server.test_restart import free_port, process
 from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 
+from editchain import schemas
 from editchain.server import conducting, keys
 from editchain.server.keys import Limits
 from editchain.server.shelf import Shelf
@@ -31,6 +35,7 @@ outputs:
   small: {from: $small, path: "{photo}.png"}
 """
 RUNS = "/v1/pipelines/night/runs"
+OUTPUT = Path(__file__).parents[2] / "schemas" / "output"
 
 
 @pytest.fixture
@@ -124,6 +129,49 @@ def test_a_cancel_starts_nothing_more_and_a_repeat_collects_what_was_bought(
         job.ending = Ending(("success",))
         again = client.post(f"/v1/runs/{run}/repeat").json()["run"]["id"]
         assert run_ended(client, again)["status"] == "done"
+        assert len(vendor.bill) == 1
+
+
+def test_a_run_of_the_command_line_is_followed_cancelled_and_repeated(root: Path, vendor: Scenario) -> None:
+    vendor.endings[:0] = [Ending(("queued",) * 9999)]
+    (root / "cat.png").write_bytes(png((7, 7, 7), size=(32, 32)))
+    command = [
+        sys.executable,
+        "-m",
+        "editchain",
+        "run",
+        "pipelines/night.yaml",
+        "-i",
+        "photo=cat.png",
+        "--yes",
+    ]
+    with served(root) as url, httpx.Client(base_url=url, timeout=120) as client:
+        running = subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        sent(vendor, 1)
+        run = client.get("/v1/runs").json()["runs"][0]["id"]
+        assert client.get(f"/v1/runs/{run}").json()["run"]["status"] == "running"
+        with ThreadPoolExecutor(1) as pool:
+            hearing = pool.submit(heard, client, run)
+            assert client.post(f"/v1/runs/{run}/cancel").json()["run"]["is_cancelled"]
+            told = hearing.result()
+        assert running.wait(120) == 143
+        validator = jsonschema_rs.validator_for(schemas.read(OUTPUT / "run.json"))
+        assert [one for _, one in told if not validator.is_valid(one)] == []
+        assert [one["event"] for _, one in told] == ["run", "task", "task", "end"]
+        assert (told[0][1]["tasks"], told[-1][1]["exit_code"]) == (2, 143)
+        assert heard(client, run, params={"after": told[0][0]}) == told[1:]
+        assert client.get(f"/v1/runs/{run}/events", params={"after": told[-1][0]}).status_code == 204
+        assert client.get(f"/v1/runs/{run}").json()["run"]["status"] == "stopped"
+        assert client.post(f"/v1/runs/{run}/cancel").status_code == 409
+
+        next(iter(vendor.jobs.values())).ending = Ending(("success",))
+        again = client.post(f"/v1/runs/{run}/repeat").json()["run"]
+        assert (again["repeats"], again["pipeline"]) == (run, "night")
+        done = run_ended(client, again["id"])
+        assert (done["status"], done["spent"]) == ("done", {})
+        assert [one["path"] for one in client.get(f"/v1/runs/{again['id']}/outputs").json()["outputs"]] == [
+            "cat.png"
+        ]
         assert len(vendor.bill) == 1
 
 

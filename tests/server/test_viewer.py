@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -306,7 +308,30 @@ def test_home_leads_to_pipelines_and_runs(place: Place) -> None:
 def test_a_run_of_the_command_line_is_followed(place: Place) -> None:
     tab = place.tab("/runs/run-1")
     expect(tab.page.locator("#step-tone .card img")).to_be_visible()
-    counted(tab.page, ".actions *", 0)
+    expect(tab.page.locator(".actions")).to_have_text("Run again…")
+    assert tab.complaints == []
+
+
+def test_a_run_of_the_command_line_is_cancelled_and_begun_again(place: Place) -> None:
+    place.vendor.usual = GOING_ON
+    before = len(place.vendor.jobs)
+    (place.root / "dog.png").write_bytes(png((77, 7, 7), size=(64, 48)))
+    given = ["-i", "photo=dog.png", "-i", "time=night", "-i", "width=24"]
+    command = [sys.executable, "-m", "editchain", "run", "pipelines/night.yaml", *given, "--yes"]
+    running = subprocess.Popen(command, cwd=place.root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    tab = place.tab("/")
+    page = tab.page
+    place.wait_for_job(page, before)
+    page.locator(".run", has_text="editchain run", has=page.locator(".status.running")).first.click()
+    expect(page.locator("#step-tone .card .state")).to_have_text("done")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".live .status.stopped")).to_be_visible()
+    assert running.wait(120) == 143
+    page.get_by_role("link", name="Run again…").click()
+    expect(page.locator(".tray .name")).to_have_text("dog.png")
+    expect(page.locator("#input-width")).to_have_value("24")
+    expect(page.locator("input[type=radio]").last).to_be_checked()
+    expect(page.locator("#plan .go")).to_be_enabled()
     assert tab.complaints == []
 
 

@@ -27,16 +27,26 @@ PREFIX_BYTES = 8
 KEPT = 500
 """Of how many runs outlines are kept; their names begin with the time."""
 
+PICTURE = "picture"
+MOST_GIVEN = 1000
+"""Inputs of more values are kept as their number alone."""
+
 _OPEN = bytes(PREFIX_BYTES)
 
 
 class InputOutline(NamedTuple):
-    """An input with its value as text, or how many values it has."""
+    """An input with its value as text, or how many values it has.
+
+    `given` is what it was given, as JSON, with `{"picture": PLACE}` for a picture; None where its default holds, or it is
+    more than is kept.
+    """
 
     name: str
     type: str
     text: str | None
     size: int
+    is_given: bool = False
+    given: Any = None
 
 
 class Take(NamedTuple):
@@ -119,7 +129,21 @@ def outline(plan: Plan, run: str, out: str, digest: Callable[[ImageSource], byte
 
 def _input(one: Input) -> InputOutline:
     size = one.dimension.size if one.dimension is not None else 1
-    return InputOutline(one.name, one.type, one.text, size)
+    return InputOutline(
+        one.name, one.type, one.text, size, one.is_given, _given(one) if one.is_given else None
+    )
+
+
+def _given(one: Input) -> Any:
+    if one.dimension is None:
+        return _plain(one.value)
+    return [_plain(value) for value in one.dimension.values] if one.dimension.size <= MOST_GIVEN else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(cell) for name, cell in value.items()}
+    return {PICTURE: value.location} if isinstance(value, ImageSource) else value
 
 
 def _step(one: StepPlan, names: Mapping[str, str], inputs: set[str]) -> StepOutline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from editchain.http import FetchError, fetch
+from editchain.imaging.limits import MAX_BYTES
 from editchain.language.scalars import SCALARS, typed
 from editchain.server import bodies
 from editchain.server.asking import Refusal
@@ -50,6 +52,12 @@ class _Sent(NamedTuple):
     name: str
 
 
+class Local(NamedTuple):
+    """A picture that lies on this machine, asked for by who may read it anyway."""
+
+    path: str
+
+
 async def read(request: Request, caller: Caller, declared: Mapping[str, Mapping[str, Any]]) -> Asked:
     """What a request asks of a pipeline with these inputs. Raises Refusal."""
     said: dict[str, Any]
@@ -62,12 +70,23 @@ async def read(request: Request, caller: Caller, declared: Mapping[str, Mapping[
         said = await json_of(request, caller, "runRequest")
         given = said.pop("inputs", {})
     options = _options(request, said)
-    taking = _Taking(desk_of(request), caller.project)
-    taken = {name: value for name, value in given.items() if value is not None}
+    return await take(desk_of(request), caller.project, given, declared, **options)
+
+
+async def take(
+    desk: Desk,
+    project: str,
+    given: Mapping[str, Any],
+    declared: Mapping[str, Mapping[str, Any]],
+    **options: Any,
+) -> Asked:
+    """What is given to inputs that are declared so, its pictures taken in; `options` are those of a run. Raises Refusal."""
+    taking = _Taking(desk, project)
     plain: dict[str, Any] = {}
     shown: dict[str, Any] = {}
-    for name, value in taken.items():
-        plain[name], shown[name] = await taking.value(name, declared.get(name, {}), value)
+    for name, value in given.items():
+        if value is not None:
+            plain[name], shown[name] = await taking.value(name, declared.get(name, {}), value)
     return Asked(Wanted(plain, tuple(taking.pictures), **options), shown, tuple(taking.new))
 
 
@@ -187,7 +206,7 @@ class _Taking:
             if isinstance(value, _Sent):
                 raise Refusal(400, f"Input {_path(at)} takes no file")
             return value, value
-        if (isinstance(value, str) and not value) or not isinstance(value, (str, _Sent)):
+        if (isinstance(value, str) and not value) or not isinstance(value, (str, _Sent, Local)):
             raise Refusal(
                 400, f"Input {_path(at)} must be a picture: an asset, a data: URL or an https: address"
             )
@@ -197,7 +216,7 @@ class _Taking:
         self.pictures.append(Given(at, asset.digest, file_name(asset.name)))
         return None, asset.id
 
-    async def _picture(self, value: str | _Sent) -> Asset:
+    async def _picture(self, value: str | _Sent | Local) -> Asset:
         pictures = self._desk.pictures
         if isinstance(value, str) and value.startswith(("https:", "http:")):
             self._addresses += 1
@@ -208,6 +227,8 @@ class _Taking:
             except FetchError as error:
                 raise Refusal(400, str(error)) from None
             value = _Sent(data, value.partition("?")[0].rstrip("/").rpartition("/")[2])
+        if isinstance(value, Local):
+            value = await anyio.to_thread.run_sync(_read, value.path)
         if isinstance(value, str) and not value.startswith("data:"):
             found = self._desk.shelf.asset(self._project, value)
             if found is None:
@@ -222,6 +243,15 @@ class _Taking:
         made = await anyio.to_thread.run_sync(keep)
         self.new.append(made)
         return made
+
+
+def _read(path: str) -> _Sent:
+    name = os.path.basename(path)
+    try:
+        with open(path, "rb") as file:
+            return _Sent(file.read(MAX_BYTES + 1), name)
+    except OSError as error:
+        raise Refusal(410, f"{name} cannot be read any more: {error.strerror}") from None
 
 
 def _path(at: tuple[str | int, ...]) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from queue import SimpleQueue
@@ -71,6 +72,7 @@ class Stopping:
 def main(root: str, memory_bytes: int) -> None:
     """Carries out orders from standard input until it ends; then what runs is asked to stop."""
     _limit(memory_bytes)
+    threading.Thread(target=_give_way, daemon=True).start()
     # What libraries print must not come between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -116,14 +118,27 @@ def _carry_out(
 
 
 def _limit(memory_bytes: int) -> None:
-    """No more memory than this, where the system can be told so; and after the server in line."""
+    """No more memory than this, where the system can be told so."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         what = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
         resource.setrlimit(what, (memory_bytes, memory_bytes))
+
+
+def _give_way() -> None:
+    """After the server in line. Linux shares time out between sessions before it looks at who in them is nice."""
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
+    for _ in range(100):
+        try:
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
+        except BlockingIOError:  # only so many may say so in a second
+            time.sleep(0.1)
+        except OSError:  # nothing of the kind here
+            break
+        else:
+            break
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from editchain.errors import StoreError
+from editchain.errors import ConfigurationError, StoreError
 from editchain.runs import outlining
 from editchain.runs.standing import owners_of, state_of
+from editchain.runs.stopping import stop
+from editchain.server.asking import Refusal
 from editchain.server.carrying import costs_of
 from editchain.server.standing import record_document
 from editchain.workspace import Workspace
@@ -45,6 +47,27 @@ def run(root: Path, name: str) -> dict[str, Any] | None:
         if look is None or record is None or record.command == OURS:
             return None
         return _document(workspace, look, record, owners_of(look))
+
+
+def cancel(root: Path, name: str) -> dict[str, Any] | None:
+    """Asks a run of the command line to stop, as `editchain cancel` does; gives it as it then is, None where there is none.
+
+    Raises Refusal where it cannot be asked, and StoreError.
+    """
+    with Workspace(root) as workspace:
+        look = workspace.look
+        record = None if look is None else look.run(name)
+        if look is None or record is None or record.command == OURS:
+            return None
+        owners = owners_of(look)
+        owner = owners.get(record.owner or "")
+        if record.ended_at is not None or owner is None:
+            raise Refusal(409, f"Run {name} has ended: there is nothing to cancel")
+        try:
+            stop(owner, workspace.folder)
+        except ConfigurationError as error:
+            raise Refusal(409, str(error)) from None
+        return _document(workspace, look, record, owners)
 
 
 def costs(root: Path, name: str) -> dict[str, str]:

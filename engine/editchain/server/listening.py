@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -24,6 +24,8 @@ LONGEST_SECONDS = 3600.0
 """After that a client has to come again, which it does by itself."""
 MOST, MOST_OF_A_PROJECT = 200, 50
 """How many may listen at a time."""
+LOOK_SECONDS = 0.7
+"""After so long the journal is looked at again for a run of another process."""
 AGAIN, HEARTBEAT = b"retry: 2000\n\n", b": still here\n\n"
 
 
@@ -46,7 +48,7 @@ class Listeners:
 
 
 async def stream(desk: Desk, project: str, run: str, after: int) -> AsyncIterator[bytes]:
-    """The events of a run from a place on, as server-sent ones, with heartbeats between; ends with its end event."""
+    """The events of a run that was asked for here, from a place on, with heartbeats between; ends with its end event."""
     try:
         yield AGAIN
         until = anyio.current_time() + LONGEST_SECONDS
@@ -75,6 +77,33 @@ async def stream(desk: Desk, project: str, run: str, after: int) -> AsyncIterato
         desk.listeners.leave(project)
 
 
+async def overheard(desk: Desk, project: str, run: str, after: int) -> AsyncIterator[bytes]:
+    """The same of a run of the command line, which tells nobody: the journal is looked at again and again.
+
+    Of a run that lost its process no end comes.
+    """
+    try:
+        yield AGAIN
+        spoken = anyio.current_time()
+        until = spoken + LONGEST_SECONDS
+        while not desk.is_stopping and (began := anyio.current_time()) < until:
+            found = await desk.hands.look("overhearing", run=run, after=after)
+            for after, event in found["told"]:
+                yield _event(after, event["event"], _line(event))
+            if not found["goes_on"]:
+                return
+            now = anyio.current_time()
+            if found["told"]:
+                spoken = now
+            elif now - spoken >= HEARTBEAT_SECONDS:
+                spoken = now
+                yield HEARTBEAT
+            # Where there are many tasks a look takes long, and others want to look too.
+            await anyio.sleep(max(LOOK_SECONDS, 5 * (now - began)))
+    finally:
+        desk.listeners.leave(project)
+
+
 def _event(after: int, name: str, line: bytes) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (after, name.encode(), line)
 
@@ -85,4 +114,8 @@ def _end(run: AskedRun) -> bytes:
         "version": 1, "event": "end", "id": run.id, "exit_code": run.exit_code, "counts": json.loads(run.counts),
         "published": [], "left_alone": [],
     }  # fmt: skip
-    return json.dumps(event).encode()
+    return _line(event)
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogateescape")

@@ -65,6 +65,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/runs/{run}/events"): Operation({200: "events", 204: None}, None, ["after"], media=EVENTS),
     ("GET", "/runs/{run}/outputs"): Operation({200: "outputs"}, None, ["pageSize=500", "paginationToken"]),
     ("POST", "/runs/{run}/cancel"): Operation({200: "runAnswer"}),
+    ("POST", "/runs/{run}/inputs"): Operation({200: "runInputs"}),
     ("POST", "/runs/{run}/repeat"): Operation({202: "runAnswer"}, is_repeatable=True),
     ("GET", "/calls"): Operation({200: "calls"}, None, ["state"]),
     ("POST", "/calls/{call}/resolve"): Operation({200: "callAnswer"}, "callSaying"),

@@ -46,7 +46,7 @@ async def plan(request: Request) -> Response:
     """`POST /v1/pipelines/{name}/plan`: what a run would do, and its price; nothing is kept, done or spent."""
     caller, desk = caller_of(request), desk_of(request)
     name = request.path_params["pipeline"]
-    asked = await giving.read(request, caller, await _declared(desk, name))
+    asked = await giving.read(request, caller, await declared(desk, name))
     document = await desk.hands.look_text("planning", name=name, wanted=asked.wanted.document())
     return Response(document, media_type="application/json")
 
@@ -56,11 +56,11 @@ async def start(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     name = request.path_params["pipeline"]
     token = idempotency_of(request)
-    asked = await giving.read(request, caller, await _declared(desk, name))
+    asked = await giving.read(request, caller, await declared(desk, name))
     return await accept(request, caller, name, asked, token=token)
 
 
-async def _declared(desk: Desk, name: str) -> dict[str, Mapping[str, Any]]:
+async def declared(desk: Desk, name: str) -> dict[str, Mapping[str, Any]]:
     """The inputs of a pipeline as its file declares them. Raises Refusal where there is none."""
 
     def find() -> dict[str, Mapping[str, Any]]:

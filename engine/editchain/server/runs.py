@@ -12,15 +12,16 @@ from starlette.routing import Route
 
 from editchain.server import assets, journalled
 from editchain.server.asking import Refusal
-from editchain.server.giving import Asked
 from editchain.server.handling import caller_of, desk_of, idempotency_of, page_size_of, token_of
 from editchain.server.keys import LOCAL
-from editchain.server.listening import stream
+from editchain.server.listening import overheard, stream
 from editchain.server.pipelines import accept
-from editchain.server.readying import Wanted
+from editchain.server.recalling import recall
 from editchain.server.standing import ENDED, output_document, run_document
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
 
     from editchain.server.keys import Caller
@@ -87,6 +88,11 @@ def _asked(request: Request, caller: Caller) -> AskedRun:
 async def cancel(request: Request) -> Response:
     """`POST /v1/runs/{runId}/cancel`: it starts nothing more and keeps what is made."""
     caller, desk = caller_of(request), desk_of(request)
+    name = request.path_params["run"]
+    if caller.key == LOCAL and desk.shelf.run(caller.project, name) is None:
+        found = await anyio.to_thread.run_sync(journalled.cancel, desk.settings.root, name)
+        if found is not None:
+            return JSONResponse({"run": {**found, "is_cancelled": True}})
     run = _asked(request, caller)
     if run.status in ENDED:
         raise Refusal(409, f"Run {run.id} has ended: there is nothing to cancel")
@@ -96,11 +102,18 @@ async def cancel(request: Request) -> Response:
 
 async def repeat(request: Request) -> Response:
     """`POST /v1/runs/{runId}/repeat`: a new run of the same pipeline with the same inputs; what is stored is not made again."""
+    caller, name = caller_of(request), request.path_params["run"]
+    found = await recall(request, caller, name)
+    token = idempotency_of(request)
+    return await accept(request, caller, found.pipeline, found.asked, token=token, source=name)
+
+
+async def inputs(request: Request) -> Response:
+    """`POST /v1/runs/{runId}/inputs`: what a run was given, as a new one takes it; its files are taken in as assets."""
     caller = caller_of(request)
-    run = _asked(request, caller)
-    wanted = Wanted.of({**json.loads(run.given), **json.loads(run.options)})
-    asked = Asked(wanted, json.loads(run.inputs), ())
-    return await accept(request, caller, run.pipeline, asked, token=idempotency_of(request), source=run.id)
+    found = await recall(request, caller, request.path_params["run"])
+    await anyio.to_thread.run_sync(desk_of(request).shelf.put_assets, found.asked.new)
+    return JSONResponse({"pipeline": found.pipeline, "inputs": found.asked.inputs})
 
 
 async def outputs(request: Request) -> Response:
@@ -120,23 +133,35 @@ async def outputs(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """`GET /v1/runs/{runId}/events`: server-sent events, from the start or from where the client left off."""
     caller, desk = caller_of(request), desk_of(request)
-    run = _asked(request, caller)
     said = request.headers.get("last-event-id") or request.query_params.get("after", "0")
     if not said.isascii() or not said.isdigit() or len(said) > 15:
         raise Refusal(400, "Input after is no id of an event")
-    after = int(said)
+    after, name = int(said), request.path_params["run"]
+    if caller.key == LOCAL and desk.shelf.run(caller.project, name) is None:
+        found = await desk.hands.look("overhearing", run=name, after=after)
+        if not found["told"] and not found["goes_on"]:
+            return _nothing_more()
+        desk.listeners.enter(caller.project)
+        return _streamed(overheard(desk, caller.project, name, after))
+    run = _asked(request, caller)
     try:
         told = await anyio.to_thread.run_sync(desk.telling.read, run.id, after)
     except ValueError:
         raise Refusal(400, "Input after is no id of an event of this run") from None
     if run.status in ENDED and after and not told:
-        return Response(status_code=204)  # which tells a browser not to ask again
+        return _nothing_more()
     desk.listeners.enter(caller.project)
-    return StreamingResponse(
-        stream(desk, caller.project, run.id, after),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return _streamed(stream(desk, caller.project, run.id, after))
+
+
+def _nothing_more() -> Response:
+    """What tells a browser not to ask again."""
+    return Response(status_code=204)
+
+
+def _streamed(events: AsyncIterator[bytes]) -> Response:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 ROUTES = [
@@ -145,5 +170,6 @@ ROUTES = [
     Route("/runs/{run}/events", events),
     Route("/runs/{run}/outputs", outputs),
     Route("/runs/{run}/cancel", cancel, methods=["POST"]),
+    Route("/runs/{run}/inputs", inputs, methods=["POST"]),
     Route("/runs/{run}/repeat", repeat, methods=["POST"]),
 ]

@@ -336,8 +336,12 @@ async function draw() {
   }
   const from = new URLSearchParams(location.search).get("from");
   if (from) {
-    const { run } = await ask(`/v1/runs/${encodeURIComponent(from)}`);
-    for (const one of fields) if (one.input.name in run.inputs) await one.set(run.inputs[one.input.name]);
+    try {
+      const { inputs } = await ask(`/v1/runs/${encodeURIComponent(from)}/inputs`, {});
+      for (const one of fields) if (one.input.name in inputs) await one.set(inputs[one.input.name]);
+    } catch (error) {
+      document.getElementById("problems").append(problem(error.message));
+    }
   }
   form.append(...(fields.length ? fields.map((one) => one.node) : [make("p", { class: "soft" }, "It takes no inputs.")]));
   plan.append(make("h2", {}, "Plan"), line, steps, said, go);

@@ -48,9 +48,11 @@ def graph(page: Page) -> str:
 def _nodes(page: Page) -> list[Node]:
     taken = {one.start for one in page.arrows}
     nodes = [
-        Node(f"input:{name}", "input", name, f"{type_} · {size:,}" if size > 1 else type_)
-        for name, type_, _, size in page.inputs
-        if f"input:{name}" in taken
+        Node(
+            f"input:{one.name}", "input", one.name, f"{one.type} · {one.size:,}" if one.size > 1 else one.type
+        )
+        for one in page.inputs
+        if f"input:{one.name}" in taken
     ]
     return nodes + [Node(f"step:{one.name}", "step", one.name, _note(one)) for one in page.steps]
 

@@ -120,7 +120,7 @@ class Page:
         steps = [{**_fields(step), "tasks": list(map(_fields, step.tasks))} for step in self.steps]
         return {
             **_fields(self),
-            "inputs": [list(one) for one in self.inputs],
+            "inputs": [[one.name, one.type, one.text, one.size] for one in self.inputs],
             "arrows": list(map(_fields, self.arrows)),
             "steps": steps,
             "calls": list(map(_fields, self.calls)),

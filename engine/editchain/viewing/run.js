@@ -6,6 +6,7 @@
   const POLLED_MS = 2000;
   let run = null;
   let isDrawn = false;
+  let isAsked = false; // to stop: a run of the command line says nothing of it
   const told = new Map(); // task to the event that told its outcome: the journal names failures when the run has ended
   const notes = [];
 
@@ -40,7 +41,7 @@
   }
   async function read() {
     const [one, found] = await Promise.all([ask(`/v1/runs/${id}`), ask(`/runs/${id}/page`)]);
-    run = one.run;
+    run = { ...one.run, is_cancelled: one.run.is_cancelled || isAsked };
     trouble.replaceChildren(...(run.error ? [make("pre", { class: "problem", tabindex: 0 }, run.error)] : []));
     document.querySelector("main").classList.toggle("empty", !found.page);
     if (found.page) {
@@ -109,11 +110,11 @@
 
   function drawButtons() {
     const shown = [];
-    if (isGoingOn() && run.command === "serve") {
+    if (isGoingOn()) {
       shown.push(make("button", { class: "plain", type: "button", disabled: run.is_cancelled ? "" : null, onclick: cancel }, run.is_cancelled ? "Stopping…" : "Cancel"));
-    } else if (!isGoingOn()) {
-      if (run.command === "serve") shown.push(make("a", { class: "button", href: `/pipelines/${path(run.pipeline)}?from=${run.id}` }, "Run again…"));
-      else if (/^pipelines\/.+\.ya?ml$/.test(run.file ?? "")) shown.push(make("a", { class: "button", href: `/pipelines/${path(run.file.replace(/^pipelines\/|\.ya?ml$/g, ""))}` }, "Open the pipeline"));
+    } else if (run.command === "serve" || /^[^.].*\.ya?ml$/.test(run.file ?? "")) {
+      const name = run.command === "serve" ? run.pipeline : run.file.replace(/^pipelines\/|\.ya?ml$/g, "");
+      shown.push(make("a", { class: "button", href: `/pipelines/${path(name)}?from=${run.id}` }, "Run again…"));
     }
     const isFocused = buttons.contains(document.activeElement);
     buttons.replaceChildren(...shown);
@@ -122,6 +123,7 @@
   async function cancel() {
     try {
       run = (await ask(`/v1/runs/${id}/cancel`, {})).run;
+      isAsked = true;
       stand();
       look();
     } catch (error) {
@@ -164,7 +166,7 @@
   async function untilEnded() {
     await look();
     while (isGoingOn()) {
-      await new Promise((done) => setTimeout(done, run.command === "serve" ? 500 : POLLED_MS));
+      await new Promise((done) => setTimeout(done, 500));
       await (look() ?? looking);
     }
   }
@@ -188,6 +190,6 @@
   }
 
   read()
-    .then(() => isGoingOn() && (run.command === "serve" ? listen() : untilEnded()))
+    .then(() => isGoingOn() && listen())
     .catch((error) => trouble.replaceChildren(problem(error.message)));
 }
