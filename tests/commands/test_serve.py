@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
+import httpx
 import pytest
 from tests.commands.conftest import Said
 from tests.workbench import Bench
@@ -19,6 +24,23 @@ def test_keys_are_made_listed_and_ended(bench: Bench) -> None:
     assert secret not in str(listed)
     assert bench.command("serve", "keys", "revoke", key)[0] == 0
     assert "revoked" in bench.command("serve", "keys")[1]
+
+
+def test_it_says_where_it_listens_and_where_it_cannot(bench: Bench) -> None:
+    command = [sys.executable, "-m", "editchain", "serve", "--port"]
+    with subprocess.Popen([*command, "0"], cwd=bench.root, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        try:
+            said = server.stderr.readline()
+            address = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
+            assert address is not None, said
+            assert httpx.get(f"{address[0]}healthz").json() == {"status": "ok"}
+            other = subprocess.run([*command, address[1]], cwd=bench.root, capture_output=True, text=True)
+            assert (other.returncode, f"cannot listen at 127.0.0.1:{address[1]}" in other.stderr) == (2, True)
+        finally:
+            server.terminate()
+            server.stderr.read()
+    assert server.returncode in (0, -15)
 
 
 @pytest.mark.parametrize(

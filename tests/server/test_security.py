@@ -21,8 +21,7 @@ from tests.server.test_openapi import ids
 from editchain.errors import EditchainError
 from editchain.server import keys, listening, openapi
 from editchain.server.asking import Refusal
-from editchain.server.hand import NICENESS
-from editchain.server.hands import Hands
+from editchain.server.hands import LOOKING, WORKING, Hands
 from editchain.server.keys import Limits
 from editchain.server.listening import Listeners
 from editchain.server.shelf import Shelf
@@ -244,11 +243,11 @@ def test_a_hand_gives_way_to_the_server(root: Path) -> None:
 
     async def work() -> None:
         hands = Hands(root)
-        one = await hands._begin()
-        hands._idle.append(one)
+        one = await hands._begin(WORKING)
+        hands._idle[WORKING].append(one)
         try:
             with anyio.fail_after(60):
-                while f"nice {NICENESS}" not in Path(f"/proc/{one.process.pid}/autogroup").read_text():
+                while f"nice {WORKING}" not in Path(f"/proc/{one.process.pid}/autogroup").read_text():
                     await anyio.sleep(0.01)
         finally:
             await hands.close()
@@ -266,10 +265,10 @@ def test_a_hand_has_so_much_memory_and_one_that_is_lost_is_replaced(root: Path) 
         try:
             for lost in (1, 2):
                 for _ in range(lost):
-                    one = await hands._begin()
+                    one = await hands._begin(LOOKING)
                     one.process.kill()
                     await one.process.wait()
-                    hands._idle.append(one)
+                    hands._idle[LOOKING].append(one)
                 if lost == 1:
                     assert [one["name"] for one in await hands.look("listing")] == ["looks"]
                     await hands.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import time
@@ -17,6 +18,7 @@ from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
+    from socket import socket
     from types import FrameType
 
     from editchain.server.rows import Key
@@ -81,19 +83,31 @@ def command(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=35, lifespan="on",
     )  # fmt: skip
-    say(
-        f"editchain serves {showing.path(root)} at http://{host}:{port}/ (its API under /v1)"
-        + ("" if has_keys else ", to this machine alone")
-    )
 
     class Server(uvicorn.Server):
-        """One that says at once that it is about to stop: streams of events would hold it up."""
+        """One that says where it listens, and at once that it is about to stop: streams of events would hold it up."""
+
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                found = self.servers[0].sockets[0].getsockname()[1]
+                shown = f"[{host}]" if ":" in host else host
+                say(
+                    f"editchain serves {showing.path(root)} at http://{shown}:{found}/ (its API under /v1)"
+                    + ("" if has_keys else ", to this machine alone")
+                )
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             app.state.stop()
             super().handle_exit(sig, frame)
 
-    Server(configuration).run()
+    server = Server(configuration)
+    with contextlib.suppress(SystemExit):
+        server.run()
+    if not server.started:
+        raise ConfigurationError(
+            f"The server cannot listen at {host}:{port}. Another --port may be free, and 0 takes one that is."
+        )
     return 0
 
 

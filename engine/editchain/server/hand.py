@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 EVENT, DONE, REFUSED, TROUBLE, BUG = b"EDRTB"
 """What a line says that a hand answers with: its first byte, before the JSON."""
-NICENESS = 10
-"""The server answers first."""
 
 
 class Stopping:
@@ -69,10 +67,10 @@ class Stopping:
                 ask(self.reason)
 
 
-def main(root: str, memory_bytes: int) -> None:
+def main(root: str, memory_bytes: int, niceness: int) -> None:
     """Carries out orders from standard input until it ends; then what runs is asked to stop."""
     _limit(memory_bytes)
-    threading.Thread(target=_give_way, daemon=True).start()
+    threading.Thread(target=_give_way, args=(niceness,), daemon=True).start()
     # What libraries print must not come between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -126,13 +124,13 @@ def _limit(memory_bytes: int) -> None:
         resource.setrlimit(what, (memory_bytes, memory_bytes))
 
 
-def _give_way() -> None:
+def _give_way(niceness: int) -> None:
     """After the server in line. Linux shares time out between sessions before it looks at who in them is nice."""
     with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+        os.nice(niceness)
     for _ in range(100):
         try:
-            Path("/proc/self/autogroup").write_text(str(NICENESS))
+            Path("/proc/self/autogroup").write_text(str(niceness))
         except BlockingIOError:  # only so many may say so in a second
             time.sleep(0.1)
         except OSError:  # nothing of the kind here
@@ -142,4 +140,4 @@ def _give_way() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

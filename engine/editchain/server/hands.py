@@ -33,6 +33,8 @@ MOST_ORDERS = 200
 MOST_BYTES = 256 * 1024 * 1024
 """The longest answer; a plan of a million tasks has about half of it."""
 LOOKING_AT_ONCE = 2
+LOOKING, WORKING = 3, 10
+"""How nice hands are: the server answers first, then those hands by which it does, and then those that work."""
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Threads of libraries take memory for each core of the machine, and hands have no use for them."""
 
@@ -52,6 +54,7 @@ class _Hand:
     process: Process
     orders: ByteSendStream
     answers: BufferedByteReceiveStream
+    niceness: int
     done: int = 0
 
 
@@ -59,11 +62,11 @@ class Hands:
     """Carries out orders in processes of their own: what a stranger's picture does to one of them, it does to no other."""
 
     def __init__(self, root: Path, *, memory_bytes: int = MEMORY_BYTES, most_idle: int = 2) -> None:
-        """`most_idle` are kept when they have nothing to do."""
+        """`most_idle` of each kind are kept when they have nothing to do."""
         self._root = root
         self._memory_bytes = memory_bytes
         self._most_idle = most_idle
-        self._idle: list[_Hand] = []
+        self._idle: dict[int, list[_Hand]] = {LOOKING: [], WORKING: []}
         self._looking = anyio.CapacityLimiter(LOOKING_AT_ONCE)
 
     async def look(self, order: str, **arguments: Any) -> Any:
@@ -75,7 +78,7 @@ class Hands:
         async with self._looking:
             for _ in range(2):
                 try:
-                    return await self.do(order, arguments)
+                    return await self.do(order, arguments, niceness=LOOKING)
                 except HandLost as lost:
                     log.warning("%s", json.dumps({"order": order, "lost": str(lost)}))
         raise Refusal(
@@ -89,12 +92,14 @@ class Hands:
         *,
         hear: Callable[[bytes], None] = lambda _: None,
         stop: Stop | None = None,
+        niceness: int = WORKING,
     ) -> bytes:
         """Carries out an order and gives the JSON of its answer; `hear` takes its events, `stop` ends it tidily.
 
         Raises Refusal, EditchainError, and HandLost.
         """
-        one = self._idle.pop() if self._idle else await self._begin()
+        idle = self._idle[niceness]
+        one = idle.pop() if idle else await self._begin(niceness)
         is_well, letter, answer = False, hand.BUG, b""
         try:
             await one.orders.send(_line({"order": order, "arguments": arguments}))
@@ -110,21 +115,22 @@ class Hands:
             raise _single(trouble) from None
         finally:
             one.done += 1
-            if is_well and one.done < MOST_ORDERS and len(self._idle) < self._most_idle:
-                self._idle.append(one)
+            if is_well and one.done < MOST_ORDERS and len(idle) < self._most_idle:
+                idle.append(one)
             else:
                 with anyio.CancelScope(shield=True):
                     await _end(one, kills=not is_well)
         return _told(order, letter, answer)
 
-    async def _begin(self) -> _Hand:
-        command = [sys.executable, "-P", "-m", hand.__name__, str(self._root), str(self._memory_bytes)]
+    async def _begin(self, niceness: int) -> _Hand:
+        settings = [str(self._root), str(self._memory_bytes), str(niceness)]
+        command = [sys.executable, "-P", "-m", hand.__name__, *settings]
         # A session of its own, so that a signal from the keyboard is the server's to heed.
         process = await anyio.open_process(
             command, stderr=None, cwd=self._root, env={**os.environ, **ALONE}, start_new_session=True
         )
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  (pipes, as nothing else is said)
-        return _Hand(process, process.stdin, BufferedByteReceiveStream(process.stdout))
+        return _Hand(process, process.stdin, BufferedByteReceiveStream(process.stdout), niceness)
 
     async def _answer(self, one: _Hand, hear: Callable[[bytes], None]) -> tuple[int, bytes]:
         while True:
@@ -139,8 +145,9 @@ class Hands:
 
     async def close(self) -> None:
         """Ends those that have nothing to do; to be called once nothing is under way."""
-        while self._idle:
-            await _end(self._idle.pop(), kills=False)
+        for idle in self._idle.values():
+            while idle:
+                await _end(idle.pop(), kills=False)
 
 
 async def _end(one: _Hand, *, kills: bool) -> None:
