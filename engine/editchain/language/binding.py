@@ -15,6 +15,7 @@ from editchain.language.values import (
     dimensions_of,
     evaluate_text,
     is_image_pick,
+    is_known,
     is_plain,
     sample_of,
     text_at,
@@ -262,6 +263,9 @@ class Binder:
         sources = {}
         for positions in itertools.product(*(range(one.size) for one in dimensions)):
             named = dict(zip((one.name for one in dimensions), positions, strict=True))
+            if not is_known(text, named):
+                sources[positions] = UNKNOWN
+                continue
             place = _place_of(text, dimensions, positions)
             where = (source, at) if place is None else (place.source, place.offset)
             sources[positions] = self._read(evaluate_text(text, named), *where)

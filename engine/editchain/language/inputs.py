@@ -157,9 +157,15 @@ class InputLoader:
                 continue
             if not isinstance(raw, Map):
                 message = f"inputs.{name}: an input is a mapping."
-                hint = f"Write {{type: image, default: {raw}}}." if isinstance(raw, str) else None
+                hint = (
+                    f"Write {{type: image, default: {raw}}}."
+                    if isinstance(raw, str)
+                    else "Write {type: image}."
+                )
+                if raw in TYPES:
+                    hint = f"Write {{type: {raw}}}."
                 at = key_at if raw is None else value_at
-                self._error(at, "wrong-type", message, hint or "Write {type: image}.", width=width_of(raw))
+                self._error(at, "wrong-type", message, hint, width=width_of(raw))
                 continue
             is_handed = handed is not None and name in handed
             one = self._declare(name, raw, key_at, given.get(name), is_handed=is_handed, needs_all=needs_all)

@@ -12,7 +12,14 @@ from editchain.language.references import BadReference, Reference, find_referenc
 from editchain.language.scalars import width_of
 from editchain.language.scope import Handed, written_at
 from editchain.language.syntax import Map, Seq
-from editchain.language.values import dimensions_of, evaluate_text, is_image_pick, is_plain, value_at
+from editchain.language.values import (
+    dimensions_of,
+    evaluate_text,
+    is_image_pick,
+    is_known,
+    is_plain,
+    value_at,
+)
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
 from editchain.schemas import TYPES, Rules, dotted
 
@@ -334,9 +341,7 @@ def _seen(value: Any, positions: Mapping[str, int]) -> Any:
             return _PICTURE
         return value_at(value.dimension, value.column, positions.get(value.dimension.name, 0))
     if isinstance(value, Joined):
-        if any(isinstance(part, Pick) and _cell(part, positions) is UNKNOWN for part in value.parts):
-            return UNKNOWN
-        return evaluate_text(value, positions).strip()
+        return evaluate_text(value, positions).strip() if is_known(value, positions) else UNKNOWN
     if isinstance(value, (Listing, Gathered, list)):
         one_by_one = (
             value.items if isinstance(value, Listing) else value if isinstance(value, list) else [value]
@@ -346,12 +351,6 @@ def _seen(value: Any, positions: Mapping[str, int]) -> Any:
         pairs = (value.items if isinstance(value, Record) else value).items()
         return {name: _seen(one, positions) for name, one in pairs}
     return _PICTURE if isinstance(value, _PICTURES) else value
-
-
-def _cell(pick: Pick, positions: Mapping[str, int]) -> Any:
-    if pick.dimension.keys is None:
-        return UNKNOWN
-    return value_at(pick.dimension, pick.column, positions.get(pick.dimension.name, 0))
 
 
 def _spliced(one: Any, positions: Mapping[str, int]) -> list[Any]:

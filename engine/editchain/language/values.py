@@ -46,6 +46,16 @@ def evaluate_text(value: Joined | Pick, positions: Mapping[str, int]) -> str:
     )
 
 
+def is_known(value: Joined | Pick, positions: Mapping[str, int]) -> bool:
+    """Whether all that a text takes from dimensions is there at a coordinate: a bad cell is unknown."""
+    picks = (value,) if isinstance(value, Pick) else (one for one in value.parts if isinstance(one, Pick))
+    return all(
+        one.dimension.keys is not None
+        and value_at(one.dimension, one.column, positions.get(one.dimension.name, 0)) is not UNKNOWN
+        for one in picks
+    )
+
+
 def dimensions_of(value: Any) -> tuple[Dimension, ...]:
     """The dimensions along which a bound value varies, pictures apart."""
     if type(value) in _NEVER_VARY:
