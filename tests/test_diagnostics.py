@@ -118,4 +118,5 @@ def test_nothing_that_is_shown_moves_the_terminal() -> None:
 def test_suggestions() -> None:
     assert did_you_mean("phot", ["logo", "photo"]) == 'Did you mean "photo"?'
     assert did_you_mean("zebra", ["logo", "photo"]) is None
+    assert did_you_mean("A.png", ["b.png", "a.png"]) == 'Did you mean "a.png"?'
     assert one_of(["a", "b", "c"], most=2) == "a, b, and 1 more"

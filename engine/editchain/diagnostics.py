@@ -170,11 +170,12 @@ def sentence(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A sentence that offers the nearest known name, or None where none is near."""
+    """A sentence that offers the nearest known name, whatever its case, or None where none is near."""
     import difflib  # only where something is wrong: a start does without it
 
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f'Did you mean "{nearest[0]}"?' if nearest else None
+    folded = {one.casefold(): one for one in known}
+    nearest = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f'Did you mean "{folded[nearest[0]]}"?' if nearest else None
 
 
 def counted(number: int, noun: str) -> str:
