@@ -88,6 +88,8 @@ class Picture:
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
         """The dimensions that a user of this image has from it."""
+        if not self.fixed and not self.gathered:
+            return self.step.dimensions
         gone = {dimension.name for dimension, _ in self.fixed} | {
             dimension.name for dimension in self.gathered
         }

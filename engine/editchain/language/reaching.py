@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from editchain.diagnostics import one_of
 from editchain.language.providing import NO_ROUTE
@@ -35,6 +35,14 @@ _DECIDING = ("refused", "accepts", "max_items", "by", "parts", "emulated")
 """What an entry of a route has where not every value can be sent."""
 
 
+class _End(NamedTuple):
+    """What is said of the end of a model, and what is offered instead."""
+
+    code: str
+    sentence: str
+    offer: str | None
+
+
 class Reaching:
     """Holds the steps of one file against the routes of their models."""
 
@@ -44,8 +52,8 @@ class Reaching:
         self.problems = problems
         self.today = today
         self._told: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
-        self._deciding: dict[str, Mapping[str, int | None]] = {}
-        self._fine: set[tuple[object, ...]] = set()
+        self._deciding: dict[tuple[str, ...], tuple[tuple[str, int], ...]] = {}
+        self._fine: dict[tuple[object, ...], _End | None] = {}
 
     def check(
         self, draft: Draft, fields: Mapping[str, Any], *, is_sound: bool
@@ -61,10 +69,11 @@ class Reaching:
                 continue
             alike = self._alike(model, fields)
             if alike in self._fine:
+                self._say_end(draft, self._fine[alike])
                 continue
             named = _named(fields.get("provider"))
-            offering = [one for one in named if any(route.provider == one for route in model.routes)]
-            has_end = self._check_life(draft, model, offering)
+            end = self._end(model, named)
+            self._say_end(draft, end)
             if not is_sound or (_is_stood_in(model) and not named):
                 continue
             against = self._against(draft, fields, model)
@@ -76,19 +85,24 @@ class Reaching:
                 if said
             }
             self._check_routes(draft, fields, model, named, against)
-            if alike is not None and model.routes and not has_end and not any(against.values()):
-                self._fine.add(alike)
+            if alike is not None and model.routes and not any(against.values()):
+                self._fine[alike] = end
         return found
 
-    def _check_life(self, draft: Draft, model: Model, named: Sequence[str]) -> bool:
-        """Says that a model has an end, where it has one; tells whether."""
+    def _end(self, model: Model, named: Sequence[str]) -> _End | None:
+        """What is said of a model's end to a step that names providers; None where none is known."""
         sentence = model.life.problem(self.today)
-        if sentence:
+        if sentence is None:
+            return None
+        offering = [one for one in named if any(route.provider == one for route in model.routes)]
+        code = RETIRED_MODEL if model.is_left(self.today, offering) else GONE_MODEL
+        return _End(code, sentence, MIGRATE if model.life.successor else None)
+
+    def _say_end(self, draft: Draft, end: _End | None) -> None:
+        if end is not None:
             entry = draft.entries[draft.kind]
-            code = RETIRED_MODEL if model.is_left(self.today, named) else GONE_MODEL
-            offer = MIGRATE if model.life.successor else None
-            self._warn(entry.place, code, f"steps.{draft.name}.model: {sentence}", offer, entry.value)
-        return sentence is not None
+            message = f"steps.{draft.name}.model: {end.sentence}"
+            self._warn(entry.place, end.code, message, end.offer, entry.value)
 
     def _against(self, draft: Draft, fields: Mapping[str, Any], model: Model) -> Mapping[int, Against]:
         """What each route cannot be told: a reason for each field, with the values that it is about."""
@@ -108,7 +122,11 @@ class Reaching:
             if name not in _OF_STEPS and name not in one.ignored and value is not None
         }
         options = one.fields.get("provider_options")
-        like = repr((options, self._decisive(model, said)))
+        deciding = [
+            (name, type(said[name]), _decisive(said[name], longest))
+            for name, longest in self._deciding_of(model, said)
+        ]
+        like = repr((options, deciding))
         told = self._told.get((model.name, like))
         if told is None:
             told = self._told[model.name, like] = [
@@ -120,23 +138,23 @@ class Reaching:
 
     def _alike(self, model: Model, fields: Mapping[str, Any]) -> tuple[object, ...] | None:
         """Equal for steps of which the same is to be said; None where it takes a look at their values."""
-        decisive = self._decisive(model, fields)
-        if not _SCALARS.issuperset(kind for _, kind, _ in decisive):
-            return None
-        return (model.name, *decisive)
+        alike: list[object] = [model.name]
+        for name, longest in self._deciding_of(model, fields):
+            value = fields[name]
+            if type(value) not in _SCALARS:
+                return None
+            alike += (name, type(value), _decisive(value, longest))
+        return tuple(alike)
 
-    def _decisive(self, model: Model, fields: Mapping[str, Any]) -> list[tuple[str, type, Any]]:
-        """What of the fields decides which routes can be told them: of some texts it is only that they are short."""
-        deciding = self._deciding.get(model.name)
-        if deciding is None:
-            deciding = self._deciding[model.name] = _deciding(model)
-        found = []
-        for name, value in fields.items():
-            longest = deciding.get(name, 0)
-            if longest is None:
-                continue
-            kind = type(value)
-            found.append((name, kind, (kind is str and len(value) <= longest) or value))
+    def _deciding_of(self, model: Model, fields: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+        """The fields that decide which routes can be told them, with how long a text decides nothing."""
+        found = self._deciding.get((model.name, *fields))
+        if found is None:
+            idle = _idle(model)
+            limits = [(name, idle.get(name, 0)) for name in fields]
+            found = self._deciding[model.name, *fields] = tuple(
+                (name, longest) for name, longest in limits if longest is not None
+            )
         return found
 
     def _check_routes(
@@ -219,7 +237,12 @@ def _own(options: Any, route: Route) -> Mapping[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
-def _deciding(model: Model) -> dict[str, int | None]:
+def _decisive(value: Any, longest: int) -> Any:
+    """What of a value decides: of a text that every route can be told, not even what it says."""
+    return (type(value) is str and len(value) <= longest) or value
+
+
+def _idle(model: Model) -> dict[str, int | None]:
     """Of fields whose values need no look: None where every route can be told any, else how long a text each can be told."""
     found: dict[str, int | None] = {}
     for name in model.routes[0].fields if model.routes else ():

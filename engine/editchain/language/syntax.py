@@ -64,13 +64,19 @@ def parse(data: bytes | str, name: str, problems: Problems, *, max_bytes: int = 
 
 @contextmanager
 def paused_collection() -> Iterator[None]:
-    """A time without looks for cycles: half of that of building many small objects would go into them."""
+    """A time without looks for cycles: half of that of building many small objects would go into them.
+
+    What was made meanwhile counts as old afterwards, else the first look, which comes at once, would walk all of it.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():  # what somebody else froze stays so
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
