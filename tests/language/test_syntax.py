@@ -89,3 +89,25 @@ def test_the_collector_is_left_as_it_was() -> None:
     with paused_collection(), paused_collection():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_much_that_is_new_is_walked_at_the_second_time_only() -> None:
+    """Nothing is put off for ever: between two full looks for cycles only one such batch counts as old unseen."""
+    looks: list[int] = []
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        if phase == "start":
+            looks.append(about["generation"])
+
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        kept, counts = [], []
+        for _ in range(2):
+            with paused_collection():
+                kept.append([[] for _ in range(200_000)])
+            kept.append([[] for _ in range(10)])
+            counts.append(len(looks))
+    finally:
+        gc.callbacks.remove(note)
+    assert counts == [0, 1]

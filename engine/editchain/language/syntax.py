@@ -62,22 +62,36 @@ def parse(data: bytes | str, name: str, problems: Problems, *, max_bytes: int = 
             return None
 
 
+_MANY = 100_000
+"""So many new objects are not walked at once."""
+_aged_after = -1
+"""How many full looks for cycles there had been when objects were last made old without one."""
+
+
 @contextmanager
 def paused_collection() -> Iterator[None]:
-    """A time without looks for cycles: half of that of building many small objects would go into them.
-
-    What was made meanwhile counts as old afterwards, else the first look, which comes at once, would walk all of it.
-    """
+    """A time without looks for cycles: half of that of building many small objects would go into them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():  # what somebody else froze stays so
-                gc.freeze()
-                gc.unfreeze()
+            _age()
             gc.enable()
+
+
+def _age() -> None:
+    """Makes what is new old where it is much: the first look for cycles comes at once, and would find all of it in use.
+
+    Once between two full looks, so that none is put off for ever; and not where somebody froze what there is.
+    """
+    global _aged_after
+    looks = gc.get_stats()[2]["collections"]
+    if gc.get_count()[0] > _MANY and looks != _aged_after and not gc.get_freeze_count():
+        _aged_after = looks
+        gc.freeze()
+        gc.unfreeze()
 
 
 def written(source: Source, offset: int, value: object) -> str:
