@@ -13,8 +13,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests are spread over two processes; WORKERS=8 uses more, WORKERS=0 none.
-WORKERS ?= 2
+# Tests are spread over three processes, as some wait for others; WORKERS=8 uses more, WORKERS=0 none.
+WORKERS ?= 3
+# Tests start the command again and again: it is compiled once, whatever the machine says.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The groups of pyproject.toml, as requirements: pip reads them by itself from 25.1 only, and Debian 12 has 23.0.
 group = $(BIN)/python -c 'import sys, tomllib; \
@@ -59,7 +61,7 @@ demo: $(VENV)/core.stamp
 	@echo "The pictures are in demo-out/; demo-out/sheet.jpg shows them all."
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 # One at a time: some measure, and some kill what they started.
 test-slow: $(VENV)/test.stamp $(VENV)/slow.stamp

@@ -40,7 +40,10 @@ TINY: dict[str, dict[str, Any]] = {
     "safety": {"calls": 3, "layers": 2, "width": 3},
 }
 NEEDS_NINJA = pytest.mark.skipif(shutil.which("ninja") is None, reason="ninja is not installed")
-MARKS = {"nothing": (pytest.mark.slow, NEEDS_NINJA), "serving": pytest.mark.slow}
+SLOW = ("nothing", "growth", "chaining", "edits", "heaviest", "serving", "calls", "safety")
+"""Those that begin many processes, or work on pictures."""
+MARKS = {name: [pytest.mark.slow] for name in SLOW}
+MARKS["nothing"].append(NEEDS_NINJA)
 
 
 @pytest.mark.parametrize(

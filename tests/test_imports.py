@@ -242,9 +242,15 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield from imported(node)
 
 
+@cache
+def imports() -> dict[str, list[tuple[str, int]]]:
+    """What each module of the engine imports, with the lines."""
+    return {module: list(imported(tree)) for module, tree in modules().items()}
+
+
 def own(module: str) -> Iterator[tuple[str, int]]:
     """The engine's modules that one of them imports, by their names after `editchain.`."""
-    for name, line in imported(modules()[module]):
+    for name, line in imports()[module]:
         if name.startswith("editchain."):
             wanted = name.removeprefix("editchain.")
             while wanted and wanted not in modules() and f"{wanted}.__init__" not in modules():
@@ -279,8 +285,8 @@ def test_no_two_modules_need_each_other() -> None:
 def test_outside_libraries_have_homes() -> None:
     wrong = [
         f"{module}.py:{line} imports {name}"
-        for module, tree in modules().items()
-        for name, line in imported(tree)
+        for module, found in imports().items()
+        for name, line in found
         for library, homes in HOMES.items()
         if f"{name}.".startswith(f"{library}.") and homes.isdisjoint({module, unit(module)})
     ]
@@ -290,9 +296,9 @@ def test_outside_libraries_have_homes() -> None:
 def test_pure_modules_reach_for_nothing() -> None:
     wrong = [
         f"{module}.py:{line} imports {name}"
-        for module, tree in modules().items()
+        for module, found in imports().items()
         if unit(module) in PURE
-        for name, line in imported(tree)
+        for name, line in found
         if any(f"{name}.".startswith(f"{library}.") for library in REACHES_OUT)
     ]
     assert wrong == []
@@ -301,8 +307,8 @@ def test_pure_modules_reach_for_nothing() -> None:
 def test_nothing_is_imported_under_two_names() -> None:
     wrong = [
         f"{module}.py:{line} imports {name}"
-        for module, tree in modules().items()
-        for name, line in imported(tree)
+        for module, found in imports().items()
+        for name, line in found
         if name.partition(".")[0] in ("engine", "tests", "benchmarks")
     ]
     assert wrong == []

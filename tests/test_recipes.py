@@ -124,7 +124,18 @@ def test_gives_what_it_is_there_for_once(recipe: str, workspace: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (workspace / "out").rglob("*")} == times
 
 
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if "photo" in inputs_of(name)])
+LARGE = ("brand", "product")
+"""Recipes whose canvases are large, however small the photo is."""
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+        for name in RECIPES
+        if "photo" in inputs_of(name)
+    ],
+)
 def test_runs_over_three_photos_unchanged(recipe: str, workspace: Path) -> None:
     chosen = [option for name in PHOTOS for option in ("-i", f"photo=pipelines/assets/{name}.jpg")]
     said = editchain(workspace, "run", f"pipelines/{recipe}.yaml", *chosen, "-o", "out")

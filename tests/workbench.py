@@ -12,7 +12,8 @@ import textwrap
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 import anyio
 from PIL import Image
@@ -170,6 +171,27 @@ class Ran:
         return [one.step for one in self.ended if one.outcome == "done"]
 
 
+class Said(NamedTuple):
+    """What a command exited with, wrote, and wrote on standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(folder: Path, *arguments: str) -> Said:
+    """`editchain ARGUMENTS` in a folder, in this process."""
+    results, messages = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["editchain", *arguments]),
+        contextlib.chdir(folder),
+        redirect_stdout(results),
+        redirect_stderr(messages),
+    ):
+        code = run_command(arguments)
+    return Said(code, results.getvalue(), messages.getvalue())
+
+
 class Bench:
     """A workspace in a folder: pipelines are written, planned and run there, by a clock that is handed in."""
 
@@ -228,16 +250,9 @@ class Bench:
 
             return Ran(found.plan, anyio.run(work, backend=self.backend), ended)
 
-    def command(self, *arguments: str) -> tuple[int, str, str]:
-        """What `editchain ARGUMENTS` in the workspace's folder exits with, says, and says on standard error."""
-        results, messages = io.StringIO(), io.StringIO()
-        before, sys.argv = sys.argv, ["editchain", *arguments]
-        try:
-            with contextlib.chdir(self.root), redirect_stdout(results), redirect_stderr(messages):
-                code = run_command(arguments)
-        finally:
-            sys.argv = before
-        return code, results.getvalue(), messages.getvalue()
+    def command(self, *arguments: str) -> Said:
+        """`editchain ARGUMENTS` in the workspace's folder."""
+        return command(self.root, *arguments)
 
     def published(self, out: str = "out") -> dict[str, bytes]:
         """The published files by their paths below the output folder."""

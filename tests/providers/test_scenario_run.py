@@ -1,4 +1,4 @@
-"""A recipe of a vendor's model through the real command: against Scenario's stand-in, over a real socket."""
+"""A recipe of a vendor's model through the real command, against Scenario's stand-in, over a real socket."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from tests.imaging.test_anatomy import exif, picture, saved
 from tests.vendors.base import Fault, said
 from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
-from tests.workbench import paint, written
+from tests.workbench import Said, command, paint, written
 
 from editchain.imaging import codec
+from editchain.providers import scenario
 
 RECIPE = """
 inputs:
@@ -56,16 +59,31 @@ def folder(tmp_path: Path, vendor: Scenario) -> Path:
     return tmp_path
 
 
-def editchain(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, with nothing of this machine's credentials."""
+def editchain(folder: Path, *arguments: str, **environment: str) -> Said:
+    """The command, with nothing of this machine's credentials."""
+    with patch.dict(os.environ, environment):
+        for name in {"SCENARIO_API_KEY", "SCENARIO_API_SECRET"} - environment.keys():
+            os.environ.pop(name, None)
+        return command(folder, *arguments)
+
+
+def apart(folder: Path, *arguments: str) -> Said:
+    """The command in a process of its own, which knows of no credential but those that it reads."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SCENARIO")}
-    return subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "editchain", *arguments],
-        cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=clean, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+    return Said(ran.returncode, ran.stdout, ran.stderr)
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the stand-in as for the vendor."""
+    monkeypatch.setattr(scenario, "capabilities", replace(scenario.capabilities, poll_seconds=0.02))
+
+
+def run(folder: Path, *arguments: str) -> Said:
     """`run` with the credentials in the environment."""
     return editchain(
         folder, "run", "p.yaml", "-o", "out", *arguments, SCENARIO_API_KEY=KEY, SCENARIO_API_SECRET=SECRET
@@ -76,19 +94,19 @@ def test_without_a_credential_nothing_is_sent_and_the_variables_are_named(
     folder: Path, vendor: Scenario
 ) -> None:
     ran = editchain(folder, "run", "p.yaml")
-    assert ran.returncode == 2
-    assert "SCENARIO_API_KEY and SCENARIO_API_SECRET" in ran.stderr
+    assert ran.code == 2
+    assert "SCENARIO_API_KEY and SCENARIO_API_SECRET" in ran.err
     assert vendor.server.asked == []
 
 
 def test_a_recipe_is_bought_once_and_its_pictures_are_published(folder: Path, vendor: Scenario) -> None:
     first = run(folder)
-    assert first.returncode == 0, first.stderr
+    assert first.code == 0, first.err
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["dawn.png", "dusk.png"]
     assert len(vendor.bill) == 2
     again = run(folder)
-    assert again.returncode == 0
-    assert "4 tasks · 4 cached" in again.stdout
+    assert again.code == 0
+    assert "4 tasks · 4 cached" in again.out
     assert len(vendor.bill) == 2
 
 
@@ -96,7 +114,7 @@ def test_a_recipe_is_bought_once_and_its_pictures_are_published(folder: Path, ve
 def test_editing_one_word_buys_one_picture(folder: Path, vendor: Scenario) -> None:
     run(folder)
     written(folder, RECIPE.replace("dawn", "noon"))
-    assert run(folder).returncode == 0
+    assert run(folder).code == 0
     assert len(vendor.bill) == 3
 
 
@@ -112,8 +130,8 @@ def test_a_photo_that_scenario_deleted_is_uploaded_again(folder: Path, vendor: S
     vendor.assets.clear()
     written(folder, RECIPE.replace("dawn", "noon"))
     ran = run(folder)
-    assert ran.returncode == 0, ran.stderr
-    assert "1 safe retry" in ran.stdout
+    assert ran.code == 0, ran.err
+    assert "1 safe retry" in ran.out
     assert len(vendor.bill) == 3
 
 
@@ -121,7 +139,7 @@ def test_a_photo_that_scenario_deleted_is_uploaded_again(folder: Path, vendor: S
 def test_no_more_is_asked_of_scenario_than_it_takes_at_a_time(folder: Path, vendor: Scenario) -> None:
     vendor.parallel = 1
     ran = run(folder)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.code == 0, ran.err
     assert len(vendor.bill) == 2
     assert len(vendor.server.names("POST /v1/generate/custom")) <= 4
 
@@ -129,7 +147,7 @@ def test_no_more_is_asked_of_scenario_than_it_takes_at_a_time(folder: Path, vend
 @pytest.mark.slow
 def test_no_credential_is_in_anything_that_a_run_leaves(folder: Path, vendor: Scenario) -> None:
     ran = run(folder, "--json")
-    said = ran.stdout + ran.stderr
+    said = ran.out + ran.err
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     for canary in (KEY, SECRET):
         assert canary not in said
@@ -144,12 +162,12 @@ def test_a_credential_that_the_vendor_echoes_is_in_nothing_that_is_left(
     echo = Fault(instead=said({"reason": words}, 400))
     vendor.server.fault("POST /v1/generate/custom", echo, times=2)
     (folder / ".env").write_text(f"SCENARIO_API_KEY={KEY}\nSCENARIO_API_SECRET='{SECRET}'\n")
-    ran = editchain(folder, "run", "p.yaml", "-o", "out", "--json")
-    shown = editchain(folder, "status", "last")
-    assert ran.returncode == 1
-    assert "No room for ***" in ran.stdout
+    ran = apart(folder, "run", "p.yaml", "-o", "out", "--json")
+    shown = apart(folder, "status", "last")
+    assert ran.code == 1
+    assert "No room for ***" in ran.out
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".env"]
-    told = [one.encode() for one in (ran.stdout, ran.stderr, shown.stdout, shown.stderr)]
+    told = [one.encode() for one in (ran.out, ran.err, shown.out, shown.err)]
     for canary in (KEY, SECRET, token):
         assert not any(canary.encode() in data for data in (*files, *told))
 
@@ -157,15 +175,15 @@ def test_a_credential_that_the_vendor_echoes_is_in_nothing_that_is_left(
 def test_an_http_host_has_to_be_named(folder: Path, vendor: Scenario) -> None:
     (folder / "editchain.toml").write_text(f'[providers.scenario]\nbase_url = "{vendor.url}"\n')
     ran = run(folder)
-    assert ran.returncode == 2
-    assert "plain_hosts" in ran.stderr
+    assert ran.code == 2
+    assert "plain_hosts" in ran.err
     assert vendor.server.asked == []
 
 
 def test_no_place_is_sent_and_what_was_done_is_kept_with_the_call(folder: Path, vendor: Scenario) -> None:
     (folder / "a.jpg").write_bytes(saved(picture(), "jpeg", exif=exif(6)))
     written(folder, RECIPE.replace("a.png", "a.jpg").replace("[dusk, dawn]", "[dusk]"))
-    assert run(folder).returncode == 0
+    assert run(folder).code == 0
     (job,) = vendor.jobs.values()
     (asset,) = (vendor.assets[one] for one in job.input["referenceImages"])
     assert b"telephone" not in asset.data

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from tests.vendors import ark, bfl, fal, gemini, open_ai, runway, scenario
 from tests.vendors.base import Answer, Fault
-from tests.workbench import paint, written
+from tests.workbench import Said, command, paint, written
+
+from editchain.providers import load
 
 RECIPE = """
 inputs:
@@ -74,13 +75,20 @@ def workspace(folder: Path, urls: dict[str, str]) -> None:
     (folder / "editchain.toml").write_text("\n".join(lines) + "\n")
 
 
-def editchain(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, with none of this machine's credentials."""
-    clean = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
-    return subprocess.run(
-        [sys.executable, "-m", "editchain", *arguments],
-        cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+def editchain(folder: Path, *arguments: str, **environment: str) -> Said:
+    """The command, with none of this machine's credentials."""
+    with patch.dict(os.environ, environment):
+        for name in CREDENTIALS - environment.keys():
+            os.environ.pop(name, None)
+        return command(folder, *arguments)
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a stand-in as for its vendor."""
+    for shop in (*SHOPS, SCENARIO):
+        provider = load(shop.provider)
+        monkeypatch.setattr(provider, "capabilities", replace(provider.capabilities, poll_seconds=0.02))
 
 
 @pytest.fixture(params=SHOPS, ids=lambda shop: shop.provider)
@@ -101,12 +109,12 @@ def test_a_recipe_is_bought_once_published_and_leaves_no_credential(
     workspace(tmp_path, {shop.provider: vendor.url})
     written(tmp_path, RECIPE.replace("MODEL", shop.model))
     first = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
-    assert first.returncode == 0, first.stderr
+    assert first.code == 0, first.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]
     again = editchain(tmp_path, "run", "p.yaml", "-o", "out", "--json", **shop.credentials)
-    assert again.returncode == 0, again.stderr
+    assert again.code == 0, again.err
     assert len(vendor.bill) == 1
-    said = first.stdout + first.stderr + again.stdout + again.stderr
+    said = first.out + first.err + again.out + again.err
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     for credential in shop.credentials.values():
         assert credential not in said
@@ -119,8 +127,8 @@ def test_without_a_credential_nothing_is_sent_and_the_variable_is_named(
     workspace(tmp_path, {shop.provider: vendor.url})
     written(tmp_path, RECIPE.replace("MODEL", f"{shop.model}, provider: {shop.provider}"))
     ran = editchain(tmp_path, "run", "p.yaml")
-    assert ran.returncode == 2
-    assert all(name in ran.stderr for name in shop.credentials)
+    assert ran.code == 2
+    assert all(name in ran.err for name in shop.credentials)
     assert vendor.server.asked == []
 
 
@@ -142,7 +150,7 @@ def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: 
         credentials = {name: value for shop in shops for name, value in shop.credentials.items()}
         for _ in range(2):
             ran = editchain(tmp_path, "run", "p.yaml", **credentials)
-            assert ran.returncode == 0, ran.stderr
+            assert ran.code == 0, ran.err
             assert {name: len(one.bill) for name, one in vendors.items()} == dict.fromkeys(vendors, 1)
         with closing(sqlite3.connect(tmp_path / ".editchain" / "journal.db")) as journal:
             rows = journal.execute("SELECT provider, state, charged, price_actual FROM calls").fetchall()
@@ -175,7 +183,7 @@ def test_a_picture_that_comes_damaged_is_fetched_again_and_paid_for_once(
     ):
         vendor.server.fault(place, fault)
     ran = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.code == 0, ran.err
     assert len(vendor.server.names(place)) == 4
     assert len(vendor.bill) == 1
 
@@ -193,7 +201,7 @@ def test_a_reply_that_is_cut_waits_for_a_person_and_is_not_bought_again(
     vendor.server.fault(path, Fault(cut_at=20))
     for _ in range(2):
         ran = editchain(tmp_path, "run", "p.yaml", "-o", "out", **shop.credentials)
-        assert ran.returncode == 4, ran.stderr
+        assert ran.code == 4, ran.err
         assert len(vendor.bill) == 1
 
 
@@ -205,9 +213,9 @@ def test_samples_as_a_series_are_one_call_and_what_is_missing_is_asked_for_by_th
         step = "{model: seedream-4-5, image: a.png, prompt: Night, num_samples: 4, samples_as: series}"
         written(tmp_path, f"steps:\n  night: {step}\n")
         first = editchain(tmp_path, "run", "p.yaml", ARK_API_KEY=ark.KEY)
-        assert first.returncode == 1, first.stderr
-        assert "gave 3 pictures of those asked for" in first.stderr
-        assert editchain(tmp_path, "run", "p.yaml", ARK_API_KEY=ark.KEY).returncode == 0
+        assert first.code == 1, first.err
+        assert "gave 3 pictures of those asked for" in first.err
+        assert editchain(tmp_path, "run", "p.yaml", ARK_API_KEY=ark.KEY).code == 0
         asked = [one["sequential_image_generation_options"]["max_images"] for one in vendor.asks]
         assert asked == [4, 1]
         assert vendor.charged == Decimal("0.16")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 from tests.workbench import Bench
 
+from editchain.providers import scenario
+
 RECIPE = """
 steps:
-  night: {model: flux-kontext, image: a.png, prompt: Make it night, seed: 7, timeout: 1}
+  night: {model: flux-kontext, image: a.png, prompt: Make it night, seed: 7, timeout: 0.2}
 outputs:
   night: $night
 """
@@ -37,6 +40,7 @@ def bench(tmp_path: Path, vendor: Scenario, monkeypatch: pytest.MonkeyPatch) -> 
     """A workspace in which a run has left a job behind that is done by now."""
     monkeypatch.setenv("SCENARIO_API_KEY", KEY)
     monkeypatch.setenv("SCENARIO_API_SECRET", SECRET)
+    monkeypatch.setattr(scenario, "capabilities", replace(scenario.capabilities, poll_seconds=0.02))
     made = Bench(tmp_path)
     made.paint("a.png")
     (tmp_path / "editchain.toml").write_text(
