@@ -169,13 +169,19 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A sentence that offers the nearest known name, whatever its case, or None where none is near."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like another, whatever its case; None where none is near."""
     import difflib  # only where something is wrong: a start does without it
 
     folded = {one.casefold(): one for one in known}
-    nearest = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    return f'Did you mean "{folded[nearest[0]]}"?' if nearest else None
+    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A sentence that offers the nearest known name, or None where none is near."""
+    near = nearest(name, known)
+    return None if near is None else f'Did you mean "{near}"?'
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urldefrag, urljoin
 
 from editchain.classes import dataclass
-from editchain.diagnostics import did_you_mean
+from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -422,7 +422,9 @@ class _Wording:
             return self._problem(path, "unknown-field", self.elsewhere[name], at_key=True)
         known = _walk(self.schema, where[:-1]).get("properties", {})
         message = f'{self._owner(path[:-1])} has no field "{name}"'
-        return self._problem(path, "unknown-field", message, _suggestion(name, known), at_key=True)
+        own = [one for one in known if len(path) > 1 or one not in shared("step.json")["properties"]]
+        offer = did_you_mean(name, known) or (f"It takes {one_of(own)}." if own else None)
+        return self._problem(path, "unknown-field", message, offer, at_key=True)
 
     def _alternatives(
         self, error: ValidationError, path: Place, where: Sequence[str]
@@ -500,7 +502,9 @@ class _Wording:
         )
         meant = [o for o in options if _show(o, bare=True) == _show(value, bare=True)]
         near = (
-            _suggestion(value, [o for o in options if isinstance(o, str)]) if isinstance(value, str) else None
+            did_you_mean(value, [o for o in options if isinstance(o, str)])
+            if isinstance(value, str)
+            else None
         )
         return self._problem(path, "not-one-of", message, near or _as_meant(value, [_type(o) for o in meant]))
 
@@ -584,9 +588,16 @@ def _code(keyword: str) -> str:
 
 
 def _tidy(problems: Iterable[RuleProblem]) -> list[RuleProblem]:
-    """One problem for each cause: of several about one value, the first in rank."""
+    """One problem for each cause: of several about one value, the first in rank.
+
+    What a mapping as a whole lacks may be what stands in it under a name that it does not have.
+    """
+    problems = list(problems)
+    strange = {one.path[:-1] for one in problems if one.code == "unknown-field"}
     kept: dict[tuple[Place, bool, str], RuleProblem] = {}
     for problem in problems:
+        if problem.code == "rule" and problem.path in strange:
+            continue
         key = (
             problem.path,
             problem.at_key,
@@ -670,8 +681,3 @@ def _noun(path: Place, size: int) -> str:
     if not name.endswith("s") or isinstance(path[-1], int):
         name = "items"
     return name[:-1] if size == 1 else name
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str | None:
-    names = list(known)
-    return did_you_mean(name, names) or did_you_mean(name.casefold(), names)

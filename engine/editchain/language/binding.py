@@ -275,7 +275,9 @@ class Binder:
         try:
             return self.reader.image(value, self.scope.base)
         except Unfit as unfit:
-            self.names.error(source, at, unfit.code, unfit.message, unfit.suggestion, width=width_of(value))
+            meant = self.scope.meant(str(value)) if unfit.code == "missing-file" else None
+            offer = meant or unfit.suggestion
+            self.names.error(source, at, unfit.code, unfit.message, offer, width=width_of(value))
             return UNKNOWN
 
     def _images(self, value: Any, source: Source, at: int) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource, kind_of
 from editchain.classes import dataclass
-from editchain.diagnostics import Place, Source, did_you_mean, one_of
+from editchain.diagnostics import Place, Source, did_you_mean, nearest, one_of
 from editchain.language.reading import Unfit, fixed_part, keys_of_files
 from editchain.language.references import NAME
 from editchain.language.scalars import (
@@ -208,10 +208,9 @@ class InputLoader:
     def _declare(
         self, name: str, raw: Map, key_at: int, given: Given | None, *, is_handed: bool, needs_all: bool
     ) -> Input | None:
-        kind = raw.get("type")
-        if kind is UNKNOWN or not self._check_kind(f"inputs.{name}", raw, key_at):
+        if raw.get("type") is UNKNOWN or not self._check_kind(f"inputs.{name}", raw, key_at):
             return None
-        kind = str(kind)
+        kind = str(raw["type"])
         self._check_fields(f"inputs.{name}", kind, raw)
         is_required = "default" not in raw
         value_at = key_at if is_required else raw.places["default"][1]
@@ -246,6 +245,13 @@ class InputLoader:
     def _check_kind(self, where: str, raw: Map, key_at: int) -> bool:
         kind = raw.get("type")
         if kind is None:
+            near = next((key for key in raw if nearest(key, ("type",))), None)
+            if near is not None and "type" not in raw:
+                message = f'{where}: an input has no "{near}".'
+                at = raw.places[near][0]
+                self._error(at, "unknown-field", message, 'Did you mean "type"?', width=len(near))
+                raw.respell(near, ("type",))
+                return self._check_kind(where, raw, key_at)
             at = raw.places["type"][1] if "type" in raw else key_at
             self._error(at, "missing-field", f"{where}: an input needs a type.", f"One of {one_of(TYPES)}.")
             return False
@@ -260,11 +266,12 @@ class InputLoader:
 
     def _check_fields(self, where: str, kind: str, raw: Map) -> None:
         allowed = ("type", "default", "description", *_LIMITS.get(kind, ()))
-        for key in raw:
+        for key in list(raw):
             if key not in allowed:
                 offer = did_you_mean(key, allowed) or f"It takes {one_of(sorted(allowed))}."
                 message = f'{where}: an input of type {kind} has no "{key}".'
                 self._error(raw.places[key][0], "unknown-field", message, offer, width=len(key))
+                raw.respell(key, allowed)
         for key in allowed[2:]:
             if key in raw and raw[key] is None:
                 message = f"{where}.{key} has no value."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
-from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, one_of
+from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, nearest, one_of
 from editchain.errors import PipelineError
 from editchain.language.binding import Binder
 from editchain.language.drafts import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter
@@ -271,21 +271,23 @@ class FileLoader:
     # ------------------------------------------------------------------ the top level
 
     def _check_top(self, root: Map) -> None:
-        means_steps = False
-        for key, value in root.items():
+        for key, value in list(root.items()):
             key_at, at = root.places[key]
+            known: str | None = key
             if key not in TOP_LEVEL:
                 offer = did_you_mean(key, TOP_LEVEL) or f"A pipeline has {one_of(TOP_LEVEL)}."
-                means_steps = means_steps or '"steps"' in offer
                 self._error(key_at, "unknown-field", f'A pipeline has no "{key}".', offer, width=len(key))
-            elif value is None:
+                known = root.respell(key, TOP_LEVEL)
+            if known is None:
+                continue
+            if value is None:
                 hint = "Remove the line, or give it a value."
                 self._error(at, "null-value", f"{key} has no value.", hint)
             elif value is not UNKNOWN:
-                self._check_type(key, value, at)
+                self._check_type(known, value, at)
         self._check_version(root)
         steps = root.get("steps", UNKNOWN)
-        if (steps is UNKNOWN and "steps" not in root and not means_steps) or steps == {}:
+        if (steps is UNKNOWN and "steps" not in root) or steps == {}:
             at = root.at if steps is UNKNOWN else root.places["steps"][1]
             self._error(
                 at, "missing-field", "A pipeline needs at least one step.", "Write them under `steps:`."
@@ -458,13 +460,15 @@ class FileLoader:
         return Result({one.name: one.picture for one in content.outputs}, content.steps, is_sound)
 
     def _check_fields(self, draft: Draft) -> None:
-        for key, one in draft.entries.items():
+        for key, one in list(draft.entries.items()):
             if key not in OF_PIPELINE_STEPS:
                 offer = did_you_mean(key, OF_PIPELINE_STEPS) or "Values for its inputs stand under `with`."
                 if key in STEP_FIELDS:
                     offer = "Give it inside the pipeline, or as an input through `with`."
                 message = f'steps.{draft.name}: a step that runs a pipeline has no "{key}".'
                 self._error(one.key_at, "unknown-field", message, offer, width=len(key))
+                if (meant := nearest(key, OF_PIPELINE_STEPS - draft.entries.keys())) is not None:
+                    draft.entries[meant] = draft.entries.pop(key)
 
     def _taken_names(self, call: Step) -> frozenset[str]:
         """The names of dimensions that an inner pipeline may not use for its own."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from editchain.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Map(dict[str, Any]):
@@ -19,6 +24,17 @@ class Map(dict[str, Any]):
         self.at = at
         self.is_flow = is_flow
         self.places = {}
+
+    def respell(self, key: str, known: Iterable[str]) -> str | None:
+        """Goes on as if a misspelt key were spelt right; gives the name that it is taken for.
+
+        That is the nearest of the known names that nothing here has; None where none is near. The misspelling is all
+        that is wrong then, and nothing that comes of it.
+        """
+        name = nearest(key, (one for one in known if one not in self))
+        if name is not None:
+            self[name], self.places[name] = self.pop(key), self.places.pop(key)
+        return name
 
 
 class Seq(list[Any]):

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
-from editchain.diagnostics import Place, did_you_mean, one_of
+from editchain.diagnostics import Place, did_you_mean, nearest, one_of
 from editchain.language.binding import Binder
 from editchain.language.inputs import better_name
 from editchain.language.publishing import FORMATS, BadTemplate, Template, folded, path_of, template
@@ -89,11 +89,13 @@ class OutputLoader:
             at = key_at if value is None else at
             self._error(at, "wrong-type", message, "Write {from: $step}.", width=width_of(value))
             return None
-        for key in fields:
+        for key in list(fields):
             if key not in _KEYS:
-                offer = did_you_mean(key, _KEYS) or f"It takes {one_of(_KEYS)}."
+                wanted = _KEYS[:1] if "from" not in fields and nearest(key, _KEYS[:1]) else _KEYS
+                offer = did_you_mean(key, wanted) or f"It takes {one_of(_KEYS)}."
                 message = f'{where} has no "{key}".'
                 self._error(fields.places[key][0], "unknown-field", message, offer, width=len(key))
+                fields.respell(key, wanted)
             elif fields[key] is None:
                 hint = "Remove it, or give it a value."
                 self._error(fields.places[key][1], "null-value", f"{where}.{key} has no value.", hint)
@@ -190,8 +192,7 @@ class OutputLoader:
             self._error(at, "reference-syntax", message, bad.suggestion, width=len(bad.raw))
             return None
         if not isinstance(reference, Reference):
-            bare = value.removeprefix("$")
-            offer = f"Write ${bare}." if bare in self.scope.all_names else "Write a reference such as $scene."
+            offer = self.scope.meant(value) or "Write a reference such as $scene."
             message = f'{where}.from is a reference to a step, not the text "{value}".'
             self._error(at, "wrong-type", message, offer, width=width_of(value))
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ImageSource
-from editchain.diagnostics import Place, did_you_mean, one_of
+from editchain.diagnostics import Place, did_you_mean, nearest, one_of
 from editchain.language.references import (
     Reference,
     Select,
@@ -36,12 +36,13 @@ _TYPED_NOUNS = {
 class Resolver:
     """Resolves the references of one step, whose dimensions it collects from all of them before.
 
-    `where` is how messages call the step, `field` the part of it that is being read.
+    `where` is how messages call the step, `field` the part of it that is being read, `fields` are all that it says.
     """
 
     def __init__(self, where: str, scope: Scope, problems: Problems) -> None:
         self.where = where
         self.field = ""
+        self.fields: Iterable[str] = ()
         self.scope = scope
         self.problems = problems
         self.loops: dict[str, Dimension] = {}
@@ -162,8 +163,14 @@ class Resolver:
             )
             hint = f"Refer to an image of {steps[0]}, or declare {name} in for_each here."
             return self.bad(source, at, reference.raw, "unknown-name", message, hint)
+        if "for_each" not in self.fields and any(nearest(one, ("for_each",)) for one in self.fields):
+            self.is_sound = False
+            return UNKNOWN  # its loop is misspelt, and that is said
+        if name in ("steps", "inputs") and reference.path and reference.path[0] in self.scope.all_names:
+            hint = f"Write ${'.'.join(reference.path)}."
+            return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', hint)
         known = sorted({*self.scope.all_names, *self.loops, *self.dimensions})
-        offer = did_you_mean(name, known) or did_you_mean(name.lower(), known)
+        offer = did_you_mean(name, known)
         offer = offer or (f"There is {one_of(known)}; " if known else "") + "$$ is a dollar sign."
         return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', offer)
 

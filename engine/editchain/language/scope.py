@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Broken:
 
 
 BROKEN = Broken()
+_AS_ELSEWHERE = re.compile(r"\$?(?:\{\{ *)?(?:steps\.|inputs\.)?([a-z][a-z0-9_]*)(?: *\}\})?")
 Binding = Input | Handed | Step | Result | Broken
 
 
@@ -63,6 +65,11 @@ class Scope:
     loop_variables: dict[str, list[str]] = field(default_factory=dict)
     declared: dict[str, Dimension] = field(default_factory=dict)
     constants: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def meant(self, text: str) -> str | None:
+        """What to write where a text refers to a step or an input as other languages would: `s`, `steps.s`, `{{ s }}`."""
+        found = _AS_ELSEWHERE.fullmatch(text)
+        return f"Write ${found[1]}." if found is not None and found[1] in self.all_names else None
 
 
 def dimension_of(target: Binding | None) -> Dimension | None:

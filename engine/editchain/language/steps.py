@@ -68,6 +68,7 @@ class StepLoader:
         `whole` names values under `with` that are handed on as they are, so that the step has no dimension from them.
         """
         binder = Binder(f"steps.{draft.name}", self.scope, self.reader, self.problems)
+        binder.names.fields = draft.entries
         self._find_dimensions(draft, binder, whole)
         if draft.target is UNKNOWN:
             self._bind_target(draft, binder)
@@ -310,6 +311,7 @@ class StepLoader:
     def look_up(self, draft: Draft, loops: Collection[str]) -> None:
         """Notes the names in a step of a cycle that stand for nothing; `loops` are variables of such steps."""
         names = Resolver(f"steps.{draft.name}", self.scope, self.problems)
+        names.fields = draft.entries
         known = {*self.scope.all_names, *self.scope.loop_variables, *self.scope.caller_dimensions, *loops}
         for key in draft.references:
             names.field = f".{key}"
