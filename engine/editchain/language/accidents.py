@@ -14,7 +14,10 @@ MAX_DEPTH = 50
 _SIGNS_BEFORE = re.compile(r"\s*(?:- +)*(?:[\w-]+: +)?([\"'\[{])")
 _SWALLOWED = re.compile(r"(?<=[\s:])#(?:(?=\S)[^\n]*|[^\n{\[]*)[}\]]")
 _KEY_GLUED = re.compile(r"(\s*)([A-Za-z_][\w-]*):[^\s:/]")
+_FIELD_BEHIND = re.compile(r"\S +([a-z_]+)$")
 _WORD = re.compile(r"(\s*)([A-Za-z_][\w-]*)")
+_QUOTED_BEFORE = re.compile(r"(?:^|[\s:\[{,])(?P<text>(?P<sign>[\"'])(?:(?!(?P=sign)).)*(?P=sign))\s*$")
+_END_OF_VALUE = re.compile(r"[,}\]]|\s#|$")
 _KEY_AND_VALUE = re.compile(r"\s*(?:- +)*[\w-]+: +\S")
 
 
@@ -147,9 +150,46 @@ def _sign_at_once(failure: _Failure) -> Accident | None:
     words = ("an alias", "an anchor", "a tag", "a block scalar", "a directive")
     if failure.context.endswith(words):
         return _sign(failure.began, failure.text[failure.began : failure.began + 1])
-    if "node content" in failure.said and failure.sign and failure.sign in ",}]%":
+    if "node content" in failure.said and failure.sign == ",":
+        message, hint = "Nothing stands before this comma.", "Take it away, or put the text in quotes."
+        return Accident(failure.offset, "unquoted-sign", message, hint)
+    if "node content" in failure.said and failure.sign and failure.sign in "}]%":
         return _sign(failure.offset, failure.sign)
     return None
+
+
+def _text_after_quotes(failure: _Failure) -> Accident | None:
+    """A text in quotes that goes on behind them: `'it's late'`, `"sepia" and warm`."""
+    if "expected key" not in failure.said and "expected ',' or" not in failure.said:
+        return None
+    if failure.sign in ("", "\n", ",", "}", "]", "#"):
+        return None
+    start = failure.line_start(failure.offset)
+    found = _QUOTED_BEFORE.search(failure.text[start : failure.offset])
+    if found is None:
+        return None
+    line, sign = failure.line_at(failure.offset), found["sign"]
+    begin, behind = found.start("text"), failure.offset - start
+    end = _END_OF_VALUE.search(line, behind) if "flow" in failure.context else None
+    whole = line[begin : end.start() if end else None].strip()
+    message = f'The text ends with the {sign} before "{short(line[behind:], 30)}".'
+    inner = whole[1:-1] if len(whole) > found.end("text") - begin and whole.endswith(sign) else whole
+    other = "'" if sign == '"' else '"'
+    hint = f"Put the whole text in other quotes: {other}{short(inner)}{other}."
+    if other in inner:
+        hint = "Put the whole text in '...', and write each ' inside of it twice."
+    return Accident(start + begin, "unquoted-sign", message, hint)
+
+
+def _stray_end(failure: _Failure) -> Accident | None:
+    """What closes a bracket where none of its kind is open."""
+    ends_nothing = (
+        "}]" if "expected key" in failure.said else "]" if "flow mapping" in failure.context else ""
+    )
+    if not failure.sign or failure.sign not in ends_nothing:
+        return None
+    message = f"This {failure.sign} closes nothing that is open."
+    return Accident(failure.offset, "syntax", message, "Take it away, or put the text in quotes.")
 
 
 def _colon(failure: _Failure) -> Accident | None:
@@ -163,7 +203,10 @@ def _colon(failure: _Failure) -> Accident | None:
     key = re.match(r"\s*(?:- +)*[\w-]+: +", text[line_start:at])
     value = written_out(text, at - 1) if in_flow else failure.line_at(at)[key.end() if key else 0 :].strip()
     message = "A colon followed by a space ends a plain text in YAML."
-    return Accident(at, "unquoted-colon", message, f'Put the text in quotes: "{short(value, 70)}".')
+    hint = f'Put the text in quotes: "{short(value, 70)}".'
+    if in_flow and (field := _FIELD_BEHIND.search(text[line_start:at])):
+        hint = f'Put a comma before "{field[1]}", or the text in quotes: "{short(value, 70)}".'
+    return Accident(at, "unquoted-colon", message, hint)
 
 
 def _begins_a_field(failure: _Failure) -> bool:
@@ -184,7 +227,7 @@ def _key_mistake(failure: _Failure) -> Accident | None:
     if (glued := _KEY_GLUED.match(before)) and len(glued.group(1)) == indent:
         message = f'A space is missing after the colon of "{glued.group(2)}".'
         return Accident(before_at + glued.end(2), "missing-space", message, f'Write "{glued.group(2)}: ...".')
-    if (word := _WORD.fullmatch(before.rstrip())) and len(word.group(1)) == indent:
+    if (word := _WORD.fullmatch(before.rstrip())) and len(word.group(1)) <= indent:
         message = f'"{word.group(2)}" is a key without a colon.'
         return Accident(before_at + len(before), "missing-colon", message, f'Write "{word.group(2)}: ...".')
     if _KEY_AND_VALUE.match(before) and len(before) - len(before.lstrip()) < indent:
@@ -200,7 +243,8 @@ def _not_closed(failure: _Failure) -> Accident | None:
         return None
     ends_below = failure.line_start(failure.offset) > failure.began or failure.offset >= len(failure.text)
     opening = failure.text[failure.began : failure.began + 1]
-    if ends_below and opening and opening in "{[":
+    is_other_end = opening + failure.sign == "[}"
+    if (ends_below or is_other_end) and opening and opening in "{[":
         return _unclosed(failure, failure.began)
     if failure.sign and failure.sign in "{[\"'":
         message = f"A {failure.sign} may not stand inside a plain text here."
@@ -261,6 +305,8 @@ _READINGS: tuple[Callable[[_Failure], Accident | None], ...] = (
     _reference_in_flow,
     _swallowed_end,
     _sign_at_once,
+    _text_after_quotes,
+    _stray_end,
     _colon,
     _not_closed,
     _escape,

@@ -24,6 +24,7 @@ _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
 )
 _PLAIN_BYTES = bytes([*b"\t\n", *range(0x20, 0x7F)])
+_ASSIGNED = re.compile(r"([a-z_]+) ?= ?(.+)", re.DOTALL)
 _COMMENT_CUT = re.compile(r"[ \t]+#(?=[^\s#])")
 
 
@@ -140,6 +141,7 @@ class _Builder:
         self.unused: dict[str, int] = {}
         self.nodes = 0
         self.stray: Map | None = None
+        self.assigned: Map | None = None
 
     def error(
         self, offset: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1
@@ -349,10 +351,19 @@ class _Builder:
         return ":" not in self.source.text[key_at + len(key) : value_at + 1]
 
     def _stray_key(self, container: Map, key: str, at: int) -> None:
+        last = next(reversed(container), None)
+        found = _ASSIGNED.fullmatch(key) if last is None or self.assigned is container else None
+        if found is not None:
+            container[found[1]], container.places[found[1]] = found[2], (at, at + found.start(2))
+            if self.assigned is not container:
+                message = f'"{short(key)}" is no field: a colon and a space stand between name and value.'
+                hint = f'Write "{found[1]}: {short(found[2], 40)}".'
+                self.error(at, "missing-colon", message, hint, width=len(key))
+            self.assigned = container
+            return
         if self.stray is container:
             return  # the next part of the same text
         self.stray = container
-        last = next(reversed(container), None)
         start = written_out(self.source.text, container.places[last][1]) if last else ""
         hint = f'Put the whole text in quotes: "{short(start, 40)}, {short(key, 40)}".'
         message = f'Inside {{ }} a comma ends a text, so "{short(key)}" stands alone here.'
