@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from editchain.darkroom.edits import apply
 from editchain.darkroom.grammar import MAX_LENGTH, Compiled, compile, instructions  # noqa: A004
+from editchain.darkroom.offers import OFFERS
 from editchain.darkroom.vocabulary import RULES, Rule
 
 HERE = Path(__file__).parent
@@ -92,14 +95,14 @@ def test_a_clause_joined_by_and_is_one_problem() -> None:
 )
 def test_a_misspelt_word_is_put_right(prompt: str, suggestion: str) -> None:
     (problem,) = compiled_from(prompt).problems
-    assert problem.suggestion == suggestion
+    assert problem.suggestion == f'Did you mean "{suggestion}"?'
     assert compiled_from(suggestion).problems == ()
 
 
 def test_similar_instructions_are_offered_only_where_they_share_a_word_that_matters() -> None:
     (rotate,) = compiled_from("rotate").problems
     (hat,) = compiled_from("add a hat").problems
-    assert rotate.suggestion == '"rotate 90 degrees"'
+    assert rotate.suggestion == 'The nearest is "rotate 90 degrees".'
     assert hat.suggestion is None
 
 
@@ -284,3 +287,68 @@ def test_a_foreign_word_anywhere_is_never_read_over(prompt: str, word: str, data
     words = prompt.split(" ")
     at = data.draw(st.integers(0, len(words)))
     assert compiled_from(" ".join([*words[:at], word, *words[at:]])).problems
+
+
+def test_what_is_offered_is_understood() -> None:
+    for asked, offers in OFFERS:
+        for offer in offers:
+            assert compiled_from(offer).problems == (), (asked, offer)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "offered"),
+    [
+        ("resize to 1080", '"resize to 1080 px wide" or "resize to 1080 px high"'),
+        ("resize to 1080p", '"resize to 1080 px high"'),
+        ("fix the white balance", '"make it warmer" or "make it cooler" or "remove the green cast"'),
+        ("remove the color cast", '"make it warmer" or "make it cooler" or "remove the green cast"'),
+        ("it's too dark", '"brighten" or "lift the shadows"'),
+        ("make it smaller", '"resize to half size" or "resize to 640 px wide"'),
+        ("make it look professional", '"auto enhance" or "make it pop"'),
+        ("blur the license plate", '"blur in the box [0.4, 0.5, 0.1, 0.1]" or "pixelate in the box [0.4, 0.5, 0.1, 0.1]"'),
+        ("erase the car", '"remove the object in the box [0.4, 0.5, 0.1, 0.1]" or "remove the marked object"'),
+        ("change aspect ratio to 16:9", '"crop to 16:9" or "extend to 16:9 with a blurred background"'),
+        ("make it pink", '"tint it pink"'),
+        ("kodak portra look", '"cinematic" or "vintage" or "add film grain"'),
+    ],
+)  # fmt: skip
+def test_what_people_ask_for_in_other_words_is_met_with_what_comes_near(prompt: str, offered: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert problem.suggestion == f"The nearest is {offered}."
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("convert to png", "it changes pictures, not files. A step with `operation: convert` could do this."),
+        ("blur the background more", "it knows the words, and no instruction that they make."),
+        ("make it hd", "it adds no detail that is not there. An upscaling or restoring model could do this."),
+        (
+            "add a cat",
+            "it cannot make new things. A generative model that edits by instruction could do this.",
+        ),
+        ("it's too dark", 'it does not know "too".'),
+    ],
+)
+def test_a_refusal_says_why_and_who_could_where_that_is_known(prompt: str, says: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert problem.message.endswith(says)
+
+
+def test_nothing_is_offered_for_people_and_things_that_only_a_generative_model_knows() -> None:
+    for prompt in ("make her smile", "add a cat next to the dog", "enhance her eyes", "improve the roads"):
+        (problem,) = compiled_from(prompt).problems
+        assert "auto enhance" not in (problem.suggestion or "")
+
+
+def test_a_part_is_cut_off_one_side_and_a_picture_zoomed_by_a_factor() -> None:
+    image = Image.linear_gradient("L").convert("RGB")
+    for prompt, box in (
+        ("crop 25% off the top", (0, 64, 256, 256)),
+        ("cut off the bottom 25%", (0, 0, 256, 192)),
+        ("trim 25% from the left", (64, 0, 256, 256)),
+        ("crop the right side by 25%", (0, 0, 192, 256)),
+    ):
+        assert apply(compiled_from(prompt).edits, image).tobytes() == image.crop(box).tobytes()
+    zoomed = apply(compiled_from("zoom in 2x").edits, image)
+    assert zoomed.tobytes() == apply(compiled_from("zoom in by 100%").edits, image).tobytes()

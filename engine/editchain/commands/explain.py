@@ -62,9 +62,7 @@ def command(prompt: str | None, as_json: bool) -> int:
 def as_problem(prompt: str, problem: PromptProblem) -> Problem:
     """What is not understood, with its place in the prompt."""
     line = prompt.rfind("\n", 0, problem.start) + 1
-    help_ = (
-        f"pip install 'editchain[{problem.needs}]' adds it." if problem.needs else offer(problem.suggestion)
-    )
+    help_ = problem.suggestion or EXAMPLES
     number = prompt.count("\n", 0, line) + 1
     return Problem(
         "prompt", number, problem.start - line + 1, "error", "not-understood", problem.message,
@@ -72,17 +70,7 @@ def as_problem(prompt: str, problem: PromptProblem) -> Problem:
     )  # fmt: skip
 
 
-def offer(suggestion: str | None) -> str:
-    """What would be understood, as a sentence; some examples where nothing is near."""
-    if suggestion is None:
-        examples = (
-            '"make it black and white"',
-            '"brighten by 20%"',
-            '"crop to 16:9"',
-            '"add a white border"',
-        )
-        return f"It understands {', '.join(examples)}, for instance."
-    return f"The nearest is {suggestion}." if suggestion.startswith('"') else f'Did you mean "{suggestion}"?'
+EXAMPLES = 'It understands "make it black and white", "brighten by 20%", "crop to 16:9", "add a white border", for instance.'
 
 
 def _list(*, as_json: bool) -> int:

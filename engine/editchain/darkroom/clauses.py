@@ -104,6 +104,14 @@ def _clauses(tokens: list[Token], joint: str, verb: Verb) -> Generator[Clause | 
 
 
 def _longest(tokens: list[Token], at: int, verb: Verb, joint: str) -> tuple[int, Clause] | None:
+    """The longest clause that begins here; the line alone, where that and what the next begins with are understood."""
+    line = _line_end(tokens, at)
+    if at < line < len(tokens):
+        following = tokens[line + 1 : _line_end(tokens, line + 1)]
+        found = _in_context(_words(tokens[at:line]), verb, joint)
+        goes_on = not following or following[0].text in JOINING
+        if found and not goes_on and _longest(following, 0, (), LINE):
+            return line, found
     for end in _ends(tokens, at):
         span = _words(tokens[at:end])
         found = _in_context(span, verb, joint)
@@ -254,6 +262,10 @@ def _ends(tokens: list[Token], at: int) -> list[int]:
     """Where a clause that begins here may end, the farthest first; none holds more than a few joints."""
     joints = [end for end in range(at + 1, len(tokens)) if tokens[end].text in JOINING]
     return [*joints, len(tokens)][:_MOST_JOINTS][::-1]
+
+
+def _line_end(tokens: Sequence[Token], at: int) -> int:
+    return next((end for end in range(at, len(tokens)) if tokens[end].text == LINE), len(tokens))
 
 
 def _next_start(tokens: list[Token], at: int, verb: Verb) -> int:

@@ -38,12 +38,18 @@ FRAME = (
         "(crop|trim|cut) <percent> (from|off|on|of) (sides|edges)",
         "(crop|trim|cut) (all|every|each) (sides|edges|side|edge) by <percent>",
         "(crop|trim|cut) (edges|sides|borders) by <percent>"), Amounts(most=0.45)),
+    Rule("crop_edge", "crop 10% off the top", (
+        "(crop|trim|cut|take|shave) [off] <percent> (from|off|of|on|at) <side:side> [side|edge]",
+        "(crop|trim|cut|take|shave) [off|away] <side:side> <percent> [off] [of @it]",
+        "(crop|trim|cut) <side:side> [side|edge] by <percent>"), Amounts(most=0.9)),
     Rule("trim", "trim the borders", (
         "(trim|remove|crop off|crop out|cut off|cut away|crop away|get rid of) [plain|even|empty|solid|<colour:colour>]"
         " (border|borders|margin|margins|bars) [from @it|around @it|of @it]",), None),
     Rule("zoom", "zoom in by 20%", (
         "zoom in [@how] [on centre|into centre]", "zoom [in] [on|into|to] centre [@how]", "[@how] zoom in"),
         Amounts(0.1, 0.25, 0.6, 3.0)),
+    Rule("zoom", "zoom in 2x", (
+        "zoom [in] [on|into|to] [centre] [by|to] [factor of] <factor:factor> [on centre|into centre]", "<factor:factor> zoom"), None),
     Rule("crop_size", "crop to 320x320 pixels", (
         "(crop|cut|trim) [@it] [down] [to|at] <dimensions:size> [@hold]",), None),
     Rule("rotate", "rotate 90 degrees", (
@@ -65,11 +71,11 @@ FRAME = (
         "perspective [correction] [of|at] [corners|quad] <corners:corners>"), None,
         limit="The four corners of what is flat, from the top left clockwise."),
     Rule("mirror", "flip horizontally", (
-        "(flip|mirror) [@it] (horizontally|left to right|sideways|left right|around vertical axis)",
+        "(flip|mirror) [@it] (horizontally|horizontal|left to right|sideways|left right|around vertical axis)",
         "mirror [@it]", "(horizontal|mirror) (flip|mirror|image)", "flop [@it]", "[@mk] mirror image"),
         None, values={"direction": "horizontal"}),
     Rule("mirror", "flip vertically", (
-        "(flip|mirror) [@it] (vertically|top to bottom|around horizontal axis)", "vertical (flip|mirror)"),
+        "(flip|mirror) [@it] (vertically|vertical|top to bottom|around horizontal axis)", "vertical (flip|mirror)"),
         None, values={"direction": "vertical"}),
     Rule("resize", "resize to 800x600", (
         "(resize|scale|shrink|enlarge|size|resample|fill) [@it] [down|up] [to|at] <dimensions:size>",
@@ -80,16 +86,16 @@ FRAME = (
         "(pad|letterbox|fit) [@it] [canvas] [to|into|inside] <dimensions:size> (with|in|on|using) <colour:fill>"
         " [background|bars|margins|borders|colour]",), None),
     Rule("resize", "resize to 640 px wide", (
-        "(resize|scale|shrink|enlarge|resample) [@it] [down|up] [to] <pixels:width> (wide|across|in width)",
-        "(resize|scale|shrink|enlarge) [@it] [down|up] to width of <pixels:width>", "[@mk] <pixels:width> (wide|across)"),
+        "(resize|scale|shrink|enlarge|resample) [@it] [down|up] [to] <length:width> (wide|across|in width|width)",
+        "(resize|scale|shrink|enlarge) [@it] [down|up] [to] width [of|to] <length:width>", "[@mk] <length:width> (wide|across)"),
         None),
     Rule("resize", "resize to 640 px high", (
-        "(resize|scale|shrink|enlarge|resample) [@it] [down|up] [to] <pixels:height> (high|tall|in height)",
-        "(resize|scale|shrink|enlarge) [@it] [down|up] to height of <pixels:height>",
-        "[@mk] <pixels:height> (high|tall)"), None),
+        "(resize|scale|shrink|enlarge|resample) [@it] [down|up] [to] <length:height> (high|tall|in height|height)",
+        "(resize|scale|shrink|enlarge) [@it] [down|up] [to] height [of|to] <length:height>",
+        "[@mk] <length:height> (high|tall)"), None),
     Rule("resize", "resize the longest side to 1200 px", (
-        "(resize|scale|shrink) [@it] [down] (longest|longer|long) (side|edge) to <pixels:longest>",
-        "(resize|scale|shrink|enlarge|@mk) [@it] [down] [to] <pixels:longest> on (longest|longer|long) (side|edge)"), None),
+        "(resize|scale|shrink) [@it] [down] (longest|longer|long) (side|edge) to <length:longest>",
+        "(resize|scale|shrink|enlarge|@mk) [@it] [down] [to] <length:longest> on (longest|longer|long) (side|edge)"), None),
     Rule("scale", "scale to 50%", (
         "(resize|scale|shrink|enlarge) [@it] [down|up] to <percent> [of] [its|original] [original] [size]",),
         Amounts(most=8.0)),
@@ -122,7 +128,7 @@ FRAME = (
     Rule("border", "add a 20 px black border", (
         "[@put|with] <pixels:pixels> [wide] [<colour:colour>] (border|frame|margin) [@around]",
         "[@put|with] [<colour:colour>] <pixels:pixels> (border|frame|margin) [@around]",
-        "[@put|with] [<colour:colour>] (border|frame|margin) of <pixels:pixels> [@around]"),
+        "[@put|with] [<colour:colour>] (border|frame|margin) [of|with] <pixels:pixels> [@around]"),
         None, values={"colour": "#ffffff"}),
     Rule("polaroid", "add a polaroid frame", (
         "[@mk|@put|in|with|as] polaroid [frame|border|photo|picture|look|style] [@around]",), None),

@@ -63,7 +63,7 @@ LOOKS = (
     Rule("halftone", "halftone", layer("halftone|half tone|halftone dots|newsprint|comic dots"), None),
     Rule("solarise", "solarise", (*look("solarised|solarisation|sabattier"), *doing("solarise")), LOOK),
     Rule("pixelate", "pixelate", (
-        *look("pixelated|pixelation|mosaic|pixel art"), *doing("pixelate"), "[@how] mosaic [@it]")),
+        *look("pixelated|pixelation|mosaic|px art"), *doing("pixelate"), "[@how] mosaic [@it]")),
     Rule("pixelate", "pixelate with 12 px blocks", (
         "pixelate [@it] (with|into|to|by|using) <pixels:block> [blocks|squares|tiles]",
         "pixelate [@it] (with|into|to|using) blocks of <pixels:block>"), None),
@@ -87,7 +87,8 @@ DETAIL = (
         "[@how] soften [@it] [@how]", *quality("blur|gaussian blur"), *layer("gaussian blur|blur"),
         *lack("sharpness")), STRETCHABLE),
     Rule("blur", "blur by 4 px", (
-        "blur [@it] (by|with|of) <pixels:radius> [radius|blur]", "blur [@it] with radius [of] <pixels:radius>",
+        "[gaussian] blur [@it] [by|with|of] <pixels:radius> [radius|blur]",
+        "[gaussian] blur [@it] with radius [of] <pixels:radius>",
         "[@put] <pixels:radius> [gaussian] blur [@on]"), None),
     Rule("tilt_shift", "tilt-shift", (*layer("tilt shift|tilt shift blur"), *look("miniature|miniature model")),
          Amounts(0.3, 0.6, 1.0)),

@@ -45,7 +45,7 @@ PLACES = (
         f"{_CHANGE} background [@standing] (with|to|by|for|into|in) [plain|solid] <colour:colour> [background|colour]"
         " [@standing] [@shaded]",
         "make background [plain|solid] <colour:colour> [@standing] [@shaded]",
-        "(put|place|set) (it|subject) (on|on to|onto|before|in front of) [plain|solid] <colour:colour> background"
+        "(put|place|set) (it|subject) (on|on to|onto|before|in front of) [plain|solid] <colour:colour> [background]"
         " [@standing] [@shaded]",
         "[@put|with|on] [plain|solid] <colour:colour> background [@standing] [@shaded]"),
         None, values={"kind": "colour"}, needs_extra=True, limit=_SUBJECT),
@@ -57,6 +57,7 @@ PLACES = (
     Rule("replace_background", "replace the background with a gradient from white to grey", (
         f"{_CHANGE} background [@standing] (with|to|by|into) gradient (from|of) <colour:colour> (to|and) <colour:below>"
         " [@standing] [@shaded]",
+        "[@put|with|on] gradient background (from|of) <colour:colour> (to|and) <colour:below> [@standing] [@shaded]",
         "(put|place|set) (it|subject) (on|before) gradient (from|of) <colour:colour> (to|and) <colour:below>"
         " [@standing] [@shaded]"),
         None, values={"kind": "gradient"}, needs_extra=True, limit=_SUBJECT),

@@ -49,13 +49,13 @@ class Rule:
 MACROS = {
     "it": "(it|this|everything|[this|whole|entire|overall|full] (image|picture|photo|photograph|shot|frame"
     "|thing|canvas|colours|scene)|<region:region>)",
-    "how": "(<little>|<lot>|[by|at|with] <percent>|by <little>|by <lot>|by <share:percent>)",
+    "how": "(<little> [of]|<lot> [of]|[by|at|with] <percent>|by <little>|by <lot>|by <share:percent>)",
     "mk": "((make|turn|convert|change|render|transform|switch|process|get|bring) [@it]"
     " [look|appear|be|to be|to look|feel] [like|into|to|in|as]|@it to (be|look|look like|become))",
     "put": "(give|apply|add|use|put|create|do|try|include|want) [@it]",
     "on": "(to|on|over|for|around|across|of|in|onto|within|inside|throughout) @it",
     "fx": "(effect|look|style|filter|tone|tones|toned|toning|feel|mood|finish|treatment|vibe|version|conversion"
-    "|image|picture|photo|photograph|shot|colours|grade|grading|aesthetic)",
+    "|image|picture|photo|photograph|shot|colours|grade|grading|colour grade|colour grading|lighting|aesthetic)",
     "up": "(increase|raise|boost|up|turn up|bring up|push|push up|enhance|strengthen|intensify|bump|bump up"
     "|crank up|pump up|heighten|improve|dial up|lift)",
     "more": "(more|extra|higher|stronger|greater|increased|high|strong|bit more|little more)",
@@ -63,7 +63,7 @@ MACROS = {
     "|lessen|pull back|knock back|drop)",
     "less": "(less|lower|weaker|reduced|decreased|low|little less|bit less)",
     "hold": "(from|at|around|towards|keeping|on) <position:anchor>",
-    "where": "(at|in|on|to|near|along|across|into) <position:anchor> [corner|edge|side|part] [of @it]",
+    "where": "[at|in|on|to|near|along|across|into] <position:anchor> [corner|edge|side|part] [of @it]",
     "ink": "(in [<lettering:height>] <colour:colour> [letters|lettering|text|type|colour]|<colour:colour>)",
     "big": "[in] (<lettering:height> [letters|lettering|text|type|font|print]|<pixels:height> [high|tall|letters|text])",
     "words": "(text|texts|word|words|caption|title|label|heading|headline|message|lettering)",
@@ -118,6 +118,7 @@ def quality(nouns: str) -> tuple[str, ...]:
         f"[@mk|@put] @up [@it] [@how] ({nouns}) [level|levels] [@on] [@how]",
         f"[in|with|@mk|@put] [@how] @more ({nouns}) [@on] [@how]",
         f"@put [@how] ({nouns}) [@on] [@how]",
+        f"(<little>|<lot>) ({nouns}) [@on]",
         f"[make|turn|push|bring|get] ({nouns}) [@how] (up|higher|stronger|more|greater) [@how]",
         f"({nouns}) [by] <signed:amount> [@on]",
         f"<signed:amount> ({nouns}) [@on]",
@@ -138,6 +139,7 @@ def being(adjectives: str) -> tuple[str, ...]:
     return (
         f"[@mk|@put] [@how] ({adjectives}) [@fx] [@how]",
         f"[@put] [@how] ({adjectives}) [@fx] [@on] [@how]",
+        f"[@put] [@how] ({adjectives}) <region:region> [@how]",
     )
 
 

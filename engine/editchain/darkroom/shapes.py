@@ -53,6 +53,19 @@ def _crop_edges(image: Image.Image, _: Room, *, amount: float) -> Image.Image:
     )
 
 
+def _crop_edge(image: Image.Image, _: Room, *, amount: float, side: str) -> Image.Image:
+    left, top, right, bottom = 0, 0, *image.size
+    across = min(right - 1, rounded(image.width * amount))
+    down = min(bottom - 1, rounded(image.height * amount))
+    boxes = {
+        "left": (across, top, right, bottom),
+        "right": (left, top, right - across, bottom),
+        "top": (left, down, right, bottom),
+        "bottom": (left, top, right, bottom - down),
+    }
+    return image.crop(boxes[side])
+
+
 def _crop_size(image: Image.Image, _: Room, *, size: tuple[int, int], anchor: str = "centre") -> Image.Image:
     if size[0] > image.width or size[1] > image.height:
         raise OperationError(
@@ -65,8 +78,9 @@ def _trim(image: Image.Image, _: Room, *, colour: str | None = None) -> Image.Im
     return frame.trimmed(image, 0.06, 0, parse_colour(colour) if colour else None)
 
 
-def _zoom(image: Image.Image, _: Room, *, amount: float) -> Image.Image:
-    piece = max(1, rounded(image.width / (1 + amount))), max(1, rounded(image.height / (1 + amount)))
+def _zoom(image: Image.Image, _: Room, *, amount: float = 0, factor: float | None = None) -> Image.Image:
+    times = factor or 1 + amount
+    piece = max(1, rounded(image.width / times)), max(1, rounded(image.height / times))
     return scaled(image.crop(anchored_box(image.size, piece)), image.size)
 
 
@@ -149,6 +163,7 @@ SHAPES: Mapping[str, Shaping] = {
     "crop_box": lambda image, _, *, box: image.crop(pixel_box(list(box), image.size)),
     "crop_side": lambda image, _, *, side, part: image.crop(side_box(image.size, side, part)),
     "crop_edges": _crop_edges,
+    "crop_edge": _crop_edge,
     "crop_size": _crop_size,
     "trim": _trim,
     "zoom": _zoom,

@@ -222,6 +222,15 @@ def _measure(least: float, most: float, name: str, *units: str, optional: bool =
     return read
 
 
+_STOPS = _measure(-5, 5, "stops")
+_STOPS_IN_WORDS = {"half": 0.5, "one": 1, "two": 2, "three": 3}
+
+
+def _stops(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    word = tokens[at].text if at < len(tokens) else ""
+    return (at + 1, _STOPS_IN_WORDS[word]) if word in _STOPS_IN_WORDS else _STOPS(tokens, at)
+
+
 def _percent(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     value = _number(tokens, at)
     if value is None or not _unit(tokens, at + 1, "%"):
@@ -426,6 +435,7 @@ SLOTS: Mapping[str, Slot] = {
     "dimensions": _dimensions,
     "degrees": _measure(-360, 360, "degrees", "degrees", optional=True),
     "pixels": _measure(1, 16384, "pixels", "px"),
+    "length": _measure(1, 16384, "pixels", "px", optional=True),
     "levels": _measure(2, 64, "colours"),
     "count": _measure(1, 100, "faces"),
     "factor": _measure(1, 8, "times", "x", "times"),
@@ -435,7 +445,7 @@ SLOTS: Mapping[str, Slot] = {
     "reference": _reference,
     "shadow": _shadow,
     "matching": _matching,
-    "stops": _measure(-5, 5, "stops"),
+    "stops": _stops,
     "position": _position,
     "side": _side,
     "level": _level,

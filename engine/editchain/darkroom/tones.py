@@ -30,12 +30,13 @@ _AGAINST = {
 LIGHT = (
     Rule("brightness", "brighten by 20%", (
         *being("brighter|lighter"), *doing("brighten|lighten"), *quality("brightness"),
-        "(more|add|add more) light [@on]", "[@mk] not so dark"), STRETCHABLE),
+        "(more|add|add more) light [@on]", "[@mk] (not so|less) dark"), STRETCHABLE),
     Rule("brightness", "darken by 10%", (
         *being("darker|dimmer|less bright"), *doing("darken|dim"), *lack("brightness"), "less light [@on]"), sign=-1),
     Rule("exposure", "increase the exposure by 1 stop", (
         "@up [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) brighter",
-        "[expose|overexpose] [@it] [by] <stops:stops> (stop|stops|ev)", "exposure [by] <stops:stops> [stop|stops|ev] [@on]",
+        "[expose|overexpose] [@it] [by] <stops:stops> (stop|stops|ev)",
+        "expose [@it] [by] <stops:stops>", "exposure [by] <stops:stops> [stop|stops|ev] [@on]",
         "(brighten|lighten|push) [@it] by <stops:stops> (stop|stops|ev)"), None),
     Rule("exposure", "reduce the exposure by 0.5 stops", (
         "@down [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) darker",
@@ -158,7 +159,7 @@ COLOUR = (
         "keep only <colour:colour> [@parts] [in|as] [colour] [@region]", "only <colour:colour> in colour [@region]",
         "keep only <colour:colour> [@parts] [in|as] [colour] [@region] with tolerance [of] <percent:tolerance>",
         f"[@mk|@put|in|into|to] ({_GREY}) (except|but) [for] <colour:colour> [@parts]",
-        "[@put] [selective colour|colour pop|colour splash] (of|in|with|for|on) <colour:colour>",
+        "[@put] (selective colour|colour pop|colour splash) [of|in|with|for|on] <colour:colour>",
         "[@put] <colour:colour> (colour pop|colour splash|selective colour) [@fx]"),
         None, values={"tolerance": 0.25}, needs_extra=True, limit=_A_HUE),
     Rule("match_colours", "match the colours of the reference", (
@@ -166,6 +167,7 @@ COLOUR = (
         "match [@it] [colours|palette|tones] [to|with] <reference:reference> [@how]",
         "(use|take|apply|copy) [colours|colouring|palette|tones] (of|from) <reference:reference> [@on] [@how]",
         "transfer colours (of|from) <reference:reference> [@on] [@how]",
+        "(colour match|colour matched|match colours) [@it] (to|with) <reference:reference> [@how]",
         "(grade|colour grade) [@it] like <reference:reference> [@how]"), Amounts(0.4, 0.7, 1.0)),
     Rule("lut", "use the reference as a LUT", (
         "[@put] (lut|colour table|look up table) (of|in|from) <reference:reference> [@on] [@how]",

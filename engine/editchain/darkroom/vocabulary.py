@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
 """In the order in which they are tried: "blur the background" is that before it is a blur in a region."""
 
 SHAPING = frozenset(
-    ("crop", "crop_box", "crop_side", "crop_edges", "crop_size", "trim", "zoom", "rotate", "mirror", "resize")
+    ("crop", "crop_box", "crop_side", "crop_edges", "crop_edge", "crop_size", "trim", "zoom", "rotate", "mirror", "resize")
 ) | frozenset(
     ("fit", "scale", "upscale", "border", "polaroid", "rounded_corners", "drop_shadow", "extend", "straighten")
 ) | {"perspective", "caption_bar", "remove_background"}  # fmt: skip

@@ -65,6 +65,8 @@ def segments(prompt: str) -> Iterator[tuple[str, list[Token]]]:
     segment: list[Token] = []
     before = ""
     for token in [*_tokens(prompt), Token(".", 0, 0)]:
+        if token.text == LINE:
+            segment = segment[: len(segment) - _ending(segment)]
         if token.text not in _HARD:
             segment.append(token)
             continue
@@ -121,10 +123,14 @@ def _without_politeness(segment: list[Token]) -> list[Token]:
             segment = segment[1:]
         while segment and segment[-1].text == LINE:
             segment = segment[:-1]
-        texts = tuple(token.text for token in segment)
         if skipped := opening(segment):
             segment = segment[skipped:]
             continue
-        ending = max((len(one) for one in _ENDINGS if texts[-len(one) :] == one), default=0)
-        segment = segment[: len(segment) - ending]
+        segment = segment[: len(segment) - _ending(segment)]
     return segment
+
+
+def _ending(tokens: Sequence[Token]) -> int:
+    """How many words of politeness the tokens end with."""
+    texts = tuple(token.text for token in tokens[-6:])
+    return max((len(one) for one in _ENDINGS if texts[-len(one) :] == one), default=0)
