@@ -291,6 +291,8 @@ def test_what_comes_from_the_network_is_judged(client: httpx.Client) -> None:
     ):  # fmt: skip
         answer = client.post(RUNS, json={"inputs": {"photo": address}})
         assert answer.status_code in (400, 404), (address, answer.text)
+        answer = client.post("/v1/assets", json={"name": "a", "image": address})
+        assert answer.status_code == 400, (address, answer.text)
 
 
 def test_credentials_are_no_part_of_what_is_shown(client: httpx.Client) -> None:

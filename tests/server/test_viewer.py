@@ -14,12 +14,13 @@ from typing import Any
 import httpx
 import pytest
 from tests.browser import BROWSED, Tab, chromium, counted
-from tests.server.serving import LOOKS, pipelines, png, served, workspace
+from tests.server.serving import LOOKS, data_url, pipelines, png, served, workspace
 from tests.server.test_pages import vendor_configuration
 from tests.vendors.base import Fault
 from tests.vendors.scenario import KEY, SECRET, Ending, Scenario
 from tests.workbench import Bench, paint
 
+from editchain.http import Rules
 from editchain.server import keys
 from editchain.server.keys import Limits
 from editchain.server.shelf import Shelf
@@ -101,7 +102,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
             (root / "pipelines" / f"{name}.yaml").write_text(text, "utf-8")
         bench = Bench(root)
         bench.run(bench.write("steps: {tone: {model: darkroom, image: a.png, prompt: blur}}", "own.yaml"))
-        with served(root) as url:
+        with served(root, rules=Rules(lambda _: True, frozenset({"127.0.0.1"}))) as url:
             yield url, root, vendor
 
 
@@ -273,6 +274,21 @@ def test_pictures_are_dropped(place: Place) -> None:
     expect(page.locator("#plan .go")).to_be_enabled()
 
 
+def test_a_picture_is_given_by_its_address(place: Place) -> None:
+    answer = httpx.post(f"{place.url}/v1/assets", json={"name": "x.png", "image": data_url(png((6, 5, 5)))})
+    page = place.tab("/pipelines/free").page
+    field = page.get_by_label("address of a picture for photo")
+    field.fill("https://localhost/a.png")
+    field.press("Enter")
+    expect(page.locator("#photo-problem")).to_contain_text("localhost")
+    page.get_by_role("button", name="take a.png away").click()
+    field.fill(answer.json()["asset"]["url"])
+    page.get_by_role("button", name="Add the address").first.click()
+    expect(page.locator(".tray .name")).to_have_text(re.compile("^asset_.*png$"))
+    expect(page.locator(".tray img")).to_be_visible()
+    expect(page.locator("#plan .go")).to_be_enabled()
+
+
 def test_a_file_that_is_no_picture_is_said_to_be_none(place: Place) -> None:
     page = place.tab("/pipelines/free").page
     page.locator("#input-photo").set_input_files(
@@ -384,6 +400,8 @@ def test_a_form_is_filled_and_sent_by_keyboard(place: Place) -> None:
     page.keyboard.press("Enter")  # past the head of the page
     page.keyboard.press("Tab")
     expect(page.locator("#input-photo")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("address of a picture for photo")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
     expect(page.locator("input[type=radio]").last).to_be_checked()

@@ -11,6 +11,7 @@ import anyio.to_thread
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from editchain.http import FetchError, fetch
 from editchain.imaging.probe import MEDIA_TYPES
 from editchain.server import showing
 from editchain.server.asking import Refusal
@@ -61,15 +62,31 @@ def _extension(media_type: str) -> str:
 
 
 async def create(request: Request) -> Response:
-    """`POST /v1/assets`: a picture as base64."""
+    """`POST /v1/assets`: a picture as base64, a data: URL, or the address that it is fetched from."""
     caller, desk = caller_of(request), desk_of(request)
     body = await json_of(request, caller, "assetCreate")
     name, text, parent = body["name"], body["image"], body.get("parentId")
     if parent is not None and desk.shelf.asset(caller.project, parent) is None:
         raise Refusal(404, f"Asset {parent[:80]} not found")
-    data = decoded(text.partition(",")[2] if text.startswith("data:") else text)
+    if is_address(text):
+        data = await fetched(desk, text)
+    else:
+        data = decoded(text.partition(",")[2] if text.startswith("data:") else text)
     asset = await anyio.to_thread.run_sync(partial(_keep, desk, caller.project, data, name, parent))
     return JSONResponse({"asset": shown(request, asset)})
+
+
+def is_address(text: str) -> bool:
+    """Whether a picture is named by where it can be fetched from."""
+    return text.startswith(("https:", "http:"))
+
+
+async def fetched(desk: Desk, address: str) -> bytes:
+    """A picture from a public address, as the server's rules let clients have it fetched. Raises Refusal."""
+    try:
+        return await fetch(address, desk.settings.rules)
+    except FetchError as error:
+        raise Refusal(400, str(error)) from None
 
 
 def _keep(desk: Desk, project: str, data: bytes, name: str, parent: str | None) -> Asset:

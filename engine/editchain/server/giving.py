@@ -13,11 +13,11 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from editchain.http import FetchError, fetch
 from editchain.imaging.limits import MAX_BYTES
 from editchain.language.scalars import SCALARS, typed
 from editchain.server import bodies
 from editchain.server.asking import Refusal
+from editchain.server.assets import fetched, is_address
 from editchain.server.handling import body_of, desk_of, json_of
 from editchain.server.readying import Given, Wanted
 
@@ -218,15 +218,13 @@ class _Taking:
 
     async def _picture(self, value: str | _Sent | Local) -> Asset:
         pictures = self._desk.pictures
-        if isinstance(value, str) and value.startswith(("https:", "http:")):
+        if isinstance(value, str) and is_address(value):
             self._addresses += 1
             if self._addresses > MOST_ADDRESSES:
                 raise Refusal(413, f"A request may name {MOST_ADDRESSES} addresses at the most")
-            try:
-                data = await fetch(value, self._desk.settings.rules)
-            except FetchError as error:
-                raise Refusal(400, str(error)) from None
-            value = _Sent(data, value.partition("?")[0].rstrip("/").rpartition("/")[2])
+            value = _Sent(
+                await fetched(self._desk, value), value.partition("?")[0].rstrip("/").rpartition("/")[2]
+            )
         if isinstance(value, Local):
             value = await anyio.to_thread.run_sync(_read, value.path)
         if isinstance(value, str) and not value.startswith("data:"):

@@ -25,6 +25,7 @@ from editchain.runs.running import Options, refuse_unreachable
 from editchain.server import declaring, finding, looking, overhearing
 from editchain.server.asking import Refusal, Wish
 from editchain.server.carrying import carry_out, costs_of, keep, looked_ahead, surroundings
+from editchain.server.checking import Checks
 from editchain.server.readying import Wanted, ready
 from editchain.server.reserving import Price
 from editchain.store import DamagedObject, MissingObject, Store
@@ -52,18 +53,11 @@ def _pictures(workspace: Workspace) -> Store:
 def listing(root: Path, **_: Any) -> list[dict[str, Any]]:
     """The pipelines of the workspace, each with how many errors are in it."""
     with Workspace(root) as workspace:
-        return [_listed(workspace, place) for place in finding.places(root).values()]
+        return _CHECKS.listed(workspace)
 
 
-def _listed(workspace: Workspace, place: finding.Place) -> dict[str, Any]:
-    found = loading.check(place.path, surroundings(workspace))
-    said = finding.head(place.path).get("description")
-    return {
-        "name": place.name,
-        "file": place.file,
-        "description": said if isinstance(said, str) else None,
-        "problems": sum(one.severity == "error" for one in found.problems),
-    }
+_CHECKS = Checks()
+"""A hand is of one workspace, and carries out many orders."""
 
 
 def describing(root: Path, *, name: str, **_: Any) -> dict[str, Any]:

@@ -137,7 +137,7 @@ const kinds = { list: lines, table };
 // ---------------------------------------------------------------- pictures
 
 function pictures(input) {
-  const chosen = []; // {name, id, node, problem}
+  const chosen = []; // {name, source, id, node, problem}
   const file = make("input", { type: "file", id: `input-${input.name}`, accept: "image/*", multiple: "" });
   const tray = make("ul", { class: "tray" });
   const own = typeof input.default === "string" ? make("li", { class: "own" }, pictured(`/previews/${path(name)}?input=${encodeURIComponent(input.name)}`, "", "default"), make("span", { class: "soft" }, `unless another is given: ${input.default}`)) : null;
@@ -146,22 +146,24 @@ function pictures(input) {
     tray.replaceChildren(...(chosen.length ? chosen.map((one) => one.node) : own ? [own] : []));
     changed();
   };
-  const add = (one, source) => {
-    one.node = make("li", {}, pictured(source, one.name, "?"), make("span", { class: "name", title: one.name }, one.name), make("button", { class: "plain", type: "button", "aria-label": `take ${one.name} away`, onclick: () => {
+  const add = (one) => {
+    one.node = make("li", {}, one.source ? pictured(one.source, one.name, "?") : make("span", { class: "no-picture" }, "…"), make("span", { class: "name", title: one.name }, one.name), make("button", { class: "plain", type: "button", "aria-label": `take ${one.name} away`, onclick: () => {
       chosen.splice(chosen.indexOf(one), 1);
       draw();
       file.focus();
     } }, "×"));
     chosen.push(one);
   };
-  const take = async (files) => {
-    const taken = [...files].map((one) => ({ name: one.name, file: one, id: null, problem: "" }));
-    for (const one of taken) add(one, URL.createObjectURL(one.file));
+  // Each has `name`, `source` to show where there is one already, and `image()`: its bytes or its address for the server.
+  const take = async (wanted) => {
+    const taken = wanted.map((one) => ({ ...one, id: null, problem: "" }));
+    taken.forEach(add);
     draw();
     for (const one of taken) {
       try {
-        const data = await dataAddress(one.file);
-        one.id = (await ask("/v1/assets", { name: one.name, image: data })).asset.id;
+        const { asset } = await ask("/v1/assets", { name: one.name, image: await one.image() });
+        one.id = asset.id;
+        if (!one.source) one.node.firstChild.replaceWith(pictured(asset.url, one.name, "?"));
       } catch (error) {
         one.problem = `${one.name}: ${error.message}`;
         one.node.classList.add("wrong");
@@ -169,9 +171,26 @@ function pictures(input) {
       changed();
     }
   };
+  const takeFiles = (files) => take([...files].map((one) => ({ name: one.name, source: URL.createObjectURL(one), image: () => dataAddress(one) })));
   file.addEventListener("change", () => {
-    take(file.files);
+    takeFiles(file.files);
     file.value = "";
+  });
+  const address = make("input", { type: "url", placeholder: "or its address: https://…", "aria-label": `address of a picture for ${input.name}` });
+  const fetched = () => {
+    const text = address.value.trim();
+    if (!text || !address.reportValidity()) return;
+    const { host, pathname } = new URL(text);
+    take([{ name: pathname.split("/").filter(Boolean).at(-1) ?? host, source: null, image: async () => text }]);
+    address.value = "";
+    addressed.hidden = true;
+  };
+  const addressed = make("button", { class: "plain", type: "button", hidden: "", onclick: fetched }, "Add the address");
+  address.addEventListener("input", () => (addressed.hidden = !address.value.trim()));
+  address.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // else it sends the form
+    fetched();
   });
   for (const kind of ["dragenter", "dragover"]) {
     zone.addEventListener(kind, (event) => {
@@ -182,11 +201,11 @@ function pictures(input) {
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
-    take(event.dataTransfer.files);
+    takeFiles(event.dataTransfer.files);
   });
   tray.replaceChildren(...(own ? [own] : []));
   return {
-    node: zone,
+    node: make("div", {}, zone, make("div", { class: "address" }, address, addressed)),
     control: file,
     value: () => {
       const ids = chosen.map((one) => one.id);
@@ -195,7 +214,7 @@ function pictures(input) {
     set: async (given) => {
       for (const id of [given].flat().filter(Boolean)) {
         const { asset } = await ask(`/v1/assets/${encodeURIComponent(id)}`);
-        add({ name: asset.metadata.name ?? "picture", id, problem: "" }, asset.url);
+        add({ name: asset.metadata.name ?? "picture", source: asset.url, id, problem: "" });
       }
       draw();
     },
