@@ -168,10 +168,12 @@ def _state(one: Key) -> str:
 
 
 def _document(one: Key) -> dict[str, object]:
-    import json
+    from dataclasses import asdict
+
+    from editchain.server.keys import limits_of
 
     return {
-        "id": one.id, "project": one.project, "limits": json.loads(one.limits),
+        "id": one.id, "project": one.project, "limits": asdict(limits_of(one)),
         "created_at": showing.timestamp(one.created_at), "revoked_at": showing.timestamp(one.revoked_at),
     }  # fmt: skip
 
@@ -186,12 +188,16 @@ def _document(one: Key) -> dict[str, object]:
     "--body-mb", type=click.IntRange(1), default=64, show_default=True, help="The largest body, in MB."
 )
 @click.option("--spending", metavar="AMOUNT", help="What its jobs may cost in all, such as '20 USD'.")
-def new(project: str, per_minute: int, jobs: int, body_mb: int, spending: str | None) -> int:
+@click.option("--stored-mb", type=click.IntRange(1), help="How much its assets may take in all, in MB.")
+def new(
+    project: str, per_minute: int, jobs: int, body_mb: int, spending: str | None, stored_mb: int | None
+) -> int:
     """Make a key for a project. Its secret is shown once and kept as a hash alone."""
     from editchain.server.keys import Limits, make
 
     amount, _, currency = (spending or "").partition(" ")
-    limits = Limits(per_minute, jobs, body_mb * 1024 * 1024, amount or None, currency.strip() or None)
+    stored = None if stored_mb is None else stored_mb * 1024 * 1024
+    limits = Limits(per_minute, jobs, body_mb * 1024 * 1024, amount or None, currency.strip() or None, stored)
     with Workspace(nearest_workspace(Path.cwd())) as workspace:
         shelf = _shelf(workspace)
         key, secret = make(shelf, project, limits, time.time())

@@ -23,7 +23,7 @@ from editchain.server import assets, openapi, pages, uploads
 from editchain.server.asking import Refusal
 from editchain.server.conducting import Conductor
 from editchain.server.guarding import Guard, Signer
-from editchain.server.hands import MEMORY_BYTES, Hands
+from editchain.server.hands import MEMORY_BYTES, HandLost, Hands, OrderFailed
 from editchain.server.listening import Listeners
 from editchain.server.shelf import Shelf
 from editchain.server.shelving import Pictures
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("editchain.server")
 
 GRACE_MORE_SECONDS = 15.0
+FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def application(settings: Settings) -> Starlette:
                     begun = anyio.Event()
                     group.start_soon(lambda worker, begun: worker.serve(started=begun.set), worker, begun)
                     await begun.wait()
+                group.start_soon(_keep_swept, desk)
                 desk.is_ready = True
                 yield
                 desk.is_ready = False
@@ -160,6 +162,18 @@ def _open(settings: Settings) -> Desk:
         settings, workspace, shelf, pictures, Guard(shelf, settings.now, settings.hosts), Signer(folder, settings.now), worker,
         hands, telling, conductor, folder,
     )  # fmt: skip
+
+
+async def _keep_swept(desk: Desk) -> None:
+    """Sweeps what the server keeps, again and again."""
+    await anyio.sleep(FIRST_SWEEP_SECONDS)
+    while True:
+        try:
+            swept = await desk.hands.do("sweeping", {"now": desk.settings.now()})
+            log.info(json.dumps({"swept": json.loads(swept)}))
+        except (EditchainError, HandLost, OrderFailed) as error:
+            log.warning(json.dumps({"swept": None, "why": str(error)}))
+        await anyio.sleep(SWEEP_SECONDS)
 
 
 class Outside:

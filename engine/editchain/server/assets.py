@@ -17,6 +17,7 @@ from editchain.server import showing
 from editchain.server.asking import Refusal
 from editchain.server.handling import (
     caller_of,
+    check_stored,
     desk_of,
     json_of,
     page,
@@ -72,6 +73,7 @@ async def create(request: Request) -> Response:
         data = await fetched(desk, text)
     else:
         data = decoded(text.partition(",")[2] if text.startswith("data:") else text)
+    await check_stored(desk, caller, len(data))
     asset = await anyio.to_thread.run_sync(partial(_keep, desk, caller.project, data, name, parent))
     return JSONResponse({"asset": shown(request, asset)})
 

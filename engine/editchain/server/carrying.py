@@ -89,7 +89,9 @@ def recipe_of(wish: Wish, folder: Path) -> Path:
     text = text_of(recipe)
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     place = folder / f"{digest}.yaml"
-    if not place.exists():
+    try:
+        os.utime(place)  # which says that it is wanted
+    except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = place.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

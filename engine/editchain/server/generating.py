@@ -14,7 +14,7 @@ from starlette.routing import Route
 from editchain.server import bodies, showing
 from editchain.server.asking import Refusal, Wish, custom_wish, legacy_defaults, legacy_wish, offer_name
 from editchain.server.describing import LEGACY, legacy, offers
-from editchain.server.handling import caller_of, check_room, desk_of, idempotency_of, json_of
+from editchain.server.handling import caller_of, check_room, check_stored, desk_of, idempotency_of, json_of
 from editchain.server.reserving import refuse_beyond
 from editchain.server.rows import Job
 
@@ -58,6 +58,7 @@ async def _accepted(
     token = idempotency_of(request)
     if token is not None and (known := desk.shelf.job_by_token(caller.project, token)) is not None:
         return _reply(known, action)
+    await check_stored(desk, caller)
     taken, price = await desk.worker.plan(caller.project, wish)
     check = partial(refuse_beyond, caller.limits, price) if caller.limits.spending else None
     if check is not None:

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 
 from editchain.server import bodies
 from editchain.server.asking import Refusal
@@ -130,6 +131,20 @@ def idempotency_of(request: Request) -> str | None:
     if token is not None and not 1 <= len(token) <= MAX_TOKEN:
         raise Refusal(400, f"An Idempotency-Key has 1 to {MAX_TOKEN} characters")
     return token
+
+
+async def check_stored(desk: Desk, caller: Caller, more_bytes: int = 0) -> None:
+    """Raises Refusal where a project keeps as many bytes as it may, or would with so many more."""
+    most = caller.limits.stored_bytes
+    if most is None:
+        return
+    kept = await anyio.to_thread.run_sync(desk.shelf.stored_bytes, caller.project)
+    if kept >= most or kept + more_bytes > most:
+        details = {"actionName": "stored-bytes", "actionLimit": most}
+        said = (
+            f"Of the {most:,} bytes that this project may keep {kept:,} are taken; deleting assets makes room"
+        )
+        raise Refusal(403, said, details=details)
 
 
 def check_room(desk: Desk, caller: Caller) -> None:

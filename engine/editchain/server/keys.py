@@ -24,13 +24,14 @@ LOCAL, LOCAL_PROJECT = "local", "proj_local"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key may do: requests a minute, jobs at a time, bytes of one body, and money in all (None: no ceiling)."""
+    """What a key may do: requests a minute, jobs at a time, bytes of one body, and in all money and bytes kept (None: no ceiling)."""
 
     per_minute: int = 1200
     jobs: int = 100
     body_bytes: int = 64 * 1024 * 1024
     spending: str | None = None
     currency: str | None = None
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from editchain.runs.allowing import ceilings_of, refuse_dear
 from editchain.runs.explaining import explain_with
 from editchain.runs.outcomes import Stop
 from editchain.runs.running import Options, refuse_unreachable
-from editchain.server import declaring, finding, looking, overhearing
+from editchain.server import declaring, finding, looking, overhearing, sweeping
 from editchain.server.asking import Refusal, Wish
 from editchain.server.carrying import carry_out, costs_of, keep, looked_ahead, surroundings
 from editchain.server.checking import Checks
@@ -314,6 +314,7 @@ ORDERS: Mapping[str, Callable[..., Any]] = {
     "converting": converting,
     "run": run,
     "overhearing": overhearing.overhearing,
+    "sweeping": sweeping.sweeping,
     **looking.ORDERS,
 }
 """Names of orders to what carries them out. Each takes `tell`, for events as JSON lines, and `tie`, for a stop of what runs;

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from editchain.server import finding, giving
 from editchain.server.asking import Refusal
 from editchain.server.conducting import new_id
-from editchain.server.handling import caller_of, check_room, desk_of, idempotency_of
+from editchain.server.handling import caller_of, check_room, check_stored, desk_of, idempotency_of
 from editchain.server.reserving import Price, refuse_beyond
 from editchain.server.rows import AskedRun
 from editchain.server.standing import run_document
@@ -83,6 +83,7 @@ async def accept(
     if token is not None and (known := desk.shelf.run_by_token(caller.project, token)) is not None:
         return _reply(request, known, print_)
     check_room(desk, caller)
+    await check_stored(desk, caller, sum(one.size for one in asked.new))
     found = await desk.hands.look("accepting", name=name, wanted=wanted.document())
     price = Price(**found["price"])
     check = partial(refuse_beyond, caller.limits, price) if caller.limits.spending else None

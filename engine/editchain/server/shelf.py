@@ -104,6 +104,31 @@ class Shelf:
         )
         return Upload(*found[0]) if found else None
 
+    def pending_uploads(self, *, before: float) -> list[Upload]:
+        """The uploads, of every project, that were begun before a moment and are not completed."""
+        rows = self._database.ask(
+            "SELECT * FROM uploads WHERE status = 'pending' AND created_at < ?", [before]
+        )
+        return [Upload(*row) for row in rows]
+
+    # ------------------------------------------------------------------ pictures
+
+    def stored_bytes(self, project: str) -> int:
+        """The bytes of the assets of a project; a picture that is there twice counts twice."""
+        rows = self._database.ask("SELECT coalesce(sum(size), 0) FROM assets WHERE project = ?", [project])
+        return int(rows[0][0])
+
+    def digests(self) -> set[str]:
+        """The digests of all pictures that assets, jobs which have not ended, or runs name."""
+        ask = self._database.ask
+        named = {str(digest) for (digest,) in ask("SELECT DISTINCT digest FROM assets")}
+        for (text,) in ask("SELECT wish FROM jobs WHERE status IN ('queued', 'in-progress')"):
+            wish = json.loads(text)
+            named.update(one for one in (wish["image"], wish["mask"], *wish["references"]) if one)
+        for (text,) in ask("SELECT given FROM runs"):
+            named.update(digest for _, digest, _ in json.loads(text)["pictures"])
+        return named
+
     # ------------------------------------------------------------------ jobs
 
     def put_job(self, job: Job) -> None:

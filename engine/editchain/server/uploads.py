@@ -15,7 +15,7 @@ from starlette.routing import Route
 from editchain.server import showing
 from editchain.server.asking import Refusal
 from editchain.server.guarding import ADDRESS_SECONDS
-from editchain.server.handling import body_of, caller_of, desk_of, json_of
+from editchain.server.handling import body_of, caller_of, check_stored, desk_of, json_of
 from editchain.server.rows import Upload
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ async def start(request: Request) -> Response:
     """`POST /v1/uploads`: begins a large picture in parts, each with an address to put it to."""
     caller, desk = caller_of(request), desk_of(request)
     body = await json_of(request, caller, "uploadCreate")
+    await check_stored(desk, caller, int(body["fileSize"]))
     made = Upload(
         f"upload_{secrets.token_urlsafe(15)}", caller.project, body["fileName"][:200], body["contentType"][:100],
         int(body["fileSize"]), json.dumps({"count": int(body["parts"])}), "pending", None, None, desk.settings.now(),
