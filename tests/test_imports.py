@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from tests.workbench import paint
 
 PACKAGE = Path(__file__).parent.parent / "engine" / "editchain"
 
@@ -343,6 +344,15 @@ def loaded_after(program: str) -> set[str]:
 )
 def test_starting_up_loads_nothing_heavy(program: str) -> None:
     assert loaded_after(program) == set()
+
+
+def test_checking_files_loads_no_library_for_command_lines(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\nsteps:\n  one: {model: darkroom, image: a.png, prompt: sepia}\n"
+    )
+    paint(tmp_path / "a.png")
+    program = f"import sys; sys.argv = ['editchain', 'validate', {str(tmp_path / 'p.yaml')!r}]; from editchain.cli import main; main()"
+    assert loaded_after(program) == {"jsonschema_rs"}
 
 
 def test_what_is_loaded_is_seen() -> None:

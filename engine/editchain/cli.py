@@ -32,6 +32,14 @@ def _answer(arguments: list[str]) -> int:
         code = answer(arguments)
         if code is not None:
             return code
+    if arguments[:1] == ["validate"] and len(arguments) > 1 and not any(one[:1] == "-" for one in arguments):
+        # Where there are only files, importing the library for command lines would take longer than checking them.
+        from pathlib import Path
+
+        from editchain.commands.checking import validate
+        from editchain.commands.ending import ended
+
+        return ended(lambda: validate([Path(one) for one in arguments[1:]]))
     from editchain.commands.base import run_command
 
     return run_command(arguments)

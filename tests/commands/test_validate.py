@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from tests.workbench import paint, written
 
+from editchain import cli
 from editchain.commands.base import run_command
 
 RECIPE = """
@@ -155,3 +158,28 @@ def test_a_path_may_name_an_input_of_several_only_where_its_pictures_have_it(
     capsys.readouterr()
     assert run_command(["run", "p.yaml", "-i", "photo=a.png", "-i", "photo=b.png"]) == 2
     assert 'outputs.two.path: these images have no dimension "photo"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [RECIPE, RECIPE.replace("sepia", "sepiaa"), "steps: ["])
+@pytest.mark.parametrize("files", [["p.yaml"], ["p.yaml", "p.yaml"], ["nowhere.yaml"], ["p.yaml", "x" * 300]])
+def test_files_alone_are_checked_the_short_way_with_the_same_words(
+    recipe: Path,
+    text: str,
+    files: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written(recipe.parent, text)
+    code = run_command(["validate", *files])
+    said = capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["editchain", "validate", *files])
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    threshold = gc.get_threshold()
+    try:
+        cli.main()
+        ended = 0
+    except SystemExit as end:
+        ended = end.code
+    finally:
+        gc.set_threshold(*threshold)
+    assert (ended, capsys.readouterr()) == (code, said)

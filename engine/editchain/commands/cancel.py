@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from editchain.commands import completing, showing
-from editchain.commands.base import say, write_json
 from editchain.commands.running_now import find_run, pipeline_of
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.runs.standing import owners_of, state_of
 from editchain.runs.stopping import stop

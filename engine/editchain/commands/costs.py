@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
 from editchain.commands.running_now import find_run, pipeline_of
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.journal.entries import OPEN_STATES
 from editchain.journal.ledger import plain, spending

@@ -11,7 +11,7 @@ import click
 
 from editchain import differences, lockfiles
 from editchain.commands import showing
-from editchain.commands.base import write_json
+from editchain.commands.saying import write_json
 from editchain.diagnostics import Problems, visible
 from editchain.differences import Difference
 from editchain.errors import ConfigurationError, PipelineError

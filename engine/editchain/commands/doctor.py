@@ -17,7 +17,7 @@ import click
 from editchain import __version__
 from editchain.classes import dataclass
 from editchain.commands import showing
-from editchain.commands.base import write_json
+from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError, EditchainError, StoreError
 from editchain.imaging.extra import OPENCV

@@ -15,7 +15,7 @@ import click
 
 from editchain.classes import dataclass
 from editchain.commands import completing, showing
-from editchain.commands.base import say, wants_colour, write_json
+from editchain.commands.saying import say, wants_colour, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import did_you_mean, one_of, render
 from editchain.errors import ConfigurationError, PipelineError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, wants_colour, write_json
+from editchain.commands.saying import say, wants_colour, write_json
 from editchain.darkroom import grammar
 from editchain.diagnostics import Problem, render, visible
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, show_problems
 from editchain.commands.report import page_of
+from editchain.commands.saying import say, show_problems
 from editchain.commands.spending import Declined
 from editchain.diagnostics import one_of, render
 from editchain.errors import EditchainError, PipelineError

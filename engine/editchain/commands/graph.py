@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands.base import check, write_json
+from editchain.commands.checking import check
+from editchain.commands.saying import write_json
 from editchain.diagnostics import Problems, visible
 from editchain.errors import ConfigurationError, PipelineError
 from editchain.language.references import BadReference, references

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.errors import ConfigurationError, StoreError
 from editchain.providers import load
 from editchain.schemas import dotted, meta_problems

@@ -11,7 +11,7 @@ import click
 from editchain import branches, lockfiles
 from editchain.classes import dataclass
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import lock_of, nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace

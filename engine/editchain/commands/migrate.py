@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.diagnostics import Problems, did_you_mean, one_of
 from editchain.errors import ConfigurationError, PipelineError
 from editchain.language.syntax import Map, parse

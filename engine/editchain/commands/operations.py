@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import completing, showing
-from editchain.commands.base import write_json
 from editchain.commands.documents import field_lines, heading, paragraph, refusal_lines, warning_lines
+from editchain.commands.saying import write_json
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 from editchain.language.recipes import value_of

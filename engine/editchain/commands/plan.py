@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import as_document, say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
 from editchain.commands.refusing import foretold
+from editchain.commands.saying import as_document, say
 from editchain.commands.selecting import Selection, selection_options
 from editchain.commands.shared import input_options
 from editchain.errors import ConfigurationError

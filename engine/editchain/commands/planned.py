@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
-from editchain.commands.base import check, show_problems
+from editchain.commands.checking import check
+from editchain.commands.saying import show_problems
 from editchain.diagnostics import Problem
 from editchain.errors import PipelineError
 from editchain.plans.expansion import BadPlan

@@ -10,8 +10,8 @@ import click
 
 from editchain.classes import dataclass
 from editchain.commands import showing
-from editchain.commands.base import write_json
 from editchain.commands.documents import paragraph
+from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError, EditchainError

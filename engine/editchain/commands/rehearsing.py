@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ASSET_VENDOR
-from editchain.commands.base import say
 from editchain.commands.planned import planned
 from editchain.commands.refusing import foretold
+from editchain.commands.saying import say
 from editchain.fetching import addresses, assets
 from editchain.plans.planning import plan
 from editchain.rehearsing import OUT, RehearsalWorkspace

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain.commands import completing, showing
-from editchain.commands.base import write_json
 from editchain.commands.running_now import find_run
+from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.runs import outlining

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
 from editchain.errors import ConfigurationError

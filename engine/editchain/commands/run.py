@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say
 from editchain.commands.keeping import keep
 from editchain.commands.planned import Given, planned
 from editchain.commands.refusing import has_work, offline
+from editchain.commands.saying import say
 from editchain.commands.selecting import Selection, is_part, selection_options
 from editchain.commands.shared import input_options
 from editchain.commands.spending import agree

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace

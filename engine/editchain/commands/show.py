@@ -14,7 +14,7 @@ import click
 
 from editchain.branches import lock_files
 from editchain.commands import showing
-from editchain.commands.base import write_json
+from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
 from editchain.errors import ConfigurationError, ImageError

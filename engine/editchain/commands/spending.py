@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from editchain.commands.base import say
+from editchain.commands.saying import say
 from editchain.runs.allowing import refuse_dear
 from editchain.runs.reporting import summary_line
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import completing, showing
-from editchain.commands.base import write_json
 from editchain.commands.running_now import find_run, outcome_of, pipeline_of, run_json
+from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.diagnostics import visible
 from editchain.runs.reporting import duration

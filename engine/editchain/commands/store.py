@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.commands.transfers import pull, push
 from editchain.errors import ConfigurationError

@@ -10,7 +10,7 @@ import click
 
 from editchain import branches, lockfiles
 from editchain.commands import showing
-from editchain.commands.base import say, write_json
+from editchain.commands.saying import say, write_json
 from editchain.commands.shared import lock_of, nearest_workspace
 from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from editchain.commands import completing, showing
-from editchain.commands.base import write_json
 from editchain.commands.planned import Given, planned
+from editchain.commands.saying import write_json
 from editchain.commands.shared import input_options
 from editchain.commands.tracing import Tracer
 from editchain.diagnostics import did_you_mean, one_of, visible
