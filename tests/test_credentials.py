@@ -14,9 +14,9 @@ import pytest
 from tests.workbench import Bench
 
 from editchain import credentials
+from editchain.configuration import read_configuration
 from editchain.credentials import Credential, Credentials, Secret, read_env, redacted
 from editchain.errors import ConfigurationError
-from editchain.workspace import read_configuration
 
 CANARY = "canary-4f1d7c90b2"
 WANTED = (("ACME_KEY", "ACME_TOKEN"), ("ACME_SECRET",))

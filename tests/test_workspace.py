@@ -11,9 +11,12 @@ import pytest
 from tests.workbench import NOW, Bench, loaded, shipped, unmarked, written
 
 from editchain.artifacts import ImageSource
+from editchain.configuration import Configuration, read_configuration
+from editchain.digests import Digests, is_same
 from editchain.errors import ConfigurationError
+from editchain.known import Known
 from editchain.language.reading import stat_of
-from editchain.workspace import Configuration, Digests, Known, Workspace, is_same, read_configuration
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,6 +20,7 @@ from PIL import Image
 
 from editchain.commands.base import run_command
 from editchain.commands.planned import Given, planned
+from editchain.digests import Digests
 from editchain.imaging.marking import Mark, marked
 from editchain.language.loading import Surroundings, load
 from editchain.language.reading import stat_of
@@ -32,7 +33,7 @@ from editchain.plans.tasks import Way as PlannedWay
 from editchain.providers import check_prompt, objections
 from editchain.runs import running
 from editchain.runs.preparing import Choices
-from editchain.workspace import Digests, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from editchain.artifacts import SourceKind
+    from editchain.digests import Digests
     from editchain.http import Rules
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import StepPlan
-    from editchain.workspace import Digests, Workspace
+    from editchain.workspace import Workspace
 
 AT_A_TIME = 8
 

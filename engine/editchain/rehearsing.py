@@ -16,11 +16,12 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from editchain.configuration import Configuration
+    from editchain.digests import Digests
     from editchain.executors.local import LocalExecutor
     from editchain.models import OperationDocument
     from editchain.pipeline import Step
     from editchain.plans.tasks import Way
-    from editchain.workspace import Configuration, Digests
 
 FOLDER = "rehearsal"
 """The folder of the store, below `.editchain`."""

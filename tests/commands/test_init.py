@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from editchain.commands.init import FILES, SCHEMA, SKELETON
-from editchain.workspace import read_configuration
+from editchain.configuration import read_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

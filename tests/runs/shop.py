@@ -18,6 +18,7 @@ from trio.testing import MockClock
 from editchain.http import Client, NotSent
 from editchain.journal.committing import Committer
 from editchain.journal.ledger import Ceiling
+from editchain.known import Known
 from editchain.models import Model, Price, Route
 from editchain.plans.planning import plan
 from editchain.plans.tasks import Plan, Way
@@ -41,7 +42,7 @@ from editchain.runs.repeating import Repeater
 from editchain.runs.running import JournalResults, local_executor
 from editchain.runs.scheduling import Scheduler
 from editchain.runs.vendors import Vendors
-from editchain.workspace import Known, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

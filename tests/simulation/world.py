@@ -19,6 +19,7 @@ import trio._core._run as trio_run
 from tests.runs.shop import Shop, Vendor, outcomes, picture
 from tests.workbench import NOW, paint, shipped
 
+from editchain.configuration import Configuration
 from editchain.errors import ProviderError, StoreError
 from editchain.http import FetchError, NotSent, ReplyLost
 from editchain.journal.journal import Journal
@@ -37,7 +38,7 @@ from editchain.providers.base import (
 )
 from editchain.runs.books import Detail
 from editchain.store import Store
-from editchain.workspace import Configuration, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from editchain.models import Catalogue

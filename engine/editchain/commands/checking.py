@@ -45,8 +45,8 @@ def check(
     `folder` is what their paths are relative to: the current one unless another is named.
     """
     from editchain import providers
+    from editchain.digests import is_same
     from editchain.language import loading
-    from editchain.workspace import is_same
 
     folders: dict[str, dict[str, KnownFile]] = {}
     asked = itertools.count()

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from editchain.digests import Digests
     from editchain.language.reading import Evidence
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan
     from editchain.transferring import Transferred
-    from editchain.workspace import Digests, Workspace
+    from editchain.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

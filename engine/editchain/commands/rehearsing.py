@@ -12,11 +12,12 @@ from editchain.commands.planned import planned
 from editchain.commands.refusing import foretold
 from editchain.commands.saying import say
 from editchain.fetching import addresses, assets
+from editchain.known import Known
 from editchain.plans.planning import plan
 from editchain.rehearsing import OUT, RehearsalWorkspace
 from editchain.runs import reporting
 from editchain.runs.preparing import Choices
-from editchain.workspace import Known, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
     from editchain.artifacts import ImageSource
     from editchain.commands.planned import Given
+    from editchain.digests import Digests
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.runs.running import Report
-    from editchain.workspace import Digests
 
 GREY_SIDE, GREY = 1024, (128, 128, 128)
 """The picture that stands in for one that only a vendor has."""

@@ -22,8 +22,8 @@ from editchain.platform import DISK, disk_error, write_file
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from editchain.digests import Digests
     from editchain.plans.tasks import Plan
-    from editchain.workspace import Digests
 
 FORMAT = 1
 MOST_NAMED = 10

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from editchain.digests import Digests
     from editchain.journal.entries import Result
     from editchain.journal.journal import Journal
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.store import Store
-    from editchain.workspace import Digests
 
 
 MOST_NAMED = 10

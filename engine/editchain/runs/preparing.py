@@ -9,12 +9,12 @@ from editchain import lockfiles
 from editchain.classes import dataclass
 from editchain.errors import Refused
 from editchain.fetching import addresses, fetch_all
+from editchain.known import Known
 from editchain.lock import place_of
 from editchain.plans import planning
 from editchain.plans.tasks import REJECTED
 from editchain.runs.locking import Locking, refuse_unlocked
 from editchain.runs.supplying import adopt, fetch_needed, supply
-from editchain.workspace import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

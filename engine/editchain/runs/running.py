@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from editchain.artifacts import ImageSource
+    from editchain.digests import Digests
     from editchain.executors.base import Executor, Made, Work
     from editchain.journal.entries import Call, Owner
     from editchain.journal.journal import Journal
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from editchain.runs.calling import Caller
     from editchain.runs.locking import Locking
     from editchain.runs.outcomes import Ended
-    from editchain.workspace import Digests, Workspace
+    from editchain.workspace import Workspace
 
 
 LEAST_ROOM_BYTES = 64 * 1024 * 1024

@@ -16,10 +16,11 @@ from editchain.runs.locking import is_paid
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from editchain.digests import Digests
     from editchain.lock import Line, Lock
     from editchain.plans.tasks import Plan, StepPlan
     from editchain.transferring import Transferred
-    from editchain.workspace import Digests, Workspace
+    from editchain.workspace import Workspace
 
 MOST_NAMED = 5
 

@@ -13,6 +13,7 @@ import anyio.to_thread
 from editchain import providers
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.ledger import Ceiling, plain
+from editchain.known import Known
 from editchain.language import loading
 from editchain.language.inputs import Given
 from editchain.language.recipes import Recipe, text_of
@@ -22,19 +23,19 @@ from editchain.runs import running
 from editchain.runs.foreseeing import with_foreseen
 from editchain.server.asking import Refusal
 from editchain.store import Store
-from editchain.workspace import Known, Workspace
+from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from editchain.digests import Digests
     from editchain.journal.journal import Journal
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
     from editchain.runs.outcomes import Stop
     from editchain.runs.running import Report
     from editchain.server.asking import Wish
-    from editchain.workspace import Digests
 
 PLACES = ("steps.edit.", "steps.edit: ", "inputs.", "photo: ")
 """Where problems of a recipe of ours stand; who sent a request does not know of it."""
