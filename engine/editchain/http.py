@@ -58,6 +58,10 @@ class Rules:
     total_seconds: float = TOTAL_SECONDS
 
 
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out: elsewhere are old and local ways to write an IPv4 address, and sites of one's own."""
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is a globally routable unicast one, however an IPv4 address is wrapped into IPv6."""
     try:
@@ -70,6 +74,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _GIVEN_OUT:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

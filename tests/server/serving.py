@@ -17,6 +17,7 @@ import uvicorn
 from PIL import Image
 
 from editchain.server.app import Settings, application
+from editchain.server.patience import PatientProtocol
 
 CONFIGURATION = '[routes]\ndefault = "darkroom"\n'
 
@@ -49,6 +50,7 @@ def served(root: Path, **settings: Any) -> Iterator[str]:
         application(Settings(root, processes=2, **settings)),
         host="127.0.0.1",
         port=0,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
     )

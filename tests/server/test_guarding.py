@@ -124,6 +124,8 @@ def test_a_key_has_limits(project: Callable[..., Project]) -> None:
         ({"Origin": "null"}, 403),
         ({"Host": "elsewhere.example"}, 421),
         ({"Host": "127.0.0.1.elsewhere.example"}, 421),
+        ({"Host": "localhost#@elsewhere.example"}, 421),
+        ({"Host": "a@127.0.0.1"}, 421),
         ({}, 200),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import socket
 import struct
@@ -19,11 +20,13 @@ from tests.server.serving import LOOKS, data_url, pipelines, png, run_ended, ser
 from tests.server.test_openapi import ids
 
 from editchain.errors import EditchainError
+from editchain.http import is_public
 from editchain.server import keys, listening, openapi
 from editchain.server.asking import Refusal
 from editchain.server.hands import LOOKING, WORKING, Hands
 from editchain.server.keys import Limits
 from editchain.server.listening import Listeners
+from editchain.server.patience import PatientProtocol
 from editchain.server.shelf import Shelf
 from editchain.store import Store
 
@@ -282,6 +285,41 @@ def test_a_hand_has_so_much_memory_and_one_that_is_lost_is_replaced(root: Path) 
             await hands.close()
 
     anyio.run(work)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True), ("64:ff9b::8.8.8.8", True),
+        ("127.0.0.1", False), ("0.0.0.1", False), ("10.0.0.1", False), ("169.254.169.254", False), ("100.64.0.1", False),
+        ("224.0.0.1", False), ("::1", False), ("::", False), ("::ffff:127.0.0.1", False), ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False), ("64:ff9b::127.0.0.1", False), ("64:ff9b:1::127.0.0.1", False),
+        ("2002:7f00:1::", False), ("fe80::1%eth0", False), ("fec0::1", False), ("fd00:ec2::254", False), ("2130706433", False),
+    ],
+)  # fmt: skip
+def test_an_address_is_public_however_it_is_written(address: str, is_open: bool) -> None:
+    assert is_public(address) is is_open
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0"])
+def test_who_asks_too_slowly_is_not_waited_for(
+    root: Path, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(root) as url:
+        at = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(at, 60) as kept:
+            kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert b" 200 " in kept.recv(1000)
+            monkeypatch.setattr(PatientProtocol, "HEAD_SECONDS", 0.1)
+            with socket.create_connection(at, 60) as fresh, contextlib.suppress(ConnectionError):
+                fresh.sendall(sent)
+                assert fresh.recv(1000) == b""
+            with contextlib.suppress(ConnectionError):
+                kept.sendall(b"GET")
+                while kept.recv(1000):
+                    pass
+        monkeypatch.undo()
+        assert httpx.get(f"{url}/healthz").status_code == 200
 
 
 def test_what_comes_from_the_network_is_judged(client: httpx.Client) -> None:

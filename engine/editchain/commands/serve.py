@@ -64,6 +64,7 @@ def command(
     import uvicorn
 
     from editchain.server.app import Settings, application
+    from editchain.server.patience import PatientProtocol
 
     root = nearest_workspace(Path.cwd())
     with Workspace(root) as workspace:
@@ -80,7 +81,7 @@ def command(
     settings = Settings(root, hosts, processes, memory * 1024 * 1024)
     app = application(settings)
     configuration = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+        app, host=host, port=port, http=PatientProtocol, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=35, lifespan="on",
     )  # fmt: skip
 
@@ -114,7 +115,7 @@ def command(
 def _need_extra() -> None:
     missing = [
         name
-        for name in ("starlette", "uvicorn", "python_multipart")
+        for name in ("starlette", "uvicorn", "httptools", "python_multipart")
         if importlib.util.find_spec(name) is None
     ]
     if missing:

@@ -116,8 +116,8 @@ def application(settings: Settings) -> Starlette:
                 desk.is_ready = False
                 desk.stop()
                 async with anyio.create_task_group() as draining:
-                    draining.start_soon(desk.worker.drain, desk.grace_seconds)
-                    draining.start_soon(desk.conductor.drain, desk.grace_seconds)
+                    for worker in (desk.worker, desk.conductor):
+                        draining.start_soon(worker.crew.drain, desk.grace_seconds)
                 group.cancel_scope.cancel()
         finally:
             await desk.hands.close()

@@ -14,10 +14,10 @@ import anyio
 import anyio.to_thread
 
 from editchain.errors import EditchainError
-from editchain.runs.outcomes import Stop
 from editchain.server import journalled
 from editchain.server.asking import Refusal
 from editchain.server.carrying import Kept
+from editchain.server.crew import COLLECT_AGAIN_SECONDS, STOP, Crew
 from editchain.server.hands import HandLost
 from editchain.server.shelving import asset_of
 from editchain.server.standing import CANCELLED, ENDED, status_of
@@ -26,8 +26,6 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from anyio.abc import TaskGroup
 
     from editchain.server.hands import Hands
     from editchain.server.rows import AskedRun, Asset
@@ -38,11 +36,7 @@ log = logging.getLogger("editchain.server")
 
 WITH_CALLS_AT_ONCE = 8
 """How many runs wait for vendors at a time; each is a process, and each makes as many calls at a time as its vendors allow."""
-COLLECT_AGAIN_SECONDS = 20.0
-"""How long a run whose vendor is still at work waits until it is looked for again."""
 MOST_ATTEMPTS = 3
-STOP = "SIGTERM"
-"""A cancel is what the first such signal is to a command."""
 _NOTHING: dict[str, Any] = {"counts": {}, "ended": {}, "spent": {}, "outputs": []}
 """How a run ended that came to nothing."""
 
@@ -73,46 +67,27 @@ class Conductor:
         self._now = now
         self._here = here
         self._with_calls = anyio.CapacityLimiter(WITH_CALLS_AT_ONCE)
-        self._stops: dict[str, Stop] = {}
         self._counts: dict[str, Counter[str]] = {}
         self._cancelled: set[str] = set()
-        self._group: TaskGroup | None = None
-        self.is_draining = False
+        self.crew = Crew(self._work)
 
     async def serve(self, *, started: Callable[[], None]) -> None:
         """Works until it is cancelled; first on what an earlier process accepted and did not end."""
-        async with anyio.create_task_group() as group:
-            self._group = group
-            for run in self._shelf.open_runs():
-                self._telling.take_up(run.id)
-                self.begin(run)
-            started()
-            await anyio.sleep_forever()
-
-    def begin(self, run: AskedRun) -> None:
-        """Has a run carried out as soon as there is room for it."""
-        if self._group is not None and not self.is_draining:
-            self._group.start_soon(self._work, run.id)
+        left = [run.id for run in self._shelf.open_runs()]
+        for name in left:
+            self._telling.take_up(name)
+        await self.crew.serve(left, started=started)
 
     async def cancel(self, run: AskedRun) -> AskedRun:
         """Ends a run that waits, or asks one that goes on to stop; gives it as it then is."""
         self._cancelled.add(run.id)
         run = run._replace(is_cancelled=1)
-        if (stop := self._stops.get(run.id)) is None:
+        if not self.crew.goes_on(run.id):
             # From here on no attempt begins, as this is looked at without a pause in between.
             return await self._give_up(run, None, CANCELLED)
         await self._change(run, is_cancelled=1)
-        stop.ask(STOP)
+        self.crew.stop(run.id)
         return run
-
-    async def drain(self, seconds: float) -> None:
-        """Starts nothing more and asks what runs to stop tidily; the next process takes it up again."""
-        self.is_draining = True
-        for stop in list(self._stops.values()):
-            stop.ask(STOP)
-        with anyio.move_on_after(seconds):
-            while self._stops:
-                await anyio.sleep(0.02)
 
     def counts(self, run: AskedRun) -> Mapping[str, int]:
         """Tasks by outcome, as far as the run has come."""
@@ -134,10 +109,10 @@ class Conductor:
             async with self._with_calls if run.calls else self._here:
                 await self._wait_for_others(run)
                 run = self._shelf.run(None, name)
-                if run is None or run.status in ENDED or name in self._cancelled or self.is_draining:
+                if run is None or run.status in ENDED or name in self._cancelled or self.crew.is_draining:
                     return
                 await self._attempt(run)
-            if self.is_draining:
+            if self.crew.is_draining:
                 return
             if (
                 (run := self._shelf.run(None, name)) is not None
@@ -160,28 +135,26 @@ class Conductor:
 
     async def _attempt(self, run: AskedRun) -> None:
         """Carries a run out once. Afterwards it has ended, or has no attempts where a vendor is still at work."""
-        stop = self._stops[run.id] = Stop()
-        if run.is_cancelled:  # before the server was killed
-            self._cancelled.add(run.id)
-            stop.ask(STOP)
-        self._counts[run.id] = Counter()
-        try:
+        with self.crew.stoppable(run.id) as stop:
+            if run.is_cancelled:  # before the server was killed
+                self._cancelled.add(run.id)
+                stop.ask(STOP)
+            self._counts[run.id] = Counter()
             if run.attempts == MOST_ATTEMPTS:
                 await self._give_up(run, "The process that carried it out was lost again and again.", 1)
                 return
             began = run.started_at or self._now()
             await self._change(run, status="running", started_at=began, attempts=run.attempts + 1)
-            answer = await self._hands.do(
-                "run", self._order(run), hear=lambda line: self._hear(run.id, line), stop=stop
-            )
-        except HandLost as lost:
-            log.warning("%s", json.dumps({"run": run.id, "lost": str(lost), "attempt": run.attempts}))
-        except (Refusal, EditchainError) as error:
-            await self._give_up(run, str(error), 2 if isinstance(error, Refusal) else error.exit_code)
-        else:
-            await self._settle(run, json.loads(answer))
-        finally:
-            self._stops.pop(run.id, None)
+            try:
+                answer = await self._hands.do(
+                    "run", self._order(run), hear=lambda line: self._hear(run.id, line), stop=stop
+                )
+            except HandLost as lost:
+                log.warning("%s", json.dumps({"run": run.id, "lost": str(lost), "attempt": run.attempts}))
+            except (Refusal, EditchainError) as error:
+                await self._give_up(run, str(error), 2 if isinstance(error, Refusal) else error.exit_code)
+            else:
+                await self._settle(run, json.loads(answer))
 
     def _order(self, run: AskedRun) -> dict[str, Any]:
         options = json.loads(run.options)
@@ -205,9 +178,9 @@ class Conductor:
     async def _settle(self, run: AskedRun, found: dict[str, Any]) -> None:
         """What becomes of a run whose hand came to an end of its own."""
         is_stopped = found["stopped_by"] == STOP
-        if is_stopped and self.is_draining and run.id not in self._cancelled:
+        if is_stopped and self.crew.is_draining and run.id not in self._cancelled:
             await self._change(run, status="queued", attempts=0)
-        elif found["is_open"] and not is_stopped and not self.is_draining:
+        elif found["is_open"] and not is_stopped and not self.crew.is_draining:
             await self._change(run, attempts=0)
         else:
             await self._end(run, found["exit_code"], "\n".join(found["troubles"]) or None, found)

@@ -76,7 +76,7 @@ async def _accepted(
     )  # fmt: skip
     begun = await anyio.to_thread.run_sync(desk.shelf.begin_job, job, check)
     if begun is job:
-        desk.worker.begin(job)
+        desk.worker.crew.begin(job.id)
     return _reply(begun, action)
 
 

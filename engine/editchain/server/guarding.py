@@ -38,8 +38,8 @@ class Guard:
         """Raises Refusal for requests that another page made, or that came under a name which is not ours, or `hosts` names."""
         if hosts > 1:
             raise Refusal(400, "A request names one host")
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if host not in self._hosts:
+        said = urlsplit(f"//{headers.get('host', '')}")
+        if said.hostname not in self._hosts or said.netloc != headers.get("host") or "@" in said.netloc:
             raise Refusal(421, "This server does not go by that name")
         origin = headers.get("origin")
         is_foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")

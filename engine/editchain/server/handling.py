@@ -149,7 +149,7 @@ async def check_stored(desk: Desk, caller: Caller, more_bytes: int = 0) -> None:
 
 def check_room(desk: Desk, caller: Caller) -> None:
     """Raises Refusal where nothing more may be accepted now."""
-    if desk.is_stopping or desk.worker.is_draining:
+    if desk.is_stopping or desk.worker.crew.is_draining:
         raise Refusal(503, "The server is about to stop", retry_after=5)
     if desk.shelf.open_count(caller.project) >= caller.limits.jobs:
         details = {"actionName": "parallel-custom-jobs", "actionLimit": caller.limits.jobs}

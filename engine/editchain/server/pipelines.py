@@ -98,7 +98,7 @@ async def accept(
     )  # fmt: skip
     begun = await anyio.to_thread.run_sync(desk.shelf.begin_run, run, asked.new, check)
     if begun is run:
-        desk.conductor.begin(run)
+        desk.conductor.crew.begin(run.id)
     return _reply(request, begun, print_)
 
 

@@ -10,11 +10,11 @@ import anyio
 import anyio.to_thread
 
 from editchain.errors import EditchainError, TaskError
-from editchain.runs.outcomes import Stop
 from editchain.server import journalled
 from editchain.server.asking import Refusal, Wish
 from editchain.server.carrying import Outcome, carry_out
 from editchain.server.conducting import new_id
+from editchain.server.crew import COLLECT_AGAIN_SECONDS, Crew
 from editchain.server.hands import HandLost
 from editchain.server.reserving import Price
 from editchain.server.shelf import with_status
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from anyio.abc import TaskGroup
-
-    from editchain.server.carrying import Outcome
+    from editchain.runs.outcomes import Stop
     from editchain.server.hands import Hands
     from editchain.server.rows import Asset, Job
     from editchain.server.shelf import Shelf
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("editchain.server")
 
 CALLS_AT_ONCE = 32
-COLLECT_AGAIN_SECONDS = 20.0
-"""How long a job whose vendor is still at work waits until it is looked for again."""
 
 
 class Worker:
@@ -61,33 +57,12 @@ class Worker:
         self._date = date
         self._here = here
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
-        self._stops: dict[str, Stop] = {}
         self._begun: set[str] = set()
-        self._group: TaskGroup | None = None
-        self.is_draining = False
+        self.crew = Crew(self._work)
 
     async def serve(self, *, started: Callable[[], None]) -> None:
         """Works until it is cancelled; first on what an earlier process accepted and did not end."""
-        async with anyio.create_task_group() as group:
-            self._group = group
-            for job in self._shelf.open_jobs():
-                self.begin(job)
-            started()
-            await anyio.sleep_forever()
-
-    def begin(self, job: Job) -> None:
-        """Has a job carried out as soon as there is room for it."""
-        if self._group is not None and not self.is_draining:
-            self._group.start_soon(self._work, job)
-
-    async def drain(self, seconds: float) -> None:
-        """Starts nothing more and asks what runs to stop tidily; the next process takes it up again."""
-        self.is_draining = True
-        for stop in list(self._stops.values()):
-            stop.ask("SIGTERM")
-        with anyio.move_on_after(seconds):
-            while self._stops:
-                await anyio.sleep(0.02)
+        await self.crew.serve([job.id for job in self._shelf.open_jobs()], started=started)
 
     def cancel(self, job: Job) -> bool:
         """Ends a job that has not begun; whether it had not."""
@@ -117,34 +92,32 @@ class Worker:
 
     # ------------------------------------------------------------------ one job
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, name: str) -> None:
         try:
-            await self._attempt(job)
+            await self._until_ended(name)
         except Exception:
-            log.exception("job %s", job.id)
-            await self._end(job, "The server failed at it; its log says why.")
+            log.exception("job %s", name)
+            if (job := self._shelf.job(None, name)) is not None:
+                await self._end(job, "The server failed at it; its log says why.")
         finally:
-            self._begun.discard(job.id)
+            self._begun.discard(name)
 
-    async def _attempt(self, job: Job) -> None:
-        limiter = self._calls if job.calls else self._here
-        while True:
-            async with limiter:
-                job = self._shelf.job(None, job.id) or job
-                if job.status == "canceled" or self.is_draining:
+    async def _until_ended(self, name: str) -> None:
+        while (job := self._shelf.job(None, name)) is not None:
+            async with self._calls if job.calls else self._here:
+                job = self._shelf.job(None, name) or job
+                if job.status == "canceled" or self.crew.is_draining:
                     return
-                self._begun.add(job.id)
+                self._begun.add(name)
                 # One name for all attempts: the calls that it has made are found, and counted, by it.
                 job = await self._note(job, run=job.run or new_id(self._now()))
-                stop = self._stops[job.id] = Stop()
-                try:
-                    outcome = await self._carried_out(job, stop)
-                except (Refusal, EditchainError) as error:
-                    await self._give_up(job, str(error))
-                    return
-                finally:
-                    self._stops.pop(job.id, None)
-            if outcome.is_stopped and self.is_draining:
+                with self.crew.stoppable(name) as stop:
+                    try:
+                        outcome = await self._carried_out(job, stop)
+                    except (Refusal, EditchainError) as error:
+                        await self._give_up(job, str(error))
+                        return
+            if outcome.is_stopped and self.crew.is_draining:
                 return
             if not outcome.is_open:
                 await self._finish(job, outcome)
