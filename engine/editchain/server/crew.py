@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from editchain.runs.outcomes import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from anyio.abc import TaskGroup
 
@@ -23,7 +23,7 @@ COLLECT_AGAIN_SECONDS = 20.0
 class Crew:
     """Works on what it is given the names of; what goes on can be stopped, and all of it at the end."""
 
-    def __init__(self, work: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         """`work` carries one out, and raises nothing."""
         self._work = work
         self._stops: dict[str, Stop] = {}

@@ -97,7 +97,7 @@ async def pipeline(request: Request) -> Response:
     caller_of(request)
     name = request.path_params["pipeline"]
     body = f"""<main class="pipeline">
-<header><h1>{escape(name)}</h1><p id="description" class="soft"></p><div id="problems"></div></header>
+<header><h1>{escape(name)}</h1><p id="description" class="soft">Reading it…</p><div id="problems"></div></header>
 <form id="form" tabindex="-1" aria-label="Inputs" novalidate></form>
 <aside id="plan" aria-label="Plan"></aside>
 </main>"""

@@ -366,4 +366,7 @@ async function draw() {
   plan.append(make("h2", {}, "Plan"), line, steps, said, go);
   changed();
 }
-draw().catch((error) => document.getElementById("problems").append(problem(error.message)));
+draw().catch((error) => {
+  document.getElementById("description").replaceChildren();
+  document.getElementById("problems").append(problem(error.message));
+});
