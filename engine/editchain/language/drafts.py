@@ -81,6 +81,11 @@ class Draft:
         entry = self.entries.get("for_each")
         return tuple(entry.value) if entry is not None and isinstance(entry.value, Map) else ()
 
+    def respell(self, field: str, meant: str) -> None:
+        """Goes on as if a misspelt field were spelt right."""
+        self.entries[meant] = self.entries.pop(field)
+        self.references = tuple(meant if one == field else one for one in self.references)
+
 
 class Drafter:
     """Makes drafts of the steps of one file."""

@@ -468,7 +468,7 @@ class FileLoader:
                 message = f'steps.{draft.name}: a step that runs a pipeline has no "{key}".'
                 self._error(one.key_at, "unknown-field", message, offer, width=len(key))
                 if (meant := nearest(key, OF_PIPELINE_STEPS - draft.entries.keys())) is not None:
-                    draft.entries[meant] = draft.entries.pop(key)
+                    draft.respell(key, meant)
 
     def _taken_names(self, call: Step) -> frozenset[str]:
         """The names of dimensions that an inner pipeline may not use for its own."""
