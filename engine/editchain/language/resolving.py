@@ -18,9 +18,10 @@ from editchain.language.values import value_at
 from editchain.pipeline import UNKNOWN, Dimension, Gathered, Input, Pick, Picture, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from editchain.diagnostics import Problems, Source
+    from editchain.language.drafts import Entry
     from editchain.language.scope import Binding, Scope
 
 _LOOK_AHEAD = 100_000
@@ -36,13 +37,15 @@ _TYPED_NOUNS = {
 class Resolver:
     """Resolves the references of one step, whose dimensions it collects from all of them before.
 
-    `where` is how messages call the step, `field` the part of it that is being read, `fields` are all that it says.
+    `where` is how messages call the step, `field` the part of it that is being read, `entries` is all that it says.
+    `misspelt` is the field that was meant to be its loop.
     """
 
     def __init__(self, where: str, scope: Scope, problems: Problems) -> None:
         self.where = where
         self.field = ""
-        self.fields: Iterable[str] = ()
+        self.entries: Mapping[str, Entry] = {}
+        self.misspelt: str | None = None
         self.scope = scope
         self.problems = problems
         self.loops: dict[str, Dimension] = {}
@@ -163,9 +166,8 @@ class Resolver:
             )
             hint = f"Refer to an image of {steps[0]}, or declare {name} in for_each here."
             return self.bad(source, at, reference.raw, "unknown-name", message, hint)
-        if "for_each" not in self.fields and any(nearest(one, ("for_each",)) for one in self.fields):
-            self.is_sound = False
-            return UNKNOWN  # its loop is misspelt, and that is said
+        if self._misses_its_loop():
+            return UNKNOWN
         if name in ("steps", "inputs") and reference.path and reference.path[0] in self.scope.all_names:
             hint = f"Write ${'.'.join(reference.path)}."
             return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', hint)
@@ -173,6 +175,18 @@ class Resolver:
         offer = did_you_mean(name, known)
         offer = offer or (f"There is {one_of(known)}; " if known else "") + "$$ is a dollar sign."
         return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', offer)
+
+    def _misses_its_loop(self) -> bool:
+        """Whether the step's `for_each` is misspelt, so that names in it stand for nothing; says so once."""
+        if self.misspelt is None and "for_each" not in self.entries:
+            near = next((key for key in self.entries if nearest(key, ("for_each",))), None)
+            if near is not None:
+                self.misspelt, field, self.field = near, self.field, f".{near}"
+                entry, hint = self.entries[near], 'Did you mean "for_each"?'
+                message = f'a step has no field "{near}".'
+                self.error(entry.source, entry.key_at, "unknown-field", message, hint, width=len(near))
+                self.field = field
+        return self.misspelt is not None
 
     def _of_input(self, reference: Reference, target: Input, source: Source, at: int, as_text: bool) -> Any:
         if target.dimension is not None:

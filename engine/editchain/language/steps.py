@@ -68,11 +68,12 @@ class StepLoader:
         `whole` names values under `with` that are handed on as they are, so that the step has no dimension from them.
         """
         binder = Binder(f"steps.{draft.name}", self.scope, self.reader, self.problems)
-        binder.names.fields = draft.entries
+        binder.names.entries = draft.entries
         self._find_dimensions(draft, binder, whole)
         if draft.target is UNKNOWN:
             self._bind_target(draft, binder)
         fields = self._bind_fields(draft, binder)
+        fields.pop(binder.names.misspelt or "", None)
         objections: Mapping[tuple[str, int], tuple[str, ...]] = {}
         if draft.documents:
             self.ruling.check(draft, fields, binder.names)
@@ -311,7 +312,7 @@ class StepLoader:
     def look_up(self, draft: Draft, loops: Collection[str]) -> None:
         """Notes the names in a step of a cycle that stand for nothing; `loops` are variables of such steps."""
         names = Resolver(f"steps.{draft.name}", self.scope, self.problems)
-        names.fields = draft.entries
+        names.entries = draft.entries
         known = {*self.scope.all_names, *self.scope.loop_variables, *self.scope.caller_dimensions, *loops}
         for key in draft.references:
             names.field = f".{key}"
