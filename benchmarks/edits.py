@@ -13,7 +13,7 @@ from editchain.darkroom.edits import apply
 from editchain.darkroom.grammar import compile  # noqa: A004
 from editchain.imaging.codec import decode
 
-PHOTO = Path(__file__).parents[1] / "pipelines" / "assets" / "pagoda.jpg"
+PHOTO = Path(__file__).parents[1] / "pipelines" / "assets" / "lake.jpg"
 MEGAPIXELS = 12
 MOST_MB = 400.0
 WIDE = {

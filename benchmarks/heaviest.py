@@ -39,13 +39,13 @@ ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "pipelines" / "assets"
 MEGAPIXELS = 12
 MOST_MB = 400.0
-USUAL = "pagoda"
+USUAL = "lake"
 DEEP = "deep"
 SHOWN_ON = {
-    "blur_background": "dahlia",
-    "remove_background": "dahlia",
-    "replace_background": "dahlia",
-    "black_and_white subject": "dahlia",
+    "blur_background": "lantern",
+    "remove_background": "lantern",
+    "replace_background": "lantern",
+    "black_and_white subject": "lantern",
     "blur_faces": "astronaut",
     "pixelate_faces": "astronaut",
     "straighten": "backdrops/bricks",
@@ -58,9 +58,9 @@ CASES: tuple[dict[str, Any], ...] = (
     {"operation": "adjust", "image": "$photo", "brightness": 0.2, "contrast": 0.2, "shadows": 0.3, "highlights": -0.3, "warmth": 0.2, "saturation": 0.2, "vibrance": 0.3, "hue": 20, "auto_levels": True, "mask": "$mask"},
     {"operation": "adjust", "image": "$photo", "native": True, "brightness": 0.2, "shadows": 0.3, "saturation": 0.2, "mask": "$mask"},
     {"operation": "animate", "images": ["$photo", "$second"], "fade": 4, "width": 480},
-    {"operation": "background", "image": "$dahlia", "action": "blur"},
-    {"operation": "background", "image": "$dahlia", "action": "remove"},
-    {"operation": "background", "image": "$dahlia", "action": "replace", "behind": "$second"},
+    {"operation": "background", "image": "$lantern", "action": "blur"},
+    {"operation": "background", "image": "$lantern", "action": "remove"},
+    {"operation": "background", "image": "$lantern", "action": "replace", "behind": "$second"},
     {"operation": "blur", "image": "$photo", "radius": 8, "mask": "$mask"},
     {"operation": "border", "image": "$photo", "width": 0.05, "radius": 0.05},
     {"operation": "border", "image": "$photo", "native": True, "radius": 0.05},
@@ -90,7 +90,7 @@ CASES: tuple[dict[str, Any], ...] = (
     {"operation": "mask", "image": "$photo", "by": "polygon", "points": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]},
     {"operation": "mask", "image": "$photo", "by": "masks", "masks": ["$mask", "$second"]},
     {"operation": "mask", "image": "$photo", "by": "luminance", "invert": True},
-    {"operation": "mask", "image": "$dahlia", "by": "subject"},
+    {"operation": "mask", "image": "$lantern", "by": "subject"},
     {"operation": "mask", "image": "$photo", "by": "sky"},
     {"operation": "mask", "image": "$astronaut", "by": "faces"},
     {"operation": "match_colours", "image": "$photo", "reference": "$second", "mask": "$mask"},
@@ -243,7 +243,7 @@ def _operation(case: Mapping[str, Any]) -> Callable[[Photos], bytes]:
 def measured(megapixels: float, word: str = "") -> Iterator[Taken]:
     """What each takes, one after the other."""
     photos = Photos(megapixels)
-    photos.make(USUAL, "dahlia", "astronaut", "coffee", "raccoon", "backdrops/bricks", "mask", DEEP)
+    photos.make(USUAL, "lantern", "astronaut", "coffee", "raccoon", "backdrops/bricks", "mask", DEEP)
     for module in ("numpy", "cv2", *OPERATIONS.values(), *_modules("imaging"), *_modules("darkroom")):
         import_module(module)
     nothing = _forked(lambda: None)[0]

@@ -39,42 +39,42 @@ PICTURES: dict[str, tuple[str, str, int]] = {
     "samples.jpg": ("samples", "choice.jpg", 560),
     "product.jpg": ("product", "coffee-sheet.jpg", 640),
     "variants.jpg": ("variants", "coffee/sheet.jpg", 900),
-    "skies.jpg": ("skies", "pagoda/sheet.jpg", 900),
+    "skies.jpg": ("skies", "lake/sheet.jpg", 900),
     "faces.jpg": ("faces", "page.jpg", 800),
     "grade.jpg": ("grade", "page.jpg", 900),
     "mural.jpg": ("mural", "mural.jpg", 420),
     "proof.jpg": ("proof", "page.jpg", 1000),
-    "film.jpg": ("film", "pagoda-strip.jpg", 900),
+    "film.jpg": ("film", "lake-strip.jpg", 900),
 }
 """Picture to the recipe that it comes from, the path that the recipe publishes, and the width here."""
 
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "light-and-dark": (
-        "pagoda: darken by 30%", "pagoda: increase the contrast", "pagoda: lift the shadows a lot",
-        "pagoda: recover the highlights", "pagoda: auto enhance", "pagoda: remove the haze",
+        "lake: darken by 30%", "lake: increase the contrast", "lake: lift the shadows a lot",
+        "lake: recover the highlights", "lake: auto enhance", "lake: remove the haze",
     ),
     "colour": (
         "coffee: make it cooler", "coffee: black and white with a red filter", "coffee: keep only red in colour",
-        "astronaut: change orange to blue", "astronaut: duotone navy and cream", "pagoda: desaturate the greens by 80%",
+        "astronaut: change orange to blue", "astronaut: duotone navy and cream", "lake: desaturate the blues by 80%",
     ),
     "looks": (
-        "pagoda: golden hour light", "pagoda: dark and moody", "pagoda: add snow",
-        "astronaut: turn it into an ink drawing", "coffee: turn it into an oil painting", "pagoda: turn it into a watercolour",
-        "coffee: turn it into a cartoon", "coffee: turn it into a pencil sketch", "pagoda: poster with 6 colours",
+        "lake: golden hour light", "lake: dark and moody", "lake: add snow",
+        "astronaut: turn it into an ink drawing", "coffee: turn it into an oil painting", "lake: turn it into a watercolour",
+        "coffee: turn it into a cartoon", "coffee: turn it into a pencil sketch", "lake: poster with 6 colours",
     ),
     "sharp-and-soft": (
-        "pagoda: tilt-shift", "cat: sharpen a lot", "cat: blur a lot",
+        "lake: tilt-shift", "cat: sharpen a lot", "cat: blur a lot",
         "cat: add strong film grain", "coffee: add a strong vignette", "cat: remove the noise",
     ),
     "subject-background-sky-faces": (
-        "dahlia: keep only the subject in colour", "dahlia: put it on a studio background",
-        "coffee: blur the background a lot", "pagoda: replace the sky with a sunset",
-        "pagoda: make the sky blue", "astronaut: pixelate the faces",
+        "coffee: keep only the subject in colour", "lantern: put it on a studio background",
+        "lantern: make the background teal", "lake: replace the sky with a sunset",
+        "lake: darken the sky by 40%", "astronaut: pixelate the faces",
     ),
     "shape-and-frame": (
-        "pagoda: crop to 1:1 around the subject", "cat: add a polaroid frame", "dahlia: add a caption bar \"Dahlia\"",
-        "coffee: extend to 1:1 with blurred sides", "dahlia: round corners, drop shadow",
+        "astronaut: crop to 1:1 around the subject", "cat: add a polaroid frame", "lantern: add a caption bar \"Paper lantern\"",
+        "coffee: extend to 1:1 with blurred sides", "lantern: round corners, drop shadow",
         "rocket: black bars, \"T minus ten\" at the top",
     ),
 }  # fmt: skip

@@ -27,7 +27,7 @@ from editchain.imaging.codec import decode
 PIPELINES = Path(__file__).parent.parent / "pipelines"
 RECIPES = sorted(path.stem for path in PIPELINES.glob("*.yaml"))
 EXPECTED = Path(__file__).with_name("recipes.json")
-PHOTOS = ("astronaut", "cat", "dahlia")
+PHOTOS = ("astronaut", "cat", "lantern")
 LONGEST_SIDE = 160
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".avif": "AVIF"}
 

@@ -115,12 +115,12 @@ def test_what_stands_on_clear_ground_is_the_subject() -> None:
 @pytest.mark.parametrize(
     ("name", "is_plain"),
     [
-        ("dahlia", True),
+        ("lantern", True),
         ("coffee", True),
         ("astronaut", False),
         ("cat", False),
         ("rocket", False),
-        ("pagoda", False),
+        ("lake", False),
     ],
 )
 def test_the_subject_of_a_photo_is_told_only_where_it_is_plain(name: str, is_plain: bool) -> None:
@@ -135,8 +135,8 @@ def test_the_subject_of_a_photo_is_told_only_where_it_is_plain(name: str, is_pla
 @pytest.mark.parametrize(
     ("name", "box", "is_told"),
     [
-        ("pagoda", "0.08, 0.05, 0.5, 0.85", True),
-        ("dahlia", "0.2, 0.15, 0.5, 0.7", True),
+        ("lake", "0.08, 0.05, 0.5, 0.85", True),
+        ("lantern", "0.2, 0.15, 0.5, 0.7", True),
         ("rocket", "0.46, 0.25, 0.1, 0.7", True),
         ("astronaut", "0.03, 0.02, 0.95, 0.98", True),
         ("coffee", "0.1, 0.05, 0.75, 0.92", True),
@@ -154,7 +154,7 @@ def test_a_box_helps_five_of_the_six_photos(name: str, box: str, is_told: bool) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["coffee", "cat", "dahlia", "rocket", "pagoda"])
+@pytest.mark.parametrize("name", ["coffee", "cat", "lantern", "rocket", "lake"])
 def test_no_face_is_seen_where_there_is_none(name: str) -> None:
     with pytest.raises(OperationError, match="no face"):
         edited("blur the faces", asset(name, 400))

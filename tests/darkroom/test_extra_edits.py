@@ -44,12 +44,12 @@ def tilted() -> Image.Image:
 
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "straighten": tilted,
-    "replace_sky": lambda: asset("pagoda"),
+    "replace_sky": lambda: asset("lake"),
     "blur_faces": lambda: asset("astronaut", 300),
     "pixelate_faces": lambda: asset("astronaut", 300),
-    "dehaze": lambda: asset("pagoda"),
+    "dehaze": lambda: asset("lake"),
     "denoise": lambda: asset("cat"),
-    "crop": lambda: asset("pagoda"),
+    "crop": lambda: asset("lake"),
     "inpaint": lambda: asset("cat"),
 }
 NEEDING = [(rule.edit, rule.example) for rule in RULES if rule.needs_extra]
@@ -109,7 +109,7 @@ def test_the_background_takes_the_reference() -> None:
 
 def test_a_reference_that_is_not_given_is_said() -> None:
     with pytest.raises(OperationError, match="give it under references"):
-        apply(compile("replace the sky with the reference").edits, asset("pagoda"))
+        apply(compile("replace the sky with the reference").edits, asset("lake"))
 
 
 def test_recolouring_keeps_to_its_region() -> None:

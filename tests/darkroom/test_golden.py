@@ -28,30 +28,30 @@ WIDTH = 200
 LIKE = 0.96
 NEAR = 3.0
 PROMPTS = {
-    "enhance": "pagoda: auto enhance",
-    "golden": "pagoda: golden hour light",
-    "night": "pagoda: day for night",
-    "moody": "pagoda: dark and moody",
+    "enhance": "lake: auto enhance",
+    "golden": "lake: golden hour light",
+    "night": "lake: day for night",
+    "moody": "lake: dark and moody",
     "airy": "astronaut: bright and airy",
-    "hdr": "pagoda: hdr look",
+    "hdr": "lake: hdr look",
     "vintage": "coffee: vintage",
     "noir": "astronaut: film noir",
-    "dehaze": "pagoda: remove the haze",
-    "greens": "pagoda: desaturate the greens by 80%",
+    "dehaze": "lake: remove the haze",
+    "blues": "lake: desaturate the blues by 80%",
     "recolour": "astronaut: change orange to blue",
     "pop": "coffee: keep only red in colour",
     "sketch": "coffee: turn it into a pencil sketch",
     "ink": "astronaut: turn it into an ink drawing",
     "oil": "coffee: turn it into an oil painting",
-    "watercolour": "pagoda: turn it into a watercolour",
+    "watercolour": "lake: turn it into a watercolour",
     "cartoon": "coffee: turn it into a cartoon",
-    "poster": "pagoda: poster with 6 colours",
-    "sunset": "pagoda: replace the sky with a sunset",
-    "studio": "dahlia: put it on a studio background with a soft shadow",
+    "poster": "lake: poster with 6 colours",
+    "sunset": "lake: replace the sky with a sunset",
+    "studio": "lantern: put it on a studio background with a soft shadow",
     "bokeh": "coffee: blur the background a lot",
     "faces": "astronaut: pixelate the faces",
-    "snow": "pagoda: add snow",
-    "tilt": "pagoda: tilt-shift",
+    "snow": "lake: add snow",
+    "tilt": "lake: tilt-shift",
 }
 
 
@@ -88,7 +88,7 @@ def test_the_measure_sees_a_change() -> None:
     numpy: Any = pytest.importorskip("numpy")
     with Image.open(HERE / "sunset.webp") as opened:
         golden = opened.convert("RGB")
-    other = made("pagoda: replace the sky with dusk")
+    other = made("lake: replace the sky with dusk")
     grey = [numpy.asarray(image.convert("L")) for image in (other, golden)]
     is_like = metrics.structural_similarity(*grey, data_range=255) >= LIKE
     assert not (is_like and apart(other, golden) <= NEAR)

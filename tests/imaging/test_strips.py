@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def tall() -> Image.Image:
-    return asset("pagoda.jpg").resize((640, 2400))
+    return asset("lake.jpg").resize((640, 2400))
 
 
 def dehazed(image: Image.Image) -> Image.Image:
