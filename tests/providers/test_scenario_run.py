@@ -110,6 +110,16 @@ def test_a_recipe_is_bought_once_and_its_pictures_are_published(folder: Path, ve
     assert len(vendor.bill) == 2
 
 
+def test_under_a_budget_what_a_call_costs_is_asked_before_it_is_sent(folder: Path, vendor: Scenario) -> None:
+    """Twice the most of the price list is beyond it; twice what Scenario itself says is not."""
+    ran = run(folder, "--yes", "--budget", "25 CU")
+    assert ran.code == 0, ran.err
+    asked = [one.query.get("dryRun") for one in vendor.server.asked if "/generate/" in one.path]
+    assert asked.count("true") == len(vendor.bill) == 2
+    costs = json.loads(editchain(folder, "costs", "--json").out)
+    assert {one["source"].rsplit(" ", 1)[0] for one in costs["calls"]} == {"scenario's estimate"}
+
+
 @pytest.mark.slow
 def test_editing_one_word_buys_one_picture(folder: Path, vendor: Scenario) -> None:
     run(folder)
