@@ -86,6 +86,15 @@ def test_a_bill_beyond_the_table_is_said(shop: Shop, call: Call) -> None:
     said = call("costs")
     assert "cheap at scenario cost 33 CU, and its price table says 3–6" in said.err
     assert call("costs", "--json").document("costs")["apart"][0]["spent"] == "33"
+    # Now that the bills are known they are expected; the table is no less wrong for that.
+    shop.write((shop.folder / "p.yaml").read_text().replace("[dusk, dawn]", "[dusk, dawn, noon]"))
+    assert call("run", "p.yaml", "-o", "out", "--yes").code == 0
+    said = call("costs")
+    assert "cheap at scenario cost 44 CU, and its price table says 4–8" in said.err
+    calls = call("costs", "--json").document("costs")["calls"]
+    (latest,) = [one for one in calls if one["tasks"] == ["night[time=noon]"]]
+    assert latest["most"] == "11"
+    assert latest["source"].endswith(", by its bills × 5.5")
 
 
 RATE = '[prices.CU]\nUSD = "0.01"\ndate = "2026-11-01"\n'
@@ -97,7 +106,9 @@ RATE = '[prices.CU]\nUSD = "0.01"\ndate = "2026-11-01"\n'
         pytest.param("", "1.00 USD", 3, 0, id="without a rate nothing is sent"),
         pytest.param(RATE, "1.00 USD", 0, 3, id="enough"),
         pytest.param(RATE, "0.20 USD", 3, 0, id="too little for the least"),
-        pytest.param(RATE, "0.35 USD", 3, 2, id="room for the most of two of three"),
+        pytest.param(
+            RATE, "0.35 USD", 0, 3, id="room for what Scenario says of three, not for what is listed"
+        ),
     ],
 )
 def test_a_budget_holds_prices_in_another_currency(

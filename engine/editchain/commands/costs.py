@@ -17,7 +17,7 @@ from editchain.commands.running_now import find_run, pipeline_of
 from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.journal.entries import OPEN_STATES
-from editchain.journal.ledger import plain, spending
+from editchain.journal.ledger import as_listed, plain, spending
 from editchain.runs import outlining
 from editchain.runs.outlining import PREFIX_BYTES
 from editchain.workspace import Workspace
@@ -109,7 +109,7 @@ class Ledger:
         """Models at vendors whose actual costs are outside of what their tables say: what, currency, least, most, actual."""
         sums: dict[tuple[str, str], Sum] = {}
         for entry in self.entries:
-            call = entry.call
+            call = as_listed(entry.call)
             if call.price_actual is not None and call.price_most is not None and call.charged == "yes":
                 sums.setdefault((f"{call.model} at {call.provider}", call.currency or ""), Sum()).add(call)
         for (what, currency), one in sums.items():

@@ -105,6 +105,14 @@ class Ledger:
         return dict(self._sums)
 
 
+def as_listed(call: Call) -> Call:
+    """A call at the price that its table lists, whatever bills had taught when it was made."""
+    (_, _, source), times = _table(call)
+    if call.price_most is None or times == 1:
+        return call
+    return call._replace(price_most=plain(Decimal(call.price_most) / times), price_source=source)
+
+
 def _table(call: Call) -> tuple[tuple[str, str, str], Decimal]:
     """Where the ceiling of a call is from, and how many times the table's it is. A table that was corrected is another."""
     source, _, times = (call.price_source or "").partition(_RISEN)
