@@ -36,6 +36,8 @@ CALLING = "runs/test_calling.py::test_"
 STOPPING = "runs/test_stopping.py::test_"
 JOURNAL = "journal/test_journal.py::test_"
 STORE = "test_store.py::test_"
+DELIVERIES = "runs/test_deliveries.py::test_"
+MISBEHAVING = "providers/test_misbehaving.py::test_"
 
 GUARDS = [
     # The disk
@@ -269,16 +271,16 @@ GUARDS = [
     Guard(
         "too many requests, each of which is refused by itself",
         "runs/buying.py",
-        "if vendor.pace.slow(now, began, min(wait, LONGEST_WAIT_SECONDS), answer.parallel):",
+        "if vendor.pace.slow(now, began, wait, answer.parallel):",
         "if False:",
         FAULTS + "a_slow_down_is_shared_by_all_calls_to_the_account",
     ),
     Guard(
         "a vendor that wants hours",
         "runs/buying.py",
-        "is_over = is_over or wait > (LONGEST_WAIT_SECONDS if is_last else patience)",
-        "pass",
-        FAULTS + "a_vendor_that_wants_hours_is_left_to_the_next_run",
+        "if wait > LONGEST_WAIT_SECONDS:",
+        "if False:",
+        DELIVERIES + "a_vendor_that_wants_years_is_asked_once_in_a_run",
     ),
     Guard(
         "an outage, multiplied by retries",
@@ -442,6 +444,119 @@ GUARDS = [
         "ledger.raised(start.call)",
         "start.call",
         CALLING + "a_budget_holds_while_the_vendor_takes_more_than_its_table_says",
+    ),
+    # What vendors say, and what they deliver
+    Guard(
+        "a vendor that says among an error's details when to come back",
+        "providers/google.py",
+        '    for detail in objects_in(error, "details"):\n        seconds = duration(',
+        "    for detail in ():\n        seconds = duration(",
+        "providers/test_google.py::test_refusals",
+    ),
+    Guard(
+        "a header that says when to come back",
+        "providers/answers.py",
+        '_seconds(reply.headers.get("retry-after"), reply)',
+        "None",
+        "providers/test_scenario.py::test_when_a_busy_vendor_wants_to_be_asked_again",
+    ),
+    Guard(
+        "an account that says how many jobs it takes at a time, unread",
+        "providers/scenario.py",
+        "parallel=min(limits, default=None),",
+        "parallel=None,",
+        "providers/test_scenario.py::test_one_job_too_many_at_a_time",
+    ),
+    Guard(
+        "an account that says how many jobs it takes at a time, unheeded",
+        "runs/pacing.py",
+        "            self._most = parallel\n",
+        "            pass\n",
+        "runs/test_pacing.py::test_how_many_the_vendor_says_it_takes_is_the_most_from_then_on",
+    ),
+    Guard(
+        "a job that failed and was charged, at scenario",
+        "providers/scenario.py",
+        'return bool(billing.get("disableRefund"))',
+        "return False",
+        "providers/test_scenario.py::test_the_bill_of_a_failed_job_is_true",
+    ),
+    Guard(
+        "a job that failed and was charged, at runway",
+        "providers/runway.py",
+        "return otherwise if paid is None else paid > 0",
+        "return False",
+        "providers/test_runway.py::test_failures",
+    ),
+    Guard(
+        "a job that failed and was charged, at bfl",
+        "providers/bfl.py",
+        "is_charged = None if cost is None else cost > 0",
+        "is_charged = False",
+        "providers/test_bfl.py::test_tasks_that_end_without_a_picture",
+    ),
+    Guard(
+        "a job that failed and was charged, at fal",
+        "providers/fal.py",
+        "is_charged = None if units is None else units > 0",
+        "is_charged = False",
+        "providers/test_fal.py::test_requests_that_end_without_a_picture",
+    ),
+    Guard(
+        "a job that failed and was charged, bought again",
+        "runs/collecting.py",
+        '        if charged != "no":\n            self._books.refuse(',
+        "        if False:\n            self._books.refuse(",
+        DELIVERIES + "a_failed_job_that_was_charged_is_remembered_and_one_that_was_not_is_tried_again",
+    ),
+    Guard(
+        "a success that has no job in it, taken for a refusal",
+        "providers/answers.py",
+        'return Unknown(f"{vendor} answered with status {reply.status} and no {what}',
+        'return Refused("refused", f"{vendor} answered with status {reply.status} and no {what}',
+        MISBEHAVING + "an_answer_to_a_submit_that_cannot_be_read_leaves_it_open",
+    ),
+    Guard(
+        "a request that is sent elsewhere",
+        "providers/answers.py",
+        "if reply.status in MOVED and address:",
+        "if False:",
+        MISBEHAVING + "who_sends_a_request_elsewhere_is_not_followed_and_did_not_charge",
+    ),
+    Guard(
+        "an answer that is a trap",
+        "http.py",
+        "unpacking.decompress(body, most)",
+        "unpacking.decompress(body)",
+        "providers/test_client.py::test_an_answer_that_is_far_too_large_is_not_read",
+    ),
+    Guard(
+        "a vendor that does not want to be asked after a job for years",
+        "runs/collecting.py",
+        "await anyio.sleep(min(max(answer.poll_after_seconds, 0.05), LONGEST_POLL_SECONDS))",
+        "await anyio.sleep(answer.poll_after_seconds)",
+        DELIVERIES + "a_job_is_asked_after_every_minute_however_long_its_vendor_wants_to_be_left_alone",
+    ),
+    Guard(
+        "a vendor that has no room, tried by every call",
+        "runs/buying.py",
+        "if vendor.pace.is_hopeless(now, PATIENCE_SECONDS):",
+        "if False:",
+        DELIVERIES + "a_vendor_without_room_for_ten_minutes_is_left_alone_by_all_calls",
+    ),
+    Guard(
+        "paid bytes that are no picture here",
+        "runs/collecting.py",
+        "path = await self._books.set_aside(self._call, at, data)\n        return",
+        'path = ""\n        return',
+        DELIVERIES + "a_picture_in_the_answer_that_cannot_be_read_is_kept_for_a_person",
+    ),
+    Guard(
+        "pictures beyond those asked for",
+        "runs/collecting.py",
+        "await source.keep_surplus(len(detail.samples))",
+        "pass",
+        DELIVERIES + "pictures_beyond_those_asked_for_are_kept_and_said",
     ),
 ]
 

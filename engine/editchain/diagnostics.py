@@ -189,6 +189,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """A time span for people: `61 s`, `10 min`, `1.5 h`, `3,650 days`."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:,.0f} days"
+
+
 def one_of(names: Iterable[str], *, most: int = 12) -> str:
     """Names as a list for a message, shortened when there are many."""
     listed = list(names)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import time
+import zlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 5
 TOTAL_SECONDS = 60.0
+MAX_REPLY_BYTES = 1 << 29
+"""The longest answer of a vendor: ten large pictures as base64."""
+MOST_PACKED = 100
+"""How many times larger a packed answer may become: text packs to a tenth, a trap to a thousandth."""
 MAX_STRANGERS = 8
 """How many connections are open at a time to hosts that others name."""
 AGENT = "editchain"
@@ -438,8 +443,17 @@ def _form(fields: dict[str, str], files: Any) -> tuple[str, bytes]:
 
 
 async def _reply(response: httpcore.Response) -> Reply:
-    """The whole answer; one that is compressed although that was not asked for is unpacked in a thread."""
-    body = b"".join([piece async for piece in response.aiter_stream()])
+    """The whole answer; one that is compressed although that was not asked for is unpacked in a thread.
+
+    Raises httpcore.RemoteProtocolError where it is too large.
+    """
+    pieces, length = [], 0
+    async for piece in response.aiter_stream():
+        pieces.append(piece)
+        length += len(piece)
+        if length > MAX_REPLY_BYTES:
+            raise httpcore.RemoteProtocolError(f"it is larger than {MAX_REPLY_BYTES >> 20} MB")
+    body = b"".join(pieces)
     headers: dict[str, str] = {}
     for name, value in header_pairs(response):
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
@@ -449,13 +463,18 @@ async def _reply(response: httpcore.Response) -> Reply:
 
 
 def _unpacked(encoding: str, body: bytes) -> bytes:
-    """Raises httpcore.RemoteProtocolError where it cannot be."""
-    import httpx
-
+    """Raises httpcore.RemoteProtocolError where it cannot be, or would be far larger than any answer is."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise httpcore.RemoteProtocolError(f"it is packed as {encoding}, which was not asked for")
+    most = min(MAX_REPLY_BYTES, max(1 << 20, MOST_PACKED * len(body)))
     try:
-        return httpx.Response(200, headers={"Content-Encoding": encoding}, content=body).content
-    except httpx.DecodingError as error:
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        whole = unpacking.decompress(body, most)
+    except zlib.error as error:
         raise httpcore.RemoteProtocolError(str(error)) from error
+    if not unpacking.eof:
+        raise httpcore.RemoteProtocolError("it is cut short, or unpacks to far more than an answer")
+    return whole
 
 
 def _elapsed_seconds() -> float:

@@ -215,6 +215,18 @@ class Store:
             raise disk_error(error, aside) from error
         return aside
 
+    def keep_aside(self, name: str, data: bytes) -> str:
+        """Keeps bytes that are no result in a file beside the objects; gives its path. They survive a power cut."""
+        folder = f"{self._folder}/aside"
+        path = f"{folder}/{name}"
+        try:
+            self._write(folder, path, data, durable=True)
+            self._disk.flush_folder(folder)
+            self._disk.flush_folder(self._folder)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        return path
+
     def note_missing(self, digest: bytes) -> None:
         """Remembers that an object is gone, so that `lost` tells of it; raises StoreError."""
         folder = f"{self._folder}/quarantine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import anyio
 import pytest
 from tests.vendors.base import LOOPBACK, Answer, Asked, Fault, Server
 
-from editchain.http import Client, FetchError, Strangers
+from editchain import http
+from editchain.http import Client, FetchError, ReplyLost, Strangers
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,31 @@ def test_an_address_of_the_vendor_is_asked_as_it_is_and_no_other() -> None:
     (asked,) = server.asked
     assert isinstance(asked, Asked)
     assert (asked.name, asked.query, asked.headers["x-key"]) == ("GET /jobs/1", {"id": "2"}, "k")
+
+
+@pytest.mark.parametrize(
+    ("answer", "about"),
+    [
+        (
+            Answer(200, gzip.compress(b" " * 30_000_000, 9), {"Content-Encoding": "gzip"}),
+            "far more than an answer",
+        ),
+        (Answer(200, b" " * 2_000_000), "larger than 1 MB"),
+    ],
+)
+def test_an_answer_that_is_far_too_large_is_not_read(
+    answer: Answer, about: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_REPLY_BYTES", 1 << 20)
+    server = Server(lambda _asked: answer)
+
+    async def act() -> None:
+        async with Client(server.url, {}, rules=LOOPBACK) as client:
+            with pytest.raises(ReplyLost, match=about):
+                await client.request("GET", "/x")
+
+    with server.running():
+        anyio.run(act)
 
 
 # ---------------------------------------------------------------------- hosts that others name

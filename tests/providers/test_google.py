@@ -319,7 +319,7 @@ def test_a_key_that_is_not_taken_is_not_shown(vendor: Gemini) -> None:
         said({"message": "from a gateway"}, 503),
         said({}, 408),
         refusal(409, "ABORTED", "x"),
-        said({}, 307, Location="http://127.0.0.1:9/"),
+        said({}, 302, Location="http://127.0.0.1:9/"),
         Answer(200, b"<html>"),
         Answer(200, b""),
         Answer(200, b"[" * 100_000),

@@ -262,7 +262,7 @@ def test_a_key_is_not_shown_when_the_vendor_echoes_it(vendor: OpenAI) -> None:
         said({"message": "from a gateway"}, 503),
         said({}, 408),
         said({"error": {"message": "x", "type": "y"}}, 409),
-        said({}, 307, Location="http://127.0.0.1:9/"),
+        said({}, 302, Location="http://127.0.0.1:9/"),
         Answer(200, b"<html>"),
         Answer(200, b""),
         Answer(200, b"[" * 100_000),

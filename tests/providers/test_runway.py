@@ -290,7 +290,7 @@ def test_too_few_credits(vendor: Runway) -> None:
         said({"error": "x"}, 502),
         said({"error": "x"}, 503, retry_after="1"),
         said({"error": "x"}, 504),
-        said({}, 307, Location="http://127.0.0.1:9/"),
+        said({}, 302, Location="http://127.0.0.1:9/"),
         Answer(200, b"<html>"),
         Answer(200, b""),
         said({"id": ""}),

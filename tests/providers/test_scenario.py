@@ -385,7 +385,7 @@ def test_one_job_too_many_at_a_time(vendor: Scenario) -> None:
         said({}, 409),
         said({}, 500),
         said({}, 503, retry_after="1"),
-        said({}, 307, Location="http://127.0.0.1:9/"),
+        said({}, 302, Location="http://127.0.0.1:9/"),
         Answer(200, b"<html>"),
         Answer(200, b""),
         Answer(200, b"[" * 100_000),

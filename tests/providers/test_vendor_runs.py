@@ -132,6 +132,29 @@ def test_without_a_credential_nothing_is_sent_and_the_variable_is_named(
     assert vendor.server.asked == []
 
 
+@pytest.mark.parametrize(("status", "about"), [(401, "does not accept the credential"), (402, "used up")])
+def test_one_refusal_of_an_account_ends_every_task_at_that_vendor_as_failed(
+    tmp_path: Path, status: int, about: str
+) -> None:
+    shop = next(one for one in SHOPS if one.provider == "bfl")
+    with shop.open() as vendor:
+        workspace(tmp_path, {"bfl": vendor.url})
+        looks = ", ".join(f"look {number}" for number in range(30))
+        written(
+            tmp_path,
+            f"steps:\n  s: {{for_each: {{look: [{looks}]}}, model: {shop.model}, image: a.png, prompt: $look}}\n",
+        )
+        vendor.server.fault("POST /v1/flux", Fault(instead=Answer(status)), times=99)
+        ran = editchain(tmp_path, "run", "p.yaml", **shop.credentials)
+        assert ran.returncode == 1
+        assert ran.stdout.startswith("30 failed · ")
+        assert "closed: bfl refuses all calls: bfl" in ran.stderr
+        assert about in ran.stderr
+        assert ran.stderr.count("\n") < 12
+        assert len(vendor.server.names("POST /v1/flux")) <= 24  # those that were out when it was said
+        assert vendor.bill == []
+
+
 def test_one_run_buys_from_every_vendor_once_and_knows_what_each_took(tmp_path: Path) -> None:
     with ExitStack() as stack:
         shops = [*SHOPS, SCENARIO]

@@ -157,7 +157,7 @@ def test_an_account_that_would_refuse_is_sent_nothing(shop: Shop) -> None:
     shop.vendor.capabilities = Capabilities(checks=True)
     shop.vendor.standings = [Standing(refusal="no credit is left")]
     run = shop.run()
-    assert outcomes(run) == {"stopped": 1, "skipped": 1}
+    assert outcomes(run) == {"failed": 1, "skipped": 1}
     assert "no credit is left" in run.troubles[0].message
     assert shop.vendor.heard == ["check"]
     assert [one.message for one in shop.notices if one.kind == "closed"] == [
@@ -174,7 +174,7 @@ def test_that_an_account_cannot_be_asked_holds_up_nothing(shop: Shop) -> None:
 def test_a_model_that_the_account_may_not_use_is_asked_for_once(shop: Shop) -> None:
     written(shop.folder, MANY)
     shop.vendor.submits = [Refused("plan", "not in the plan")] * 6
-    assert outcomes(shop.run(concurrency=1)) == {"failed": 1, "stopped": 5}
+    assert outcomes(shop.run(concurrency=1)) == {"failed": 6}
     assert shop.vendor.heard == ["submit"]
     shop.vendor.submits = []
     assert outcomes(shop.run()) == {"done": 6}  # the plan was changed: nothing of it was remembered

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.workbench import Bench, Remembered, free_way, keys_of, paint, plan_of, written
 
+from editchain.diagnostics import duration
 from editchain.plans.tasks import Money, Plan, Way
 from editchain.runs import reporting
 from editchain.runs.outcomes import Ended, Run
@@ -173,6 +174,22 @@ def test_a_log_names_failures_and_no_more_without_a_terminal(folder: Path) -> No
     assert stream.getvalue().count("\n") == 1
 
 
+def test_of_many_tasks_that_share_a_reason_the_first_are_named_and_the_others_counted(folder: Path) -> None:
+    stream = io.StringIO()
+    progress = reporting.Progress(stream, None, make(folder), is_live=False)
+    for number in range(100):
+        progress.watch(Ended(f"s[{number}]", "s", "failed", "bfl refuses all calls: wrong key"))
+    progress.watch(Ended("t", "t", "failed", "another reason"))
+    progress.end()
+    assert stream.getvalue().splitlines() == [
+        "failed: s[0]: bfl refuses all calls: wrong key",
+        "failed: s[1]: bfl refuses all calls: wrong key",
+        "failed: s[2]: bfl refuses all calls: wrong key",
+        "failed: t: another reason",
+        "failed: 97 more tasks: bfl refuses all calls: wrong key",
+    ]
+
+
 def test_a_live_line_is_taken_away_before_another(folder: Path) -> None:
     stream = io.StringIO()
     progress = reporting.Progress(stream, None, make(folder), is_live=True)
@@ -186,10 +203,18 @@ def test_a_live_line_is_taken_away_before_another(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.2, "0 s"), (61, "61 s"), (89.4, "89 s"), (90, "2 min"), (600, "10 min"), (5400, "1.5 h")],
+    [
+        (0.2, "0 s"),
+        (61, "61 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (600, "10 min"),
+        (5400, "1.5 h"),
+        (86400 * 3650, "3,650 days"),
+    ],
 )
 def test_a_time_span_is_rounded_for_people(seconds: float, said: str) -> None:
-    assert reporting.duration(seconds) == said
+    assert duration(seconds) == said
 
 
 def test_a_run_is_told_in_lines(bench: Bench) -> None:

@@ -10,9 +10,8 @@ import click
 from editchain.commands import showing
 from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
-from editchain.diagnostics import visible
+from editchain.diagnostics import duration, visible
 from editchain.errors import ConfigurationError
-from editchain.runs.reporting import duration
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

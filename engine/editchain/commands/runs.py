@@ -11,7 +11,7 @@ from editchain.commands import showing
 from editchain.commands.running_now import outcome_of, pipeline_of, run_json
 from editchain.commands.saying import say, write_json
 from editchain.commands.shared import nearest_workspace
-from editchain.runs.reporting import duration
+from editchain.diagnostics import duration
 from editchain.runs.standing import owners_of, state_of
 from editchain.workspace import Workspace
 

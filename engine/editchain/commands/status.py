@@ -11,8 +11,7 @@ from editchain.commands import completing, showing
 from editchain.commands.running_now import find_run, outcome_of, pipeline_of, run_json
 from editchain.commands.saying import write_json
 from editchain.commands.shared import nearest_workspace
-from editchain.diagnostics import visible
-from editchain.runs.reporting import duration
+from editchain.diagnostics import duration, visible
 from editchain.runs.standing import owners_of, spent_of, state_of
 from editchain.workspace import Workspace
 

@@ -14,15 +14,18 @@ import anyio.to_thread
 from editchain.credentials import redacted
 from editchain.errors import ProviderError
 from editchain.http import FetchError
+from editchain.providers.base import Refused, Unknown
 from editchain.providers.bodies import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from editchain.http import Reply
 
 BUSY_SECONDS = 5.0
 """When to ask again where the vendor is busy and does not say until when."""
+MOVED = frozenset({307, 308})
+"""By these a server has the very request sent elsewhere (RFC 9110, 15.4): it did not carry it out itself."""
 LONG = 65_536
 """From how many characters on a text of an answer is taken to be a picture in base64."""
 
@@ -159,19 +162,50 @@ def free(vendor: str, reply: Reply) -> Mapping[str, Any]:
     return found
 
 
+# ---------------------------------------------------------------------- answers to a submit
+
+
+def undecided(
+    vendor: str, reply: Reply, words: str | None = None, *, also: Collection[int] = (), is_said: bool = False
+) -> Refused | Unknown | None:
+    """What to make of an answer to a submit that is not the vendor's own refusal; None where it is one.
+
+    Whether an error of a server was charged is not known, `also` under further statuses, unless the vendor itself
+    says it (`is_said`). Who is sent elsewhere was surely not charged.
+    """
+    address = reply.headers.get("location")
+    if reply.status in MOVED and address:
+        message = f"{vendor} leads on to {shown(address.partition('?')[0])}, where no credential is sent"
+        return Refused("moved", f"{message}: base_url in editchain.toml says where it is.", stops_all=True)
+    if reply.status in (408, 409, *also) or not 400 <= reply.status < (600 if is_said else 500):
+        return Unknown(f"{vendor} answered with status {reply.status}: {words or words_of(reply)}")
+    return None
+
+
+def unreadable(vendor: str, reply: Reply, what: str) -> Unknown:
+    """An answer that says yes and does not have what it should: whether it was charged is not known."""
+    words = words_in(document(reply))
+    said = f": {words}" if words else "."
+    return Unknown(f"{vendor} answered with status {reply.status} and no {what} that can be read{said}")
+
+
 # ---------------------------------------------------------------------- words
 
 
 def words_of(reply: Reply) -> str:
     """The vendor's own words for a refusal, in whichever of its forms."""
-    found = document(reply)
+    return words_in(document(reply)) or "no reason given."
+
+
+def words_in(found: Mapping[str, Any]) -> str:
+    """As `words_of`, of an answer that has been read; empty where it has no words."""
     if detail := _detail(found):
         return shown(detail)
     for name in ("reason", "message", "error", "name", "code"):
         words = next((one for one in values(found, name) if isinstance(one, str) and one), None)
         if words:
             return shown(words)
-    return "no reason given."
+    return ""
 
 
 def _detail(found: Mapping[str, Any]) -> str:

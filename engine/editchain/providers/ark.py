@@ -20,6 +20,7 @@ from editchain.providers.answers import (
     read,
     shown,
     text_in,
+    undecided,
     words_of,
 )
 from editchain.providers.base import BUSY, Blob, Capabilities, Failed, Finished, Refused, Unknown
@@ -88,9 +89,8 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     if 200 <= reply.status < 300:
         return _answered(session, await read(reply), reply)
     code = text_in(mapping_in(document(reply), "error"), "code")
-    if reply.status in (408, 409) or (not 400 <= reply.status < 500 and not (code and reply.status == 500)):
-        return Unknown(f"ark answered with status {reply.status}: {_words(reply)}")
-    return _refused(reply, code)
+    is_said = bool(code) and reply.status == 500
+    return undecided("ark", reply, _words(reply), is_said=is_said) or _refused(reply, code)
 
 
 def _body(session: Session, request: Request) -> bytes:
@@ -137,7 +137,9 @@ def _answered(
         )
     if reason == "rejected":
         return Refused(reason, f"ark's moderation refused it: {words}")
-    return Failed(reason, f"ark could not do it: {words}{_trace(reply)}", is_charged=False)
+    # What it charges is what it counts.
+    is_charged = False if isinstance(count, int) else None
+    return Failed(reason, f"ark could not do it: {words}{_trace(reply)}", is_charged)
 
 
 # ---------------------------------------------------------------------- refusals

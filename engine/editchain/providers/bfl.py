@@ -20,6 +20,8 @@ from editchain.providers.answers import (
     pause_seconds,
     shown,
     text_in,
+    undecided,
+    unreadable,
     words_of,
 )
 from editchain.providers.base import (
@@ -96,10 +98,8 @@ async def submit(session: Session | None, request: Request) -> Submitted:
         seconds=100.0,
     )
     if 200 <= reply.status < 300:
-        return _accepted(session.client, document(reply), reply.status)
-    if reply.status in (408, 409) or not 400 <= reply.status < 500:
-        return Unknown(f"bfl answered with status {reply.status}: {words_of(reply)}")
-    return _refused(reply)
+        return _accepted(session.client, reply)
+    return undecided("bfl", reply) or _refused(reply)
 
 
 def _body(session: Session, request: Request) -> bytes:
@@ -111,12 +111,13 @@ def _picture(blob: Blob) -> Packed:
     return Packed(blob.read())
 
 
-def _accepted(client: Client, found: Mapping[str, Any], status: int) -> Accepted | Unknown:
+def _accepted(client: Client, reply: Reply) -> Accepted | Unknown:
     """The task, known by its address: another host than the one that gave it may not find it."""
+    found = document(reply)
     address, task = text_in(found, "polling_url"), text_in(found, "id")
     name = address if client.trusts(address) else task
     if not name:
-        return Unknown(f"bfl answered with status {status} and no task that can be read.")
+        return unreadable("bfl", reply, "task")
     told = {key: amount_in(found, key) for key in ("cost", "input_mp", "output_mp")}
     return Accepted(name, {"id": task, **{key: str(one) for key, one in told.items() if one is not None}})
 

@@ -23,6 +23,8 @@ from editchain.providers.answers import (
     pause_seconds,
     shown,
     text_in,
+    undecided,
+    unreadable,
     words_of,
 )
 from editchain.providers.base import (
@@ -144,18 +146,17 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     body = await anyio.to_thread.run_sync(mapping.body, request, session.route, address)
     reply = await session.client.request("POST", f"/{quote(session.route.id)}", body=body, seconds=100.0)
     if 200 <= reply.status < 300:
-        return _accepted(session.client, document(reply), reply.status)
-    if reply.status in (408, 409, 499) or not 400 <= reply.status < 500:
-        return Unknown(f"fal answered with status {reply.status}: {words_of(reply)}")
-    return _refused(reply)
+        return _accepted(session.client, reply)
+    return undecided("fal", reply, also=(499,)) or _refused(reply)
 
 
-def _accepted(client: Client, found: Mapping[str, Any], status: int) -> Accepted | Unknown:
+def _accepted(client: Client, reply: Reply) -> Accepted | Unknown:
     """The request, known by the address of its status: one made of the model's id would lead elsewhere."""
+    found = document(reply)
     address, request = text_in(found, "status_url"), text_in(found, "request_id")
     name = address if client.trusts(address) else request
     if not name:
-        return Unknown(f"fal answered with status {status} and no request that can be read.")
+        return unreadable("fal", reply, "request")
     return Accepted(name, {"id": request})
 
 

@@ -22,6 +22,8 @@ from editchain.providers.answers import (
     read,
     shown,
     text_in,
+    undecided,
+    words_in,
     words_of,
 )
 from editchain.providers.base import BUSY, Capabilities, Failed, Finished, Refused, Standing, Unknown
@@ -155,7 +157,7 @@ def _finished(found: Mapping[str, Any], session: Session) -> Submitted:
     cost = amount(session.prices, _tokens(mapping_in(found, "usageMetadata"), bool(pictures)))
     if pictures:
         return Finished(pictures, amount=cost)
-    reason, message = _without_picture(candidates)
+    reason, message = _without_picture(candidates, mapping_in(found, "error"))
     return Failed(reason, message, True if cost else None, cost)
 
 
@@ -167,7 +169,7 @@ def _pictures(candidate: Mapping[str, Any]) -> Iterator[bytes]:
             yield data
 
 
-def _without_picture(candidates: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def _without_picture(candidates: Sequence[Mapping[str, Any]], error: Mapping[str, Any]) -> tuple[str, str]:
     """Why there is none: a reason and a sentence."""
     candidate = candidates[0] if candidates else {}
     finish, more = text_in(candidate, "finishReason"), text_in(candidate, "finishMessage")
@@ -182,7 +184,10 @@ def _without_picture(candidates: Sequence[Mapping[str, Any]]) -> tuple[str, str]
         return "no-picture", f"google answered in words instead of a picture.{said}"
     if finish == "MAX_TOKENS":
         return "no-picture", f"google's answer ended before there was a picture ({why}).{said}"
-    return "no-picture", f"google answered without a picture ({why or 'no reason given'}).{said}"
+    return (
+        "no-picture",
+        f"google answered without a picture ({why or words_in(error) or 'no reason given'}).{said}",
+    )
 
 
 def _words(candidate: Mapping[str, Any]) -> Iterator[str]:
@@ -220,8 +225,9 @@ def _refused(reply: Reply) -> Submitted:
     """Why nothing was made. Only what the vendor itself says is certain; anything else leaves it open."""
     error = mapping_in(document(reply), "error")
     status, words = text_in(error, "status"), _said(reply)
-    if reply.status in (408, 409) or not 400 <= reply.status < 600 or (reply.status >= 500 and not status):
-        return Unknown(f"google answered with status {reply.status}: {words}")
+    open_answer = undecided("google", reply, words, is_said=bool(status))
+    if open_answer is not None:
+        return open_answer
     if reply.status >= 500:
         again = _retry_seconds(reply, error, BUSY_SECONDS)
         reason = BUSY if reply.status == 503 else "not-ready"

@@ -22,7 +22,9 @@ from editchain.providers.answers import (
     read,
     shown,
     text_in,
+    undecided,
     values,
+    words_in,
     words_of,
 )
 from editchain.providers.base import BUSY, Capabilities, Failed, Finished, Refused, Standing, Unknown
@@ -161,7 +163,9 @@ def _finished(found: Mapping[str, Any], session: Session) -> Submitted:
     addresses = tuple(url for one in results if (url := text_in(one, "url")))
     if addresses:  # servers that speak the protocol, not the vendor itself
         return Finished(downloads=addresses, amount=cost)
-    return Failed("no-picture", "openai answered without a picture.", True if cost else None, cost)
+    words = words_in(found)
+    message = f"openai answered without a picture{f': {words}' if words else '.'}"
+    return Failed("no-picture", message, True if cost else None, cost)
 
 
 def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
@@ -182,8 +186,9 @@ def _refused(reply: Reply) -> Submitted:
     error = mapping_in(document(reply), "error")
     said = {text_in(error, "code"), text_in(error, "type")}
     words = words_of(reply)
-    if reply.status in (408, 409) or not 400 <= reply.status < 600 or (reply.status >= 500 and said == {""}):
-        return Unknown(f"openai answered with status {reply.status}: {words}")
+    open_answer = undecided("openai", reply, is_said=said != {""})
+    if open_answer is not None:
+        return open_answer
     if reply.status >= 500:
         again = pause_seconds(reply, otherwise=BUSY_SECONDS)
         reason = BUSY if reply.status == 503 else "not-ready"

@@ -24,6 +24,8 @@ from editchain.providers.answers import (
     pause_seconds,
     shown,
     text_in,
+    undecided,
+    unreadable,
     words_of,
 )
 from editchain.providers.base import (
@@ -128,8 +130,9 @@ async def submit(session: Session | None, request: Request) -> Submitted:
     reply = await session.client.request("POST", "/text_to_image", body=body, seconds=100.0)
     if 200 <= reply.status < 300:
         return _accepted(reply)
-    if reply.status in (408, 409) or not 400 <= reply.status < 500:
-        return Unknown(f"runway answered with status {reply.status}: {words_of(reply)}")
+    open_answer = undecided("runway", reply)
+    if open_answer is not None:
+        return open_answer
     refused = _refused(reply)
     if refused.reason == BUSY and await _is_day_full(session):
         return Refused(
@@ -171,7 +174,7 @@ def _accepted(reply: Reply) -> Accepted | Unknown:
     found = document(reply)
     task = text_in(found, "id")
     if not task:
-        return Unknown(f"runway answered with status {reply.status} and no task that can be read.")
+        return unreadable("runway", reply, "task")
     most = amount_in(mapping_in(found, "estimatedCost"), "credits")
     return Accepted(task, {} if most is None else {"estimatedCredits": f"{most:f}"})
 

@@ -26,6 +26,8 @@ from editchain.providers.answers import (
     pause_seconds,
     shown,
     text_in,
+    undecided,
+    unreadable,
     values,
     words_of,
 )
@@ -269,11 +271,9 @@ def _submitted(reply: Reply) -> Submitted:
         found = document(reply)
         job = _job_id(found)
         if job is None:
-            return Unknown(f"scenario answered with status {reply.status} and no job that can be read.")
+            return unreadable("scenario", reply, "job")
         return Accepted(job, _costs(found))
-    if reply.status in (408, 409) or not 400 <= reply.status < 500:
-        return Unknown(f"scenario answered with status {reply.status}: {words_of(reply)}")
-    return _refused(reply)
+    return undecided("scenario", reply) or _refused(reply)
 
 
 def _refused(reply: Reply) -> Refused:

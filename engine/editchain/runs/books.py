@@ -19,6 +19,7 @@ from editchain.journal.entries import Call, Refusal, Result
 from editchain.journal.journal import Start
 from editchain.journal.ledger import NO_RATES, judge
 from editchain.providers.base import Finished
+from editchain.providers.bodies import kind_of
 from editchain.runs.outcomes import Notice
 
 if TYPE_CHECKING:
@@ -238,6 +239,14 @@ class Books:
         return Made(
             digest, MEDIA_TYPES[found.format].media_type, len(data), found.width, found.height, None, 0.0
         )
+
+    async def set_aside(self, call: Call, at: int, data: bytes) -> str:
+        """Keeps what was paid for and cannot be a result in a file of its own; gives its path. Raises StoreError."""
+        name = f"{call.id}-{at + 1}.{kind_of(data).extension}"
+        path: str = await self.with_room(
+            lambda: anyio.to_thread.run_sync(self.store.keep_aside, name, data), StoreError
+        )
+        return path
 
     def add(
         self, call: Call, detail: Detail, at: int, made: Made, identity: str | None, seed: int | None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from editchain.classes import dataclass
-from editchain.diagnostics import sentence
+from editchain.diagnostics import duration, sentence
 from editchain.errors import EditchainError, OperationError, TaskError
 from editchain.http import FetchError, NotSent, ReplyLost
 from editchain.journal.entries import Call
@@ -97,10 +97,14 @@ class Resend(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """An answer that is not the last word: after so many seconds it is tried again; None: no more."""
+    """An answer that is not the last word: after so many seconds it is tried again; None: no more.
+
+    `is_for_all` where no other call by this route need be tried in this run.
+    """
 
     message: str
     seconds: float | None
+    is_for_all: bool = False
 
 
 class Buyer:
@@ -151,6 +155,8 @@ class Buyer:
                 except Resend:
                     continue
             await self._unsent(call, trouble.message)
+            if trouble.is_for_all:
+                vendor.close_route(asking.session.route, trouble.message)
             if trouble.seconds is None:
                 raise NotHere(NoPicture("failed", f"{trouble.message} Nothing was charged."))
             wait = max(trouble.seconds, self._repeater.backoff(attempt, retry.delay_seconds))
@@ -173,12 +179,19 @@ class Buyer:
         message = sentence(f"{vendor.name}: {answer.message}")
         if answer.reason != BUSY:
             return _Trouble(message, None if is_over or attempt >= attempts else wait)
-        if vendor.pace.slow(now, began, min(wait, LONGEST_WAIT_SECONDS), answer.parallel):
+        if wait > LONGEST_WAIT_SECONDS:
+            return _Trouble(
+                f"{message} It wants to be asked again in {duration(wait)}.", None, is_for_all=True
+            )
+        if vendor.pace.slow(now, began, wait, answer.parallel):
             said = f"{message} Calls to it slow down: {vendor.pace.width} at a time."
             self._tell(Notice("slowdown", said, provider=vendor.name))
+        if vendor.pace.is_hopeless(now, PATIENCE_SECONDS):
+            message = f"{message} It has had no room for {duration(PATIENCE_SECONDS)}."
+            return _Trouble(message, None, is_for_all=True)
         patience = PATIENCE_SECONDS if is_last else PATIENCE_WITH_OTHERS_SECONDS
-        is_over = is_over or wait > (LONGEST_WAIT_SECONDS if is_last else patience)
-        return _Trouble(message, None if is_over or vendor.pace.is_hopeless(now, patience) else wait)
+        is_over = is_over or wait > patience or vendor.pace.is_hopeless(now, patience)
+        return _Trouble(message, None if is_over else wait)
 
     async def _begin(
         self, asking: Asking, price: Price | None, group: Sequence[Wanted], attempt: int
@@ -319,7 +332,7 @@ class Buyer:
         if answer.stops_all:
             asking.vendor.close(f"{call.provider} refuses all calls: {answer.message}")
         elif answer.reason in ELSEWHERE:
-            asking.vendor.closed_routes[asking.session.route.id] = message
+            asking.vendor.close_route(asking.session.route, message)
         if answer.stops_all or answer.reason in ELSEWHERE:
             await self._unsent(call, answer.message)
             raise NotHere(NoPicture("failed", message))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from editchain.errors import EditchainError, ImageError, ProviderError
+from editchain.imaging.probe import HEAD_BYTES, check
 from editchain.providers.base import Absent, Failed, Finished, Running
 from editchain.runs.books import Detail, made_of
-from editchain.runs.outcomes import NoPicture
+from editchain.runs.outcomes import NoPicture, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,8 @@ CANCEL_SECONDS = 3.0
 """How long a stop waits for a vendor to say that a job is cancelled."""
 FETCH_SECONDS = 4.0
 """How long a stop waits for a picture that is being fetched; the next run fetches it else."""
+LONGEST_POLL_SECONDS = 60.0
+"""A job is asked after at least so often, whatever its vendor says: its picture may be there for minutes only."""
 TRIES_PER_ADDRESS = 2
 """How often an address is tried before the job is asked for a fresh one."""
 
@@ -83,7 +86,8 @@ class Collector:
                 return answer
             if isinstance(answer, Running) and answer.is_busy:
                 # Less is sent too: the account's limit may well be one for both.
-                vendor.pace.slow(anyio.current_time(), asked, answer.poll_after_seconds)
+                wait = min(answer.poll_after_seconds, LONGEST_POLL_SECONDS)
+                vendor.pace.slow(anyio.current_time(), asked, wait)
             if isinstance(answer, Absent):
                 absent.append(anyio.current_time())
                 if len(absent) >= LOST_POLLS and absent[-1] - absent[0] >= LOST_SECONDS:
@@ -91,7 +95,7 @@ class Collector:
                 answer = Running(LOST_SECONDS / (LOST_POLLS - 1))
             else:
                 absent.clear()
-            await anyio.sleep(max(answer.poll_after_seconds, 0.05))
+            await anyio.sleep(min(max(answer.poll_after_seconds, 0.05), LONGEST_POLL_SECONDS))
 
     async def _cancel(self, call: Call, vendor: Vendor, session: Session) -> None:
         """Cancels a job that a stop leaves behind, where that is free; raises NoPicture where it was."""
@@ -156,6 +160,8 @@ class Collector:
             found[sample.key] = self._books.add(
                 call, detail, at, made, identities.get(sample.key), seed if at == 0 else None
             )
+        if not any(isinstance(one, NoPicture) and one.outcome == "open" for one in found.values()):
+            await source.keep_surplus(len(detail.samples))
         await self._end(call, detail, answer, found)
         return found
 
@@ -214,6 +220,7 @@ class _Source:
         self._vendor = vendor
         self._session = session
         self._tries = 0
+        self._foreign: bytes | None = None
 
     async def picture(self, at: int) -> Made:
         """The picture of a sample, checked and stored. Raises NoPicture: failed where there is none, rejected where it was
@@ -230,7 +237,7 @@ class _Source:
             try:
                 return await self._books.keep(answer.pictures[at], is_only_copy=True)
             except ImageError as error:
-                raise NoPicture("rejected", f"it was charged, but: {error}") from error
+                raise await self._unusable(at, answer.pictures[at], error) from error
         try:
             with self._repeater.until_stop(FETCH_SECONDS):
                 made: Made = await self._repeater.freely(lambda: self._fetch(at))
@@ -248,6 +255,57 @@ class _Source:
                 self._answer = fresh
         self._tries += 1
         data = await self._vendor.provider.download(self._session, self._answer.downloads[at])
-        made = await self._books.keep(data)
+        try:
+            made = await self._books.keep(data)
+        except ImageError as error:
+            before, self._foreign = self._foreign, data if _is_foreign(data) else None
+            if before is not None and before == data:  # it is what the vendor has
+                raise await self._unusable(at, data, error) from error
+            raise ImageError(self._why_unusable(error)) from error
         self._tries = 0
         return made
+
+    async def _unusable(self, at: int, data: Any, error: ImageError) -> NoPicture:
+        """What is to be said of a delivery that will not become a picture here: a person may make something of it."""
+        why = f"it was charged, but: {self._why_unusable(error)}"
+        if not isinstance(data, bytes) or not data:
+            return NoPicture("rejected", why)
+        path = await self._books.set_aside(self._call, at, data)
+        return NoPicture("rejected", f"{why} What came is kept as {path}.")
+
+    def _why_unusable(self, error: ImageError) -> str:
+        words = str(error)
+        return f"What {self._call.provider} delivered cannot be used: {words[:1].lower()}{words[1:]}"
+
+    async def keep_surplus(self, count: int) -> None:
+        """Sets pictures aside that came beyond those asked for, as they may have been paid for."""
+        answer = self._answer
+        came = len(answer.pictures or answer.downloads)
+        if came <= count:
+            return
+        kept = []
+        for at in range(count, came):
+            try:
+                data: Any = (
+                    answer.pictures[at]
+                    if answer.pictures
+                    else await self._vendor.provider.download(self._session, answer.downloads[at])
+                )
+            except EditchainError:
+                continue  # a try is enough for what nobody asked for
+            kept.append(await self._books.set_aside(self._call, at, data))
+        name = self._call.provider
+        said = f"kept as {', '.join(kept)}" if kept else f"at {name}, under call {self._call.id}"
+        message = f"{name} gave {came} pictures where {count} {'was' if count == 1 else 'were'} asked for; the others are {said}"
+        self._books.tell(Notice("doubt", message, provider=name, call=self._call.id))
+
+
+def _is_foreign(data: bytes) -> bool:
+    """Whether bytes are a file of a kind that is not taken here, rather than a page of a server in between."""
+    if b"\0" not in data[:HEAD_BYTES]:
+        return False
+    try:
+        check(data[:HEAD_BYTES], len(data))
+    except ImageError:
+        return True
+    return False

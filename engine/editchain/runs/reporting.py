@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from editchain.diagnostics import counted, one_of, visible
+from editchain.diagnostics import counted, duration, one_of, visible
 from editchain.plans.dimensions import shape
 from editchain.plans.tasks import AFTER, KNOWN, REJECTED, RUN, STATES
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from editchain.transferring import Transferred
 
 REFRESH_SECONDS = 0.1
+ALIKE = 3
+"""How many tasks without a picture are named of those that have the same reason; the others are counted."""
 MOST_REJECTED = 10
 
 
@@ -287,6 +290,7 @@ class Progress:
         self._calls = plan.calls
         self._done = 0
         self._failed = 0
+        self._alike: Counter[tuple[str, str]] = Counter()
         self._began = time.monotonic()
         self._shown = 0.0
         self._line = ""
@@ -312,7 +316,7 @@ class Progress:
         if ended.outcome not in ("done", "cached", "stopped"):
             self._failed += 1
             if ended.outcome != "skipped":
-                self.say(f"{ended.outcome}: {visible(ended.task)}: {visible(ended.message)}")
+                self._say_trouble(ended)
         now = time.monotonic()
         if (
             self._events is None
@@ -325,6 +329,13 @@ class Progress:
                 self.say(self._standing(now))
             self._shown = self._shown if not self._is_live and not self._shown else now
             self._shown = now
+
+    def _say_trouble(self, ended: Ended) -> None:
+        """Says what became of a task; of many that share a reason, only of the first few."""
+        alike = ended.outcome, ended.message
+        self._alike[alike] += 1
+        if self._alike[alike] <= ALIKE:
+            self.say(f"{ended.outcome}: {visible(ended.task)}: {visible(ended.message)}")
 
     def note(self, notice: Notice) -> None:
         """Takes what is to be known meanwhile; a retry that is safe is for the record, and not for the screen."""
@@ -354,7 +365,11 @@ class Progress:
             self._unheard()
 
     def end(self) -> None:
-        """Takes the live line away."""
+        """Takes the live line away, and says how many tasks ended for a reason that was said of others."""
+        for (outcome, message), count in self._alike.items():
+            if count > ALIKE:
+                self.say(f"{outcome}: {counted(count - ALIKE, 'more task')}: {visible(message)}")
+        self._alike.clear()
         self._clear()
 
     def _standing(self, now: float) -> str:
@@ -372,13 +387,6 @@ class Progress:
         if self._line:
             self._write(self._stream, "\r\x1b[2K")
             self._line = ""
-
-
-def duration(seconds: float) -> str:
-    """A time span for people."""
-    if seconds < 90:
-        return f"{max(0, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> Iterator[str]:

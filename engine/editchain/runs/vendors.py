@@ -40,7 +40,7 @@ class NotHere(Exception):
 
 
 class Vendor:
-    """One vendor's account in a run. `closed` says why nothing is sent to it any more, `closed_routes` by which ids."""
+    """One vendor's account in a run. `closed` says why nothing is sent to it any more."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Vendor:
         self._repeater = repeater
         self._tell = tell
         self.closed: str | None = None
-        self.closed_routes: dict[str, str] = {}
+        self._closed_routes: dict[str, str] = {}
         self._is_checked = False
         self._checking = anyio.Lock()
 
@@ -73,12 +73,16 @@ class Vendor:
             said = f"{sentence(reason)} Nothing more is sent to it in this run."
             self._tell(Notice("closed", said, provider=self.name))
 
+    def close_route(self, route: Route, reason: str) -> None:
+        """Nothing is sent to it by this route in this run any more."""
+        self._closed_routes.setdefault(route.id, reason)
+
     async def check(self, route: Route) -> None:
         """Raises NotHere where nothing may be sent to it, or not by this route."""
         await self._ask_once()
-        reason = self.closed or self.closed_routes.get(route.id)
+        reason = self.closed or self._closed_routes.get(route.id)
         if reason is not None:
-            raise NotHere(NoPicture("stopped", reason))
+            raise NotHere(NoPicture("failed", reason))
 
     async def _ask_once(self) -> None:
         """Asks, before the first call and for nothing, whether the account can be called at all."""
