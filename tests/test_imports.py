@@ -27,6 +27,7 @@ ORDER = (
     "lock",
     "wording",
     # documents: schemas, models, operations
+    "sizes",
     "schemas",
     "models",
     # pure functions on pictures

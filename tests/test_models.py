@@ -31,7 +31,7 @@ def examples(kind: str) -> list[Any]:
     return [
         pytest.param(name, example, id=f"{name}-{number}")
         for name, found in EXAMPLES.items()
-        for number, example in enumerate(found[kind])
+        for number, example in enumerate(found.get(kind, []))
     ]
 
 
@@ -71,6 +71,16 @@ def test_invalid_fields(name: str, example: dict[str, Any]) -> None:
     assert re.search(example["about"], f"{errors[0].message} {errors[0].suggestion}")
     assert not CATALOGUE.models[name].rules.is_valid(whole)
     assert second_opinion(name, whole)[0]
+
+
+@pytest.mark.parametrize(("name", "example"), examples("beyond_schema"))
+def test_invalid_fields_for_which_json_schema_has_no_words(name: str, example: dict[str, Any]) -> None:
+    whole = step(name, example["fields"])
+    (found,) = CATALOGUE.models[name].rules.problems(whole)
+    assert (list(found.path), found.code, found.severity) == (example["path"], example["code"], "error")
+    assert re.search(example["about"], found.message)
+    assert not CATALOGUE.models[name].rules.is_valid(whole)
+    assert second_opinion(name, whole) == (False, False)
 
 
 @pytest.mark.parametrize(("name", "example"), examples("warned"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urldefrag, urljoin
 
+from editchain import sizes
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
@@ -227,7 +228,11 @@ class Rules:
 
     def is_valid(self, fields: Mapping[str, object]) -> bool:
         """Whether there is neither an error nor a warning about a step's fields."""
-        return self._is_common_valid(fields) and self._is_own_valid(fields)
+        return (
+            self._is_common_valid(fields)
+            and self._is_own_valid(fields)
+            and not (self._sizes and any(self._size_problems(fields)))
+        )
 
     @cached_property
     def _is_common_valid(self) -> Callable[[Mapping[str, object]], bool]:
@@ -246,6 +251,7 @@ class Rules:
         wording = _Wording(self.schema, fields, self.name, self._messages, self._elsewhere)
         errors = wording.of_all(self._validator.iter_errors(fields))
         wrong = {problem.path[:1] for problem in errors}
+        errors += [one for one in self._size_problems(fields) if one.path not in wrong]
         warnings = [
             _warning(warning, fields)
             for warning, applies in self._compiled_warnings
@@ -253,6 +259,20 @@ class Rules:
         ]
         order = {name: number for number, name in enumerate(fields)}
         return sorted([*errors, *warnings], key=lambda p: order.get(str(p.path[0]), -1) if p.path else -1)
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, Schema]:
+        """The fields that are sizes with more rules than JSON Schema has words for, and these."""
+        own = {
+            name: rule.get("x-editchain", {}) for name, rule in self._document.get("properties", {}).items()
+        }
+        return {name: found["size"] for name, found in own.items() if "size" in found}
+
+    def _size_problems(self, fields: Mapping[str, object]) -> Iterator[RuleProblem]:
+        for name, rule in self._sizes.items():
+            message = sizes.problem(fields.get(name), rule)
+            if message is not None:
+                yield RuleProblem((name,), False, "error", "out-of-range", _sentence(message))
 
     @cached_property
     def _validator(self) -> Draft202012Validator:
@@ -660,6 +680,8 @@ def _type_in_text(text: str) -> str:
 
 def _show(value: object, *, bare: bool = False) -> str:
     """A value as a message shows it: short, text in quotes unless `bare`."""
+    if isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value):
+        return json.dumps(value)
     if isinstance(value, (dict, list)):
         return _what(value)
     if isinstance(value, str):

@@ -146,11 +146,11 @@ def test_one_refusal_of_an_account_ends_every_task_at_that_vendor_as_failed(
         )
         vendor.server.fault("POST /v1/flux", Fault(instead=Answer(status)), times=99)
         ran = editchain(tmp_path, "run", "p.yaml", **shop.credentials)
-        assert ran.returncode == 1
-        assert ran.stdout.startswith("30 failed · ")
-        assert "closed: bfl refuses all calls: bfl" in ran.stderr
-        assert about in ran.stderr
-        assert ran.stderr.count("\n") < 12
+        assert ran.code == 1
+        assert ran.out.startswith("30 failed · ")
+        assert "closed: bfl refuses all calls: bfl" in ran.err
+        assert about in ran.err
+        assert ran.err.count("\n") < 12
         assert len(vendor.server.names("POST /v1/flux")) <= 24  # those that were out when it was said
         assert vendor.bill == []
 
