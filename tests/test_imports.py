@@ -108,6 +108,7 @@ ORDER = (
     "runs.board",
     "runs.twins",
     "runs.urgency",
+    "runs.layout",
     "runs.scheduling",
     "runs.books",
     "runs.repeating",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -12,15 +11,15 @@ from editchain.executors.base import Failure, Made, Work
 from editchain.plans.fusing import fuse
 from editchain.plans.identity import key_of
 from editchain.plans.sharing import call_sizes, coordinate_of
-from editchain.plans.tasks import AFTER, CACHED, REJECTED, RUN, StepPlan
-from editchain.runs.board import Board
+from editchain.plans.tasks import CACHED, REJECTED, RUN, StepPlan
+from editchain.runs.layout import Layout
 from editchain.runs.outcomes import Ended, Run, Stop
 from editchain.runs.pacing import TICK_SECONDS, Lane, Pace
 from editchain.runs.twins import Twins
 from editchain.runs.urgency import LOCAL, Urgency
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from editchain.executors.base import Executor
     from editchain.plans.tasks import Plan
@@ -84,8 +83,6 @@ class Scheduler:
         self._paces = dict(paces or {})
         self._watch = watch or (lambda _ended: None)
         self._fail_fast = fail_fast
-        self._offsets = [one.offset for one in plan.steps]
-        self._urgency = Urgency(plan, took or {})
         self._in_flight: dict[str, int] = {}
         self._batch = 1
         self._are_quick = False
@@ -93,92 +90,19 @@ class Scheduler:
         self._failed: dict[int, Ended] = {}
         self._loose = _loose(plan)
         self._fusion = fuse(plan, executor.hands_on)
-        self._ends = {task: end for end, chain in self._fusion.chains.items() for task in chain}
+        self._layout = Layout(plan, self._fusion, Urgency(plan, took or {}))
+        self._place = self._layout.place
         self._look_at = 0.0
-        self._barriers: dict[int, int] = {}
         self._parked: list[int] = []
         self._wake = anyio.Event()
         self._trouble: StoreError | None = None
-        self._board = self._set_up()
-        self.stop.listen(self.interrupt)
-
-    # ------------------------------------------------------------------ setting up
-
-    def _set_up(self) -> Board:
-        """The board: tasks that are left to do, then one barrier for each step that others come `after`."""
-        plan = self.plan
         for one in plan.steps:
             if REJECTED in one.states:
                 one.lost.update(ordinal for ordinal in one.ordinals() if one.states[ordinal] == REJECTED)
-        count = sum(one.count for one in plan.steps)
-        awaited = {id(other): other for one in plan.steps for other in one.after if _has_work(one)}
-        for barrier, other in enumerate(awaited):
-            self._barriers[other] = count + barrier
-        self._barrier_steps = {count + at: other for at, other in enumerate(awaited.values())}
-        self._count = count
-        tasks = [
-            one.offset + ordinal
-            for one in plan.steps
-            for ordinal in one.ordinals()
-            if one.is_to_do(ordinal) and one.offset + ordinal not in self._ends
-        ]
-        tasks.extend(sorted(self._fusion.again))
-        tasks.extend(self._barriers.values())
-        feeds = self._feeds if any(self._urgency.distances) else None
-        return Board(count + len(awaited), self._needs(), self._lane, self._priority, tasks, feeds)
+        self._board = self._layout.board()
+        self.stop.listen(self.interrupt)
 
-    def _needs(self) -> Iterable[tuple[int, int]]:
-        """What the tasks on the board wait for: the last of a chain for what any of it needs."""
-        ends = self._ends
-        again = {self._place(task)[0].index for task in self._fusion.again}
-        for one in self.plan.steps:
-            if not _has_work(one):
-                continue
-            busy = [edge for edge in one.edges if edge.producer.index in again or _has_work(edge.producer)]
-            after = [self._barriers[id(other)] for other in one.after]
-            for ordinal in one.ordinals():
-                if one.states[ordinal] not in (RUN, AFTER):
-                    continue
-                task = one.offset + ordinal
-                task = ends.get(task, task)
-                for edge in busy:
-                    for need in edge.ordinals(ordinal):
-                        if self._is_on_board(edge.producer, need):
-                            yield edge.producer.offset + need, task
-                for barrier in after:
-                    yield barrier, task
-        for task in (*self._fusion.again, *ends):
-            one, ordinal = self._place(task)
-            if not one.is_to_do(ordinal):
-                for producer, need in one.needs(ordinal):
-                    if self._is_on_board(producer, need):
-                        yield producer.offset + need, ends.get(task, task)
-        for barrier, other in self._barrier_steps.items():
-            for ordinal in other.ordinals():
-                if other.states[ordinal] in (RUN, AFTER):
-                    yield other.offset + ordinal, barrier
-
-    def _is_on_board(self, one: StepPlan, ordinal: int) -> bool:
-        task = one.offset + ordinal
-        return task not in self._ends and (one.is_to_do(ordinal) or task in self._fusion.again)
-
-    def _place(self, task: int) -> tuple[StepPlan, int]:
-        one = self.plan.steps[bisect_right(self._offsets, task) - 1]
-        return one, task - one.offset
-
-    def _lane(self, task: int) -> str:
-        if task >= self._count:
-            return LOCAL
-        one, ordinal = self._place(task)
-        lanes = self._urgency.lanes[one.index]
-        return lanes[0] if one.way_at is None else lanes[one.way_at[ordinal]]
-
-    def _feeds(self, task: int) -> Iterable[tuple[str, tuple[float, int]]]:
-        """The providers that a task leads to, and how soon; of equals the first coordinate is first."""
-        if task >= self._count:
-            return ()
-        one, ordinal = self._place(task)
-        return ((lane, (seconds, ordinal)) for lane, seconds in self._urgency.distances[one.index].items())
+    # ------------------------------------------------------------------ lanes
 
     def _hungry(self, lane: str) -> list[str]:
         """The other providers that will have nothing to do soon, and are not far ahead of this lane's work."""
@@ -200,11 +124,6 @@ class Scheduler:
         if lane not in self._paces:
             self._paces[lane] = Pace(Lane(4))
         return self._paces[lane]
-
-    def _priority(self, task: int) -> float:
-        if task >= self._count:
-            return float("inf")
-        return self._urgency.priorities[self._place(task)[0].index]
 
     # ------------------------------------------------------------------ the loop
 
@@ -309,7 +228,7 @@ class Scheduler:
         """Of tasks that were taken, the ones to work on now; the others are settled, follow a twin, or are parked."""
         asked: list[tuple[int, StepPlan, int, bytes]] = []
         for task in tasks:
-            if task >= self._count:
+            if self._layout.is_barrier(task):
                 self._settle(task)
                 continue
             one, ordinal = self._place(task)
@@ -407,7 +326,7 @@ class Scheduler:
     def _is_coming(self, one: StepPlan, ordinal: int) -> bool:
         """Whether a picture will be handed on in memory."""
         task = one.offset + ordinal
-        return task in self._ends and task not in self._failed
+        return task in self._layout.ends and task not in self._failed
 
     def _look_again(self) -> None:
         """Tasks that another process works on: its result is taken; if it died, the claim passes on."""
@@ -544,7 +463,7 @@ class Scheduler:
                     stack.append((twin, other, at, "cached", "", 0.0))
                 else:
                     stack.append((twin, other, at, outcome, message, 0.0))
-            if task not in self._ends:
+            if task not in self._layout.ends:
                 self._settle(task)
 
     def _settle(self, task: int) -> None:
@@ -552,7 +471,7 @@ class Scheduler:
         settled = [task]
         for one in settled:  # grows while it is walked
             for freed in self._board.settle(one):
-                if freed >= self._count:
+                if self._layout.is_barrier(freed):
                     settled.append(freed)
                 else:
                     self._board.push(freed)
@@ -566,7 +485,7 @@ class Scheduler:
         while any(self._board.ready(lane) for lane in self._board.lanes()):
             for lane in self._board.lanes():
                 for task in self._board.take(lane, self._board.ready(lane)):
-                    if task >= self._count:
+                    if self._layout.is_barrier(task):
                         self._settle(task)
                         continue
                     one, ordinal = self._place(task)
@@ -576,10 +495,6 @@ class Scheduler:
                         self._follow(task, one, ordinal, leader)
                     else:
                         self._end(task, one, ordinal, "stopped", "the run was stopped first")
-
-
-def _has_work(one: StepPlan) -> bool:
-    return RUN in one.states or AFTER in one.states
 
 
 def _loose(plan: Plan) -> frozenset[int]:
