@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import trio
 from PIL import Image
-from tests.workbench import NOW, loaded
+from tests.workbench import NOW, loaded, paint, written
 from trio.testing import MockClock
 
 from editchain.http import Client, NotSent
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
     from editchain.pipeline import Pipeline, Step
 
+MANY = "steps:\n" + "".join(
+    f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}, seed: 1}}\n" for n in range(6)
+)
 RECIPE = """
 steps:
   night: {model: flux-kontext, image: a.png, prompt: Night, seed: 7}
@@ -254,3 +257,11 @@ class Shop:
 
 def outcomes(run: Run) -> dict[str, int]:
     return {str(name): count for name, count in run.counts.items()}
+
+
+def opened(folder: Path, recipe: str = RECIPE) -> Shop:
+    """A shop with a recipe: one call and one operation after it, unless another is given."""
+    paint(folder / "a.png")
+    (folder / "editchain.toml").touch()
+    written(folder, recipe)
+    return Shop(folder, Vendor())

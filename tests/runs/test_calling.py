@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
-from tests.workbench import NOW, paint, shipped, written
+from tests.runs.shop import RECIPE, Shop, opened, outcomes, picture
+from tests.workbench import NOW, shipped, written
 
 from editchain.errors import ProviderError, StoreError
 from editchain.http import FetchError, NotSent, ReplyLost
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A workspace with one call and one operation after it."""
-    paint(tmp_path / "a.png")
-    (tmp_path / "editchain.toml").touch()
-    written(tmp_path, RECIPE)
-    return Shop(tmp_path, Vendor())
+    return opened(tmp_path)
 
 
 def test_a_call_is_submitted_polled_downloaded_and_bought_once(shop: Shop) -> None:

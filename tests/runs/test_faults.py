@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 import trio
-from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
-from tests.workbench import NOW, paint, written
+from tests.runs.shop import MANY, RECIPE, Shop, Vendor, opened, outcomes, picture
+from tests.workbench import NOW, written
 
 from editchain.errors import DiskFull, ProviderError, StoreError
 from editchain.http import FetchError, NotSent, ReplyLost
@@ -34,18 +34,11 @@ from editchain.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANY = "steps:\n" + "".join(
-    f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}, seed: 1}}\n" for n in range(6)
-)
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A workspace with one call and one operation after it."""
-    paint(tmp_path / "a.png")
-    (tmp_path / "editchain.toml").touch()
-    written(tmp_path, RECIPE)
-    return Shop(tmp_path, Vendor())
+    return opened(tmp_path)
 
 
 def told(shop: Shop, kind: str) -> list[str]:

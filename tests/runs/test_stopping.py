@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from tests.runs.shop import Shop, Vendor, outcomes, picture
-from tests.workbench import paint, written
+from tests.runs.shop import MANY, Shop, opened, outcomes, picture
 
 from editchain.providers.base import Accepted, Capabilities, Finished, Refused, Running, Uploaded
 from editchain.runs.buying import STOP_GRACE_SECONDS
@@ -15,18 +14,11 @@ from editchain.runs.buying import STOP_GRACE_SECONDS
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANY = "steps:\n" + "".join(
-    f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}, seed: 1}}\n" for n in range(6)
-)
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A workspace with six calls."""
-    paint(tmp_path / "a.png")
-    (tmp_path / "editchain.toml").touch()
-    written(tmp_path, MANY)
-    return Shop(tmp_path, Vendor())
+    return opened(tmp_path, MANY)
 
 
 def stopped_after(shop: Shop, seconds: float) -> list[float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from editchain.artifacts import ASSET_VENDOR
 from editchain.commands.planned import planned
 from editchain.commands.refusing import foretold
 from editchain.commands.saying import say
+from editchain.commands.shared import gone_through
 from editchain.fetching import addresses, assets
 from editchain.known import Known
 from editchain.plans.planning import plan
@@ -86,7 +86,6 @@ def _stand_in(stage: Workspace, source: ImageSource, digests: Digests) -> None:
 def _run(
     stage: RehearsalWorkspace, would: Plan, rehearsed: Plan, digests: Digests, chosen: dict[str, Any]
 ) -> tuple[Report, float]:
-    import anyio
 
     from editchain.runs import running
 
@@ -109,7 +108,6 @@ def _run(
         fail_fast=chosen["fail_fast"],
     )
     workers = stage.configuration.workers or os.cpu_count() or 2
-    began = time.monotonic()
 
     async def work() -> Report:
         executor = stage.executor(digests, workers)
@@ -117,16 +115,4 @@ def _run(
             stage, rehearsed, digests, settings, watch=progress.watch, run_id=run_id, executor=executor
         )
 
-    try:
-        report = anyio.run(work)
-    finally:
-        progress.end()
-    progress.emit(
-        "end",
-        id=run_id,
-        exit_code=report.exit_code,
-        counts=report.run.counts,
-        published=report.publication.written,
-        left_alone=[path for path, _ in report.publication.left_alone],
-    )
-    return report, time.monotonic() - began
+    return gone_through(work, progress, run_id)

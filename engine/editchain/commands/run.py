@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from editchain.commands.planned import Given, planned
 from editchain.commands.refusing import has_work, offline
 from editchain.commands.saying import say
 from editchain.commands.selecting import Selection, is_part, selection_options
-from editchain.commands.shared import input_options
+from editchain.commands.shared import gone_through, input_options
 from editchain.commands.spending import agree
 from editchain.diagnostics import counted, one_of
 from editchain.errors import ConfigurationError, Refused
@@ -238,7 +237,6 @@ def _otherwise(others: list[str]) -> str:
 def _go(
     workspace: Workspace, found: Planned, settings: Options, chosen: dict[str, Any], follower: Follower | None
 ) -> tuple[Report, float]:
-    import anyio
 
     from editchain.runs import running
     from editchain.runs.outcomes import Stop
@@ -262,7 +260,6 @@ def _go(
     if follower is not None:
         follower.began(run_id)
     progress.emit("run", id=run_id, pipeline=plan.pipeline.name, **running.summary(plan))
-    began = time.monotonic()
 
     async def work() -> Report:
         return await running.run(
@@ -276,19 +273,7 @@ def _go(
             run_id=run_id,
         )
 
-    try:
-        report = anyio.run(work)
-    finally:
-        progress.end()
-    progress.emit(
-        "end",
-        id=run_id,
-        exit_code=report.exit_code,
-        counts=report.run.counts,
-        published=report.publication.written,
-        left_alone=[path for path, _ in report.publication.left_alone],
-    )
-    return report, time.monotonic() - began
+    return gone_through(work, progress, run_id)
 
 
 def _is_published(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,10 @@ from editchain.errors import ConfigurationError
 from editchain.lock import ENDING, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from editchain.runs.reporting import Progress
+    from editchain.runs.running import Report
 
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -59,3 +63,25 @@ def lock_of(file: Path) -> Path:
             f"There is no lock {visible(str(place))}: a run writes it beside its pipeline."
         )
     return place
+
+
+def gone_through(
+    work: Callable[[], Awaitable[Report]], progress: Progress, run_id: str
+) -> tuple[Report, float]:
+    """A run carried out to its end, which is the last of its events: what came of it, and in how many seconds."""
+    import anyio
+
+    began = time.monotonic()
+    try:
+        report = anyio.run(work)
+    finally:
+        progress.end()
+    progress.emit(
+        "end",
+        id=run_id,
+        exit_code=report.exit_code,
+        counts=report.run.counts,
+        published=report.publication.written,
+        left_alone=[path for path, _ in report.publication.left_alone],
+    )
+    return report, time.monotonic() - began

@@ -326,59 +326,38 @@ class Journal:
 
     def put_call(self, call: Call) -> None:
         """A call in its newest state."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.calls[call.id] = call
-            writer.note(call)
+            self.writer.note(call)
 
     def add_call_tasks(self, tasks: Iterable[CallTask]) -> None:
         """Which keys a call serves."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.call_tasks.update(dict.fromkeys(tasks))
 
     def add_refusal(self, refusal: Refusal) -> None:
         """A vendor's no, remembered."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.refusals[refusal.key] = refusal
 
     def forget_refusal(self, key: bytes) -> None:
         """The same request may be asked again."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.refusals[key] = None
 
     def put_run(self, run: RunRecord) -> None:
         """A run in its newest state."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.runs[run.id] = run
 
     def put_run_tasks(self, tasks: Iterable[RunTask]) -> None:
         """Outcomes that a report needs."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.run_tasks.update(((task.run, task.task), task) for task in tasks)
 
     def put_run_keys(self, run: str, keys: Iterable[bytes]) -> None:
         """All keys that a run uses, so that its results are kept; those it makes itself are known anyway."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.run_keys[run] = b"".join(sorted(set(keys)))
 
     def put_file(self, file: KnownFile) -> None:
@@ -387,34 +366,22 @@ class Journal:
 
     def put_files(self, files: Iterable[KnownFile]) -> None:
         """Input files that were read."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.files.update((file.path, file) for file in files if _is_text(file.path))
 
     def put_published(self, published: Published) -> None:
         """A file that was published."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.published[published.path] = published
 
     def forget_published(self, paths: Iterable[str]) -> None:
         """Files that are no longer ours."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.published.update(dict.fromkeys(paths))
 
     def put_handle(self, handle: Handle) -> None:
         """A picture that was uploaded."""
-        writer = self.writer
-        with writer.adding:
-            group = writer.group
-            group.count += 1
+        with self.writer.one_more() as group:
             group.handles[handle.provider, handle.digest] = handle
 
     def release(self, keys: Iterable[bytes]) -> None:

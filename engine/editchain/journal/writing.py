@@ -149,7 +149,7 @@ class Group:
 class Writer:
     """Adds rows to a group at once, and writes groups under the store's mutex; safe in any thread.
 
-    `group` may be changed while `adding` is held, counting each row.
+    `group` may be changed while `adding` is held, counting each entry.
     """
 
     def __init__(
@@ -224,6 +224,13 @@ class Writer:
         """Rows that are not yet durable."""
         with self.adding:
             return self.group.count + self._in_flight
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[Group]:
+        """The group, to have one more entry, while `adding` is held."""
+        with self.adding:
+            self.group.count += 1
+            yield self.group
 
     def note(self, call: Call) -> None:
         """Tells the run's sums of a call's new state; while `adding` is held."""
