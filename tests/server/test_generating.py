@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 from tests.server.serving import data_url, ended, png, served, workspace
 
+from editchain.server import bodies
+from editchain.server.asking import Refusal
+
 EDIT = "/v1/generate/prompt-editing"
 
 
@@ -177,3 +180,18 @@ def test_bodies_that_are_none(client: httpx.Client, body: bytes) -> None:
     answer = client.post(EDIT, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert reason(answer)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"concepts": [{"modelId": "m", "scale": 5}]}, "Input concepts[0].scale must be at most 2"),
+        ({"concepts": [{"scale": 1}]}, "Input concepts[0].modelId is required"),
+        ({"concepts": ["m"]}, "Input concepts must be an array of objects"),
+        ({"numSamples": 1.5}, "Input numSamples must be a whole number"),
+    ],
+)
+def test_what_is_wrong_within_is_said_with_its_place(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        bodies.check("promptEditing", {"image": "a", "prompt": "b", **more})
+    assert refused.value.reason == said

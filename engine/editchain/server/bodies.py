@@ -9,10 +9,12 @@ from editchain import schemas
 from editchain.server.asking import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jsonschema_rs import Draft202012Validator, ValidationError
 
 _NOUNS = {
-    "string": "a string", "integer": "a number", "number": "a number", "boolean": "true or false", "array": "an array",
+    "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "an array",
     "object": "an object",
 }  # fmt: skip
 
@@ -44,15 +46,16 @@ def _words(error: ValidationError) -> str:
     from jsonschema_rs import ValidationErrorKind as Kind
 
     kind = error.kind
-    top, *rest = [str(step)[:80] for step in error.instance_path] or ["the body"]
-    name = f"Input {top}"
+    steps = list(error.instance_path)
+    name = f"Input {_path(steps)}"
     match kind:
         case Kind.Required():
-            return f"Input {kind.property} is required"
+            return f"Input {_path([*steps, kind.property])} is required"
         case Kind.AdditionalProperties():
-            return f"Input {str(kind.unexpected[0])[:80]} is not allowed"
-        case Kind.Type() if rest:
-            return f"{name} must be an array of {_NOUNS[kind.types[0]].removeprefix('a ')}s"
+            return f"Input {_path([*steps, kind.unexpected[0]])} is not allowed"
+        case Kind.Type() if steps and isinstance(steps[-1], int):
+            noun = _NOUNS[kind.types[0]].partition(" ")[2]
+            return f"Input {_path(steps[:-1])} must be an array of {noun}s"
         case Kind.Type():
             return f"{name} must be {' or '.join(_NOUNS[one] for one in kind.types if one in _NOUNS)}"
         case Kind.MinLength():
@@ -64,11 +67,18 @@ def _words(error: ValidationError) -> str:
         case Kind.Maximum():
             return f"{name} must be at most {kind.limit:.0f}"
         case Kind.Enum():
-            return f"{name} must be one of {', '.join(str(one) for one in kind.options if one is not None)}"
+            known = [str(one) for one in kind.options if one is not None]
+            return f"{name} must be {'one of ' if len(known) > 1 else ''}{', '.join(known)}"
         case Kind.Pattern():
-            return f"{name} must look like {_example(top)}"
+            return f"{name} must look like {_example(str(steps[-1]))}"
         case _:
             return f"{name}: {error.message[:200]}"
+
+
+def _path(steps: Sequence[str | int]) -> str:
+    """Where something stands in a body: `concepts[0].scale`."""
+    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{str(step)[:80]}" for step in steps)
+    return shown.removeprefix(".") or "the body"
 
 
 def _example(name: str) -> str:
