@@ -163,6 +163,7 @@ class Shop:
     watch: Callable[[Ended], None] | None = None
     open: Callable[..., Workspace] = Workspace
     instruments: Sequence[trio.abc.Instrument] = ()
+    paces: dict[str, Pace] | None = None
 
     @property
     def vendors(self) -> dict[str, Vendor]:
@@ -227,7 +228,7 @@ class Shop:
                 tell=self.notices.append,
             )  # fmt: skip
             repeater = Repeater(self.stop, random.Random(1))
-            paces = {name: Pace(Lane(concurrency)) for name in self.vendors}
+            paces = self.paces or {name: Pace(Lane(concurrency)) for name in self.vendors}
             vendors = Vendors(
                 books, repeater, self.vendors.__getitem__, lambda _name, _provider: Client("http://127.0.0.1:9", {}), paces
             )  # fmt: skip

@@ -27,6 +27,7 @@ from editchain.providers.base import (
     Running,
     Session,
 )
+from editchain.runs.pacing import Lane, Pace
 from editchain.runs.reporting import rejected_before
 from editchain.workspace import Workspace
 
@@ -403,3 +404,30 @@ def test_a_vendor_that_charges_and_gives_nothing_at_once_is_not_asked_again(shop
     assert shop.calls() == [("failed", "yes")]
     shop.run()
     assert shop.vendor.heard == ["submit"]
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_runs_beside_each_other_share_what_a_vendor_allows(shop: Shop, is_shared: bool) -> None:
+    out = most = 0
+
+    async def slowly(session: Any, request: Request) -> Any:
+        nonlocal out, most
+        out += 1
+        most = max(most, out)
+        await trio.sleep(5)
+        out -= 1
+        shop.vendor.bill.append(request)
+        return Finished((picture(len(shop.vendor.bill)),))
+
+    shop.vendor.submit = slowly  # type: ignore[method-assign]  # tells of itself when several are out at once
+    other = Shop(shop.folder, shop.vendor, recipe="q.yaml")
+    for one, names in ((shop, "ab"), (other, "cd")):
+        steps = "".join(
+            f"  {name}: {{model: flux-kontext, image: a.png, prompt: {name}, seed: 1}}\n" for name in names
+        )
+        written(shop.folder, f"steps:\n{steps}", one.recipe)
+        one.paces = {"scenario": Pace(Lane(1))}
+    if is_shared:
+        other.paces = shop.paces
+    assert [outcomes(run) for run in shop.run_beside(other)] == [{"done": 2}] * 2
+    assert (most, len(shop.vendor.bill)) == (1 if is_shared else 2, 4)

@@ -27,12 +27,13 @@ class Lane:
 class Pace:
     """The pace of one vendor's account: within its lane, less at once where the vendor says so, and slowly more again.
 
-    Times are seconds of one steady clock. `width` is how many calls may be out at a time, `out` how many are.
+    Times are seconds of one steady clock. `width` is how many calls may be out at a time, `out` how many are; `begun` counts
+    those that schedulers have begun, of all runs that share the pace.
     """
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.out = 0
+        self.out = self.begun = 0
         self._width = float(lane.concurrency)
         self._most = lane.concurrency
         self._rate = lane.per_second

@@ -208,10 +208,12 @@ async def run(
     executor: Executor | None = None,
     run_id: str | None = None,
     lanes: Mapping[str, Lane] | None = None,
+    paces: dict[str, Pace] | None = None,
 ) -> Report:
     """Carries out a plan, publishes its outputs, and journals it. Failures are outcomes; raises StoreError.
 
-    Works on asyncio and on trio. `stop` asks for a tidy end; the executor is the local one unless one is handed in.
+    Works on asyncio and on trio. `stop` asks for a tidy end; the executor is the local one unless one is handed in. Runs
+    that go on beside each other in an event loop share what vendors allow by handing in the same `paces`.
     """
     journal = workspace.journal
     run_id = run_id or new_run_id(workspace.now())
@@ -227,7 +229,9 @@ async def run(
     stop = stop or Stop()
     executor = executor or local_executor(workspace, digests, workers)
     results = JournalResults(journal, committer, run_id, workspace.now, workspace.store.lost())
-    paces = {name: Pace(lane) for name, lane in {**_lanes(workspace, plan), **(lanes or {})}.items()}
+    paces = {} if paces is None else paces
+    for name, lane in {**_lanes(workspace, plan), **(lanes or {})}.items():
+        paces.setdefault(name, Pace(lane))
     notices: list[Notice] = []
 
     def note(notice: Notice) -> None:

@@ -186,10 +186,12 @@ class Scheduler:
             workers = 1 if self._are_quick else self._executor.workers
             return workers - self._in_flight.get(lane, 0), None
         pace = self._pace(lane)
-        free = pace.width - self._in_flight.get(lane, 0)
+        own = self._in_flight.get(lane, 0)
+        free = pace.width - pace.begun
         if free > 0 and (pause := pace.pause(anyio.current_time())):
             return 0, pause
-        return free, None
+        # Calls of a run beside this one end without a word to it.
+        return free, OTHERS_SECONDS if free <= 0 and own < pace.width else None
 
     def _start_local(self, group: anyio.abc.TaskGroup, free: int) -> bool:
         ready = self._board.ready(LOCAL)
@@ -213,7 +215,9 @@ class Scheduler:
             if self._board.take_this(task):
                 works += self._admit([task])
         self._in_flight[lane] = self._in_flight.get(lane, 0) + 1
-        self._pace(lane).begin(anyio.current_time())
+        pace = self._pace(lane)
+        pace.begin(anyio.current_time())
+        pace.begun += 1
         group.start_soon(self._send, lane, works)
         return True
 
@@ -375,6 +379,8 @@ class Scheduler:
             outcomes = await self._call(works)
         except StoreError as error:
             outcomes = self._in_trouble(error, works)
+        finally:
+            self._pace(lane).begun -= 1
         for work, outcome in zip(works, outcomes, strict=True):
             self._take_back(work, outcome)
         self._in_flight[lane] -= 1

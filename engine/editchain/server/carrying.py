@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from editchain.pipeline import Pipeline
     from editchain.plans.tasks import Plan
     from editchain.runs.outcomes import Stop
+    from editchain.runs.pacing import Pace
     from editchain.runs.running import Report
     from editchain.server.asking import Wish
 
@@ -150,11 +151,16 @@ def given_of(wish: Wish, path: Callable[[str], str]) -> dict[str, tuple[str, ...
 
 
 async def carry_out(
-    root: Path, wish: Wish, ceiling: tuple[str, str | None] | None, run_id: str, stop: Stop | None = None
+    root: Path,
+    wish: Wish,
+    ceiling: tuple[str, str | None] | None,
+    run_id: str,
+    stop: Stop | None = None,
+    paces: dict[str, Pace] | None = None,
 ) -> Outcome:
     """Runs the recipe of a wish and keeps its pictures; publishes nothing. Opens the workspace by itself, as any command does.
 
-    Raises Refusal and EditchainError.
+    `paces` are those of the wishes that are carried out beside it. Raises Refusal and EditchainError.
     """
     with Workspace(root) as workspace, Store(workspace.folder / "server") as pictures:
         found = await anyio.to_thread.run_sync(_ready, workspace, wish, pictures)
@@ -162,7 +168,9 @@ async def carry_out(
         options = running.Options(
             "", command="serve", workers=1, ceilings=ceilings, publishes=False, heeds_signals=False
         )
-        report = await running.run(workspace, found.plan, found.digests, options, run_id=run_id, stop=stop)
+        report = await running.run(
+            workspace, found.plan, found.digests, options, run_id=run_id, stop=stop, paces=paces
+        )
         return await anyio.to_thread.run_sync(_outcome, workspace, found.plan, report, pictures)
 
 

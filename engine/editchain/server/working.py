@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from editchain.runs.outcomes import Stop
+    from editchain.runs.pacing import Pace
     from editchain.server.hands import Hands
     from editchain.server.rows import Asset, Job
     from editchain.server.shelf import Shelf
@@ -58,6 +59,7 @@ class Worker:
         self._here = here
         self._calls = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._begun: set[str] = set()
+        self._paces: dict[str, Pace] = {}
         self.crew = Crew(self._work)
 
     async def serve(self, *, started: Callable[[], None]) -> None:
@@ -129,7 +131,8 @@ class Worker:
         assert job.run is not None  # noqa: S101  (every attempt has one)
         if job.calls:
             ceiling = None if job.cost is None else (job.cost, job.currency)
-            return await carry_out(self._root, Wish.of(json.loads(job.wish)), ceiling, job.run, stop)
+            wish = Wish.of(json.loads(job.wish))
+            return await carry_out(self._root, wish, ceiling, job.run, stop, self._paces)
         order = {"name": job.run, "wish": json.loads(job.wish)}
         for is_last in (False, True):
             try:
