@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +120,14 @@ def test_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_another_shape_would_be_seen(name: str, wrong: Any) -> None:
     assert not jsonschema_rs.validator_for(schemas.read(OUTPUT / f"{name}.json")).is_valid(wrong)
+
+
+def test_who_reads_what_is_written_may_go_away(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "editchain", "operations"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (141, b"")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +14,33 @@ from editchain.commands.ending import ended
 from editchain.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+
+class _Unheard(Exception):
+    """Whoever read our output went away. Of a BrokenPipeError click would make an exit with 1, as if a task had failed."""
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _Unheard from error
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Reads the options before the command; `--help` among them is answered here."""
+        with _heard():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carries out a command."""
+        with _heard():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the table."""
@@ -75,3 +98,5 @@ def _run(arguments: Sequence[str]) -> int:
         return 2
     except click.exceptions.Abort:
         return 130
+    except _Unheard as unheard:
+        raise BrokenPipeError from unheard
