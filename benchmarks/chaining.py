@@ -13,14 +13,22 @@ if TYPE_CHECKING:
 
 PHOTOS = 16
 MEGAPIXELS = 12
+LARGE = 50
 MOST_MB = 400.0
 
 
 def rows(
-    folder: Path, *, rounds: int = ROUNDS, photos: int = PHOTOS, megapixels: float = MEGAPIXELS
+    folder: Path,
+    *,
+    rounds: int = ROUNDS,
+    photos: int = PHOTOS,
+    megapixels: float = MEGAPIXELS,
+    large: float = LARGE,
 ) -> list[Row]:
-    """CPU of one chain, the gain of a second core over several photos, and the memory that a chain takes."""
+    """CPU of one chain, the gain of a second core over several photos, and the memory that a chain takes, also of a large photo."""
     subprocess.run(_command(folder, "paint", photos, megapixels), check=True)
+    (folder / "large").mkdir()
+    subprocess.run(_command(folder / "large", "paint", 1, large), check=True)
     own = json.loads(process(_command(folder, "beside", rounds), folder).output)
     clock = in_turns(
         max(3, rounds // 2),
@@ -31,6 +39,7 @@ def rows(
         min(3, rounds),
         base=lambda: process(_command(folder, "once", "small.jpg"), folder).peak_bytes / 1e6,
         chain=lambda: process(_command(folder, "once", "photo-0.jpg"), folder).peak_bytes / 1e6,
+        large=lambda: process(_command(folder, "once", "large/photo-0.jpg"), folder).peak_bytes / 1e6,
     )
     middle = {name: median(values) for name, values in (clock | memory).items()}
     size = f"{megapixels:g} megapixels"
@@ -59,6 +68,15 @@ def rows(
             MOST_MB,
             "MB",
             "the limit, above the base",
+            1.0,
+            memory,
+        ),
+        Row(
+            f"peak memory of a chain, {large:g} megapixels",
+            max(middle["large"] - middle["base"], 0.01),
+            MOST_MB * large / megapixels,
+            "MB",
+            "the limit in proportion",
             1.0,
             memory,
         ),

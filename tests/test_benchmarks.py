@@ -32,7 +32,7 @@ TINY: dict[str, dict[str, Any]] = {
     "validation": {"steps": 8},
     "makespan": {"steps": 5, "photos": 4},
     "starting": {},
-    "chaining": {"photos": 2, "megapixels": 0.01},
+    "chaining": {"photos": 2, "megapixels": 0.01, "large": 0.02},
     "edits": {"megapixels": 0.01},
     "heaviest": {"megapixels": 0.3, "word": "crop"},
     "serving": {"clients": 3, "seconds": 1.5},

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from tests.operations.examples import MINIMAL, SCHEMAS, asset, defaults, half_mask, photo, stored
+from tests.operations.examples import MINIMAL, SCHEMAS, asset, defaults, half_mask, made, photo, stored
 from tests.operations.test_kinds import NEAR, OTHER, SAME, of_kind, saved
 
 from editchain.errors import ImageError
 from editchain.executors.natively import NATIVE, natively
 from editchain.imaging import extra, native
 from editchain.imaging.codec import decode
+from editchain.imaging.lut import neutral
 from editchain.imaging.native import Native
 from editchain.imaging.profiles import from_srgb, profile
 from editchain.models import operation_document
@@ -38,6 +39,12 @@ ABLE = sorted(
 )
 """The operations that can."""
 
+
+def graded() -> Image.Image:
+    """A table that turns colours warmer."""
+    return made("adjust", image=neutral(16), warmth=0.4)
+
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     **{name: MINIMAL[name] for name in ABLE},
     "adjust": {
@@ -47,6 +54,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "border": {**MINIMAL["border"], "radius": 9},
     "convert": {"image": photo(), "background": "white"},
     "curves": {**MINIMAL["curves"], "mask": half_mask()},
+    "lut": {"image": photo(), "table": graded(), "amount": 0.7, "mask": half_mask()},
+    "sharpen": {**MINIMAL["sharpen"], "mask": half_mask()},
 }  # fmt: skip
 
 
@@ -62,7 +71,10 @@ def applied(name: str, make: Callable[[Image.Image], bytes], **more: Any) -> Pic
     """What an operation makes natively of its example's pictures, each in a file that `make` gives."""
     fields: dict[str, Any] = {**defaults(name), **EXAMPLES[name], **more}
     pictures = {key: value for key, value in fields.items() if isinstance(value, Image.Image)}
-    blobs = {key: [blob(saved(value) if key == "mask" else make(value))] for key, value in pictures.items()}
+    blobs = {
+        key: [blob(saved(value) if key in ("mask", "table") else make(value))]
+        for key, value in pictures.items()
+    }
     found = natively(
         load(name),
         document_of(name),
@@ -106,11 +118,11 @@ def test_16_bits_go_in_and_16_come_out_that_look_like_the_8(name: str, mode: str
     def make(image: Image.Image) -> bytes:
         return deep_file()(image.convert(mode))
 
-    made = applied(name, make)
-    assert not isinstance(made.image, Image.Image)
-    assert len(low_bytes(made.image)) > 100
-    back = native.read(made.file())
-    assert back == made.native
+    result = applied(name, make)
+    assert not isinstance(result.image, Image.Image)
+    assert len(low_bytes(result.image)) > 100
+    back = native.read(result.file())
+    assert back == result.native
     # 8 bits are cut as they are read, so they are darker by half a level, and by more after a steep curve
     assert distance(back.plain(), decode(stored(name, **read(name, make)))) < 2.5
 
@@ -120,28 +132,28 @@ def test_a_picture_keeps_its_profile_and_looks_the_same(name: str) -> None:
     def make(image: Image.Image) -> bytes:
         return saved(from_srgb(image, "display_p3"), icc_profile=profile("display_p3"))
 
-    made = applied(name, make)
-    assert made.profile == profile("display_p3")
-    with Image.open(io.BytesIO(made.file())) as written:
-        assert written.info["icc_profile"] == made.profile
+    result = applied(name, make)
+    assert result.profile == profile("display_p3")
+    with Image.open(io.BytesIO(result.file())) as written:
+        assert written.info["icc_profile"] == result.profile
     usual = decode(stored(name, **{**defaults(name), **EXAMPLES[name]}))
-    shown = decode(made.file())
-    if name not in ("adjust", "curves"):  # done to other numbers, they are another edit
+    shown = decode(result.file())
+    if name not in ("adjust", "curves", "lut"):  # done to other numbers, they are another edit
         assert distance(shown, usual) < 4
 
 
 def test_pixels_of_another_profile_are_not_touched() -> None:
     wide = from_srgb(photo(), "adobe_rgb")
-    made = applied("crop", lambda image: saved(from_srgb(image, "adobe_rgb"), icc_profile=profile("adobe_rgb")),
+    result = applied("crop", lambda image: saved(from_srgb(image, "adobe_rgb"), icc_profile=profile("adobe_rgb")),
                    aspect_ratio=None, box=[8, 4, 40, 30])  # fmt: skip
-    assert isinstance(made.image, Image.Image)
-    assert made.image.tobytes() == wide.crop((8, 4, 48, 34)).tobytes()
+    assert isinstance(result.image, Image.Image)
+    assert result.image.tobytes() == wide.crop((8, 4, 48, 34)).tobytes()
 
 
 def test_a_colour_that_a_step_names_is_that_colour_in_the_picture_s_own_space() -> None:
     make = deep_file(own=profile("display_p3"))
-    made = applied("border", make, colour="#c83214", radius=0)
-    red, green, blue = decode(made.file()).convert("RGB").getpixel((0, 0))  # type: ignore[misc]
+    result = applied("border", make, colour="#c83214", radius=0)
+    red, green, blue = decode(result.file()).convert("RGB").getpixel((0, 0))  # type: ignore[misc]
     assert (abs(red - 200), abs(green - 50), abs(blue - 20)) <= (2, 2, 2)
 
 
@@ -151,13 +163,13 @@ def test_what_lies_beside_comes_in_the_space_of_the_picture() -> None:
     edited = photo(seed=2)
     blobs = {"image": [blob(wide)], "edited": [blob(saved(edited))]}
     fields = {**defaults("protect"), "box": [0, 0, 48, 64], "feather": 0, "mask": None}
-    made = natively(load("protect"), document_of("protect"), fields, blobs)
-    assert isinstance(made, Picture)
-    assert made.profile == profile("display_p3")
+    result = natively(load("protect"), document_of("protect"), fields, blobs)
+    assert isinstance(result, Picture)
+    assert result.profile == profile("display_p3")
     right = (50, 0, 96, 64)
-    assert distance(decode(made.file()).crop(right), edited.crop(right)) < 1.5
-    assert isinstance(made.image, Image.Image)
-    assert made.image.crop((0, 0, 48, 64)).tobytes() == decode_native(wide).crop((0, 0, 48, 64)).tobytes()
+    assert distance(decode(result.file()).crop(right), edited.crop(right)) < 1.5
+    assert isinstance(result.image, Image.Image)
+    assert result.image.crop((0, 0, 48, 64)).tobytes() == decode_native(wide).crop((0, 0, 48, 64)).tobytes()
 
 
 def decode_native(data: bytes) -> Image.Image:
@@ -180,14 +192,14 @@ def test_every_kind_of_picture_can_be_kept_as_it_is(name: str) -> None:
 def read(name: str, make: Callable[[Image.Image], bytes]) -> dict[str, Any]:
     """The fields of the example with its pictures read from files of a kind, with 8 bits in sRGB."""
     return {
-        key: decode(make(value)) if isinstance(value, Image.Image) and key != "mask" else value
+        key: decode(make(value)) if isinstance(value, Image.Image) and key not in ("mask", "table") else value
         for key, value in EXAMPLES[name].items()
     }
 
 
 def test_cmyk_is_read_in_srgb() -> None:
-    made = applied("flip", NEAR["CMYK"])
-    assert (made.profile, made.file()) == (None, stored("flip", **of_kind("flip", NEAR["CMYK"])))
+    result = applied("flip", NEAR["CMYK"])
+    assert (result.profile, result.file()) == (None, stored("flip", **of_kind("flip", NEAR["CMYK"])))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -272,23 +284,45 @@ def test_16_bits_that_two_readers_read_otherwise_are_refused() -> None:
         native.read(data)
 
 
+def exactly(image: Image.Image) -> Deep:
+    from editchain.imaging.deep import deepened
+
+    return deepened(image)
+
+
+@pytest.mark.parametrize("form", ["png", "tiff"])
+def test_masks_and_tables_of_16_bits_are_read_with_8(form: str) -> None:
+    wide = deep_file(form)(photo())
+    blobs = {
+        "image": [blob(wide)],
+        "mask": [blob(Native(exactly(half_mask())).file(form))],
+        "table": [blob(deep_file(form)(graded()))],
+    }
+    fields = {**defaults("lut"), "amount": 1}
+    result = natively(load("lut"), document_of("lut"), fields, blobs)
+    assert isinstance(result, Picture)
+    assert not isinstance(result.image, Image.Image)
+    right = (48, 0, 96, 64)
+    assert result.image.crop(right) == native.read(wide).image.crop(right)
+
+
 def test_smooth_gradients_stay_smooth_through_a_steep_curve() -> None:
     """What 16 bits are for: 8 would leave steps where a curve pulls them apart."""
     ramp = Image.linear_gradient("L").resize((64, 256))
     fine = Native(deepened(ramp))
     data = fine.file("png")
     fields = {**defaults("curves"), "master": [[0, 0], [0.5, 1], [1, 1]]}
-    made = natively(load("curves"), document_of("curves"), fields, {"image": [blob(data)]})
-    assert isinstance(made, Picture)
-    assert not isinstance(made.image, Image.Image)
-    levels = {made.image.planes[0].tobytes()[at : at + 2] for at in range(0, 64 * 256 * 2, 2)}
+    result = natively(load("curves"), document_of("curves"), fields, {"image": [blob(data)]})
+    assert isinstance(result, Picture)
+    assert not isinstance(result.image, Image.Image)
+    levels = {result.image.planes[0].tobytes()[at : at + 2] for at in range(0, 64 * 256 * 2, 2)}
     assert len(levels) > 2000
 
 
 def test_a_photo_of_16_bits_is_trimmed_and_cropped_around_its_subject() -> None:
     wide = asset("coffee.jpg")
     fields = {**defaults("crop"), "aspect_ratio": "1:1", "around": "subject"}
-    made = natively(load("crop"), document_of("crop"), fields, {"image": [blob(deep_file()(wide))]})
+    result = natively(load("crop"), document_of("crop"), fields, {"image": [blob(deep_file()(wide))]})
     usual = decode(stored("crop", image=wide, aspect_ratio="1:1", around="subject"))
-    assert isinstance(made, Picture)
-    assert made.native.plain().tobytes() == usual.tobytes()
+    assert isinstance(result, Picture)
+    assert result.native.plain().tobytes() == usual.tobytes()

@@ -20,8 +20,8 @@ NATIVE = "native"
 
 _MAIN = "image"
 _COLOUR = "/colour"
-_BESIDE = "metadata_of"
-"""A picture whose pixels do not count."""
+_BESIDE = frozenset(("edited", "red", "green", "blue", "alpha"))
+"""Pictures whose pixels go into the result; of others, such as masks and tables, 8 bits count."""
 
 
 def natively(
@@ -32,11 +32,11 @@ def natively(
 ) -> Picture | bytes:
     """What the operation makes of a picture in its own numbers, with its profile.
 
-    The other pictures, and colours, come in the space of that one. A grey picture that becomes a coloured one has no
+    What is pasted into it, and colours, come in the space of that one. A grey picture that becomes a coloured one has no
     profile to keep: it is taken in sRGB.
     """
     pictures = {
-        name: Native(found[0].decode()) if name == _BESIDE else _native(found[0])
+        name: _native(found[0]) if name == _MAIN or name in _BESIDE else Native(found[0].decode())
         for name, found in blobs.items()
     }
     main = pictures[_MAIN]
@@ -53,9 +53,7 @@ def _applied(
     pictures: Mapping[str, Native],
 ) -> Picture | bytes:
     main = pictures[_MAIN]
-    given = {
-        name: one.image if name in (_MAIN, _BESIDE) else one.beside(main) for name, one in pictures.items()
-    }
+    given = {name: one.beside(main) if name in _BESIDE else one.image for name, one in pictures.items()}
     colours = {
         name: native.colour_in(value, main)
         for name, value in fields.items()

@@ -6,16 +6,19 @@ import math
 
 from PIL import Image, ImageChops, ImageFilter
 
+from editchain.imaging.modes import SamePixels
 from editchain.imaging.strips import Change, Strip, by_strips
 from editchain.imaging.tone import apply_curve, luminance
 
 _DIRECT = 6.0
 
 
-def blur(image: Image.Image, radius: float) -> Image.Image:
+def blur(image: SamePixels, radius: float) -> SamePixels:
     """Gaussian, radius in pixels; a wide one works on a smaller copy, which is far faster."""
     if radius <= 0:
         return image
+    if not isinstance(image, Image.Image):
+        return image.blurred(radius)
     if radius <= _DIRECT:
         return image.filter(ImageFilter.GaussianBlur(radius))
     factor = radius / _DIRECT
@@ -24,23 +27,35 @@ def blur(image: Image.Image, radius: float) -> Image.Image:
     return small.resize(image.size, Image.Resampling.BICUBIC)
 
 
-def sharpen(image: Image.Image, amount: float) -> Image.Image:
+def sharpen(image: SamePixels, amount: float) -> SamePixels:
     """Edges steeper, on luminance alone so that no colour fringes appear."""
+    if not isinstance(image, Image.Image):
+        soft = luminance(image).blurred(_reach(image.size))
+        return image.steepened(soft, 2.2 * amount, _STILL)
     change, overlap = sharpening(image.size, amount)
     return by_strips(change, image, overlap)
 
 
 def sharpening(size: tuple[int, int], amount: float) -> tuple[Change, int]:
     """What sharpens a strip of an RGB picture of a size, and by how many rows it looks farther."""
-    radius = max(0.8, min(size) / 900)
+    radius = _reach(size)
 
     def sharpened(part: Image.Image, _: Strip) -> Image.Image:
         grey = luminance(part)
         return _with_luminance(
-            part, grey, grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), 2))
+            part, grey, grey.filter(ImageFilter.UnsharpMask(radius, round(220 * amount), _STILL))
         )
 
     return sharpened, math.ceil(4 * radius) + 4
+
+
+def _reach(size: tuple[int, int]) -> float:
+    """How far, in pixels, an edge reaches that is sharpened."""
+    return max(0.8, min(size) / 900)
+
+
+_STILL = 2
+"""Up to how many levels of 8 bits a difference is noise, which is not sharpened."""
 
 
 def clarity(image: Image.Image, amount: float) -> Image.Image:

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from editchain.imaging import arrays
+from editchain.imaging.tone import LUMINANCE
 
 if TYPE_CHECKING:
     from editchain.imaging.modes import Pixels
@@ -95,6 +99,10 @@ class Deep:
             made.append(_unweighed(changed, alpha))
         return Deep((*made, alpha))
 
+    def blurred(self, radius: float) -> Deep:
+        """Out of focus by a radius in pixels."""
+        return self.resampled(lambda plane, _: Image.fromarray(arrays.blurred(np.asarray(plane), radius)))
+
     def on_canvas(self, size: tuple[int, int], corner: tuple[int, int], colour: tuple[int, ...]) -> Deep:
         """The picture on a larger canvas of a colour, RGBA of 8 bits."""
         whole = self
@@ -155,6 +163,43 @@ class Deep:
             for at, whole in enumerate(made):
                 whole[top : top + _ROWS] = _words(changed[..., at] * WHITE)
         return Deep((*map(Image.fromarray, made), *self.alpha))
+
+    def looked_up(self, table: Sequence[float], steps: int, amount: float) -> Deep:
+        """Each colour looked up, between the nearest eight of a table, red going fastest; alpha stays."""
+        colours = np.array(table, np.float32).reshape(-1, 3)
+        strides = np.array((1, steps, steps * steps), np.int32)
+
+        def found(part: Floats) -> Floats:
+            place = part * np.float32(steps - 1)
+            low = np.minimum(place.astype(np.int32), steps - 2)
+            share = place - low
+            start = low @ strides
+            made = np.zeros_like(part)
+            for corner in product((0, 1), repeat=3):
+                red, green, blue = (share[..., at] if corner[at] else 1 - share[..., at] for at in range(3))
+                near = np.take(colours, start + int(strides @ corner), axis=0)
+                made += near * (red * green * blue)[..., None]
+            mixed: Floats = part * np.float32(1 - amount) + made * np.float32(amount)
+            return mixed
+
+        return self.by_rows(found)
+
+    def steepened(self, soft: Deep, amount: float, still: int) -> Deep:
+        """RGB with its luminance farther from a blurred one, where it is so by more levels of 8 bits than are still."""
+        grey = self.through_matrix([LUMINANCE]).planes[0]
+        made = []
+        for plane in self.colours:
+
+            def steeper(rows: slice, plane: Image.Image = plane) -> NDArray[Any]:
+                light = _part(grey, rows).astype(np.float32)
+                edge = light - _part(soft.planes[0], rows)
+                edge[np.abs(edge) <= 257 * still] = 0
+                steep = np.clip(light + np.float32(amount) * edge, 0, WHITE)
+                changed: NDArray[Any] = _part(plane, rows) + (steep - light)
+                return changed
+
+            made.append(_by_rows(steeper, plane.size))
+        return Deep((*made, *self.alpha))
 
     def mixed(self, other: Pixels, share: Image.Image) -> Deep:
         """This picture where a share, L of its size, is black, and another, of any depth, where it is white."""

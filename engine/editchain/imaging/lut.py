@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from editchain.errors import ImageError, OperationError
+from editchain.imaging.modes import SamePixels
 from editchain.imaging.tables import LEAST, LEVELS, MOST, size_of, steps_of
 
 _KEYWORD = re.compile(r"[A-Z_0-9]*[A-Z_]{2}[A-Z_0-9]*")
@@ -28,8 +29,8 @@ def neutral(steps: int) -> Image.Image:
     return _laid_out(steps, bytes(values))
 
 
-def through_table(image: Image.Image, table: Image.Image) -> Image.Image:
-    """The RGB picture with each colour looked up; raises OperationError for what is no table."""
+def through_table(image: SamePixels, table: Image.Image, amount: float = 1) -> SamePixels:
+    """The RGB picture with each colour looked up, as far as the amount says; raises OperationError for what is no table."""
     steps = steps_of(table.size)
     if steps is None:
         sizes = ", ".join(str(level**3) for level in LEVELS)
@@ -38,7 +39,9 @@ def through_table(image: Image.Image, table: Image.Image) -> Image.Image:
             "a strip as wide as its height times itself."
         )
     values = [value / 255 for value in _in_order(steps, table.convert("RGB"))]
-    return image.filter(ImageFilter.Color3DLUT(steps, values))
+    if not isinstance(image, Image.Image):
+        return image.looked_up(values, steps, amount)
+    return ImageChops.blend(image, image.filter(ImageFilter.Color3DLUT(steps, values)), amount)
 
 
 def read_cube(data: bytes) -> Image.Image:

@@ -11,8 +11,10 @@ from editchain.operations.base import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
+    from editchain.imaging.modes import SamePixels
 
-def apply(*, image: Image.Image, amount: float, mask: Image.Image | None) -> Picture:
+
+def apply(*, image: SamePixels, amount: float, mask: Image.Image | None) -> Picture:
     """The picture sharpened where the mask is black, or all of it."""
     made = in_colours(image, lambda colours: sharpen(colours, amount)) if amount else image
     return Picture(kept_where_white(image, made, mask))
