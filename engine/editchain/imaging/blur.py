@@ -18,7 +18,7 @@ def blur(image: SamePixels, radius: float) -> SamePixels:
     if radius <= 0:
         return image
     if not isinstance(image, Image.Image):
-        return image.blurred(radius)
+        return image.resampled(lambda plane, _: _blurred(plane, radius))
     if radius <= _DIRECT:
         return image.filter(ImageFilter.GaussianBlur(radius))
     factor = radius / _DIRECT
@@ -27,11 +27,20 @@ def blur(image: SamePixels, radius: float) -> SamePixels:
     return small.resize(image.size, Image.Resampling.BICUBIC)
 
 
+def _blurred(plane: Image.Image, radius: float) -> Image.Image:
+    """A plane of floating-point numbers, for which Pillow has no blur."""
+    import numpy as np
+
+    from editchain.imaging import arrays
+
+    return Image.fromarray(arrays.blurred(np.asarray(plane), radius))
+
+
 def sharpen(image: SamePixels, amount: float) -> SamePixels:
     """Edges steeper, on luminance alone so that no colour fringes appear."""
     if not isinstance(image, Image.Image):
-        soft = luminance(image).blurred(_reach(image.size))
-        return image.steepened(soft, 2.2 * amount, _STILL)
+        grey = luminance(image)
+        return image.steepened(grey, blur(grey, _reach(image.size)), 2.2 * amount, _STILL)
     change, overlap = sharpening(image.size, amount)
     return by_strips(change, image, overlap)
 

@@ -15,9 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from editchain.imaging import arrays
-from editchain.imaging.tone import LUMINANCE
-
 if TYPE_CHECKING:
     from editchain.imaging.modes import Pixels
 
@@ -98,10 +95,6 @@ class Deep:
             changed = change(_weighed(one, self.alpha[0]), of * clear / 255)
             made.append(_unweighed(changed, alpha))
         return Deep((*made, alpha))
-
-    def blurred(self, radius: float) -> Deep:
-        """Out of focus by a radius in pixels."""
-        return self.resampled(lambda plane, _: Image.fromarray(arrays.blurred(np.asarray(plane), radius)))
 
     def on_canvas(self, size: tuple[int, int], corner: tuple[int, int], colour: tuple[int, ...]) -> Deep:
         """The picture on a larger canvas of a colour, RGBA of 8 bits."""
@@ -184,14 +177,13 @@ class Deep:
 
         return self.by_rows(found)
 
-    def steepened(self, soft: Deep, amount: float, still: int) -> Deep:
+    def steepened(self, grey: Deep, soft: Deep, amount: float, still: int) -> Deep:
         """RGB with its luminance farther from a blurred one, where it is so by more levels of 8 bits than are still."""
-        grey = self.through_matrix([LUMINANCE]).planes[0]
         made = []
         for plane in self.colours:
 
             def steeper(rows: slice, plane: Image.Image = plane) -> NDArray[Any]:
-                light = _part(grey, rows).astype(np.float32)
+                light = _part(grey.planes[0], rows).astype(np.float32)
                 edge = light - _part(soft.planes[0], rows)
                 edge[np.abs(edge) <= 257 * still] = 0
                 steep = np.clip(light + np.float32(amount) * edge, 0, WHITE)
