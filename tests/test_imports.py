@@ -132,6 +132,7 @@ ORDER = (
     "digests",
     "known",
     "workspace",
+    "surroundings",
     "runs.explaining",
     "runs.allowing",
     "runs.locking",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from editchain import providers
 from editchain.language import loading
 from editchain.language.inputs import Given
 from editchain.runs import running
 from editchain.runs.preparing import Preparation
+from editchain.surroundings import surroundings
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ def load(path: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) 
     file = Path(path)
     given = {name: Given((_plain(value),), os.getcwd(), False) for name, value in (inputs or {}).items()}
     with Workspace.of(file) as workspace:
-        surroundings = loading.Surroundings(
-            workspace.catalogue,
-            workspace.today,
-            providers.check_prompt,
-            providers.advise_prompt,
-            providers.objections,
-        )
-        return loading.load(file, surroundings, given=given)
+        return loading.load(file, surroundings(workspace), given=given)
 
 
 def plan(pipeline: Pipeline) -> Plan:

@@ -41,7 +41,8 @@ class Fate:
 class Move:
     """A step, or the defaults of a file, that goes from one model to another; `path` leads to it in the file.
 
-    A step that has its model from the defaults does not say it itself.
+    A step that has its model from the defaults does not say it itself; one `from_values` has it from a value that stands
+    elsewhere in the file, at `line`, and that a person changes.
     """
 
     path: tuple[str, ...]
@@ -50,6 +51,7 @@ class Move:
     after: str
     fates: tuple[Fate, ...]
     says_model: bool = True
+    from_values: bool = False
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Move:
     @property
     def is_decided(self) -> bool:
         """Whether nothing about it is left to a person."""
-        return all(fate.what != "decide" for fate in self.fates)
+        return not self.from_values and all(fate.what != "decide" for fate in self.fates)
 
 
 def successor(model: Model, catalogue: Catalogue, today: date) -> str | None:
@@ -209,7 +211,7 @@ def changed(text: str, moves: tuple[Move, ...]) -> str:
 
 def _edits(document: Text, move: Move) -> Iterator[Edit]:
     if move.says_model:
-        yield document.replace_value((*move.path, "model"), move.after)
+        yield document.replace_value((*move.path, "model"), move.after, keeps_quotes=True)
     for fate in move.fates:
         path = (*move.path, fate.field)
         if fate.what == "dropped":

@@ -67,7 +67,7 @@ steps:
 
   scene: {image: $cut, prompt: "Put it on a table", format: webp, compression: 80} # flow
   own:
-    model: gpt-image-2      # said here
+    model: "gpt-image-2"      # said here
 
     # about the picture
     image: $cut
@@ -158,8 +158,48 @@ def test_steps_that_go_by_defaults_move_together_or_not_at_all(folder: Path, cal
     said, after = migrated(folder, call, text)
     assert said.code == 1
     assert "  model: gpt-image-1   # the old one\n" in after
-    assert "    model: gpt-image-2      # said here\n" in after
+    assert '    model: "gpt-image-2"      # said here\n' in after
     assert "input_fidelity: low} # flow" in after
+
+
+VALUES = """\
+version: 1
+inputs:
+  photo: {type: image, default: a.png}
+  which: {type: string, default: gpt-image-1}
+steps:
+  one: {model: $which, image: $photo, prompt: x, input_fidelity: high}
+  all:
+    for_each: {m: [seedream-4, gemini-2.0-flash], row: [{q: low, to: gpt-image-1}]}
+    model: $m
+    image: $photo
+    prompt: x
+  rows: {for_each: {row: [{to: gpt-image-1}]}, model: $row.to, image: $photo, prompt: x}
+  sub: {pipeline: sub.yaml, with: {which: gpt-image-1}}
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--undecided",)])
+def test_a_model_that_comes_from_a_value_is_named_where_it_stands_and_left_to_a_person(
+    folder: Path, call: Call, options: tuple[str, ...]
+) -> None:
+    path = folder / "p.yaml"
+    path.write_text(VALUES)
+    said = call("migrate", "p.yaml", *options)
+    assert said.code == 1
+    assert path.read_text() == VALUES
+    for line in (
+        "one (line 4): gpt-image-1 → gpt-image-2",
+        "  dropped    input_fidelity: gpt-image-2 has no such field",
+        "  to decide  model: it comes from $which; change gpt-image-1 there by hand",
+        "all (line 8): gemini-2.0-flash → gemini-nano-banana-2.1",
+        "rows (line 12): gpt-image-1 → gpt-image-2",
+        "sub (line 13): gpt-image-1 → gpt-image-2",
+        "  to decide  which: gpt-image-1 is handed to sub.yaml; change it there by hand where it is a model",
+    ):
+        assert line in said.out.splitlines()
+    assert "where the names of models stand: one, all, rows, sub" in said.err
+    assert "--undecided" not in said.err
 
 
 def test_another_model_and_a_step_are_named(folder: Path, call: Call) -> None:

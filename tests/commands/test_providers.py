@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,3 +133,22 @@ def test_a_vendor_that_cannot_be_reached_ends_with_1(
     said = call("providers", "scenario", "--check")
     assert said.code == 1
     assert "account: unreachable: " in said.out
+
+
+def test_a_credential_that_cannot_be_looked_for_hides_no_other_vendor(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "editchain.toml").write_text('[providers.ark]\ncredential = "keyring:shop/ark"\n')
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setenv("BFL_API_KEY", "b")
+    said = call("providers")
+    assert said.code == 0
+    assert "the library keyring is not installed" in " ".join(said.out.split())
+    assert "BFL_API_KEY in the environment" in said.out
+    found = documents(call)
+    assert "keyring" in found["ark"]["problem"]
+    assert not found["ark"]["usable"]
+    assert found["bfl"]["problem"] is None
+    checked = call("providers", "ark", "--check")
+    assert checked.code == 1
+    assert "refused: [providers.ark] credential" in checked.out

@@ -44,9 +44,9 @@ def check(
 
     `folder` is what their paths are relative to: the current one unless another is named.
     """
-    from editchain import providers
     from editchain.digests import is_same
     from editchain.language import loading
+    from editchain.surroundings import surroundings
 
     folders: dict[str, dict[str, KnownFile]] = {}
     asked = itertools.count()
@@ -59,17 +59,9 @@ def check(
             folders[folder] = workspace.look.files_below(folder)
         return is_same(folders[folder].get(image), stat)
 
-    surroundings = loading.Surroundings(
-        workspace.checked_catalogue,
-        workspace.today,
-        providers.check_prompt,
-        providers.advise_prompt,
-        providers.objections,
-        is_unchanged,
-    )
     return loading.check(
         path,
-        surroundings,
+        surroundings(workspace, is_unchanged),
         options=[_option(text) for text in options],
         inputs_file=inputs_file,
         folder=os.getcwd() if folder is None else folder,

@@ -13,15 +13,24 @@ import click
 from editchain.commands.saying import say, write_json
 from editchain.diagnostics import Problems, did_you_mean, one_of
 from editchain.errors import ConfigurationError, PipelineError
-from editchain.language.syntax import Map, parse
-from editchain.migrating import CannotEdit, Move, changed, expected, fates, fates_of_defaults, successor
+from editchain.language.references import find_references
+from editchain.language.syntax import Map, Seq, parse
+from editchain.migrating import (
+    CannotEdit,
+    Fate,
+    Move,
+    changed,
+    expected,
+    fates,
+    fates_of_defaults,
+    successor,
+)
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from editchain.language.syntax import Document
-    from editchain.migrating import Fate
     from editchain.models import Model
 
 _ORDER = ("kept", "renamed", "dropped", "default", "decide")
@@ -51,7 +60,7 @@ def command(
     with Workspace.of(file) as workspace:
         text, document = _read(file)
         moves = tuple(_moves(workspace, document, steps, to))
-    ready = moves if undecided else _ready(moves)
+    ready = tuple(move for move in moves if not move.from_values) if undecided else _ready(moves)
     made = _made(file, text, document, ready)
     if made != text and not dry_run:
         _write(file, made)
@@ -114,13 +123,68 @@ def _moves(
             document, ("defaults",), defaults, old, new, fates_of_defaults(defaults, old, new, others)
         )
     for name, step in steps.items():
-        if (wanted and name not in wanted) or "operation" in step or "pipeline" in step:
+        if (wanted and name not in wanted) or "operation" in step:
             continue
+        if "pipeline" in step:
+            yield from _by_inputs(workspace, document, name, step, to)
+            continue
+        yield from _by_reference(workspace, document, name, step, to)
         own: Any = step.get("model", said if shared is not None else None)
         target = _target(workspace, own, to, is_wanted=name in wanted)
         if target is not None:
             old, new = models[own], models[target]
             yield _move(document, ("steps", name), step, old, new, fates(step, old, new, defaults))
+
+
+def _by_reference(
+    workspace: Workspace, document: Document, name: str, step: Map, to: str | None
+) -> Iterator[Move]:
+    """Where a step's model comes from values of its loops or from inputs of the file: each that has ended, once."""
+    root, models = document.root, workspace.catalogue.models
+    seen: set[str] = set()
+    for reference in find_references(step.get("model", (root.get("defaults") or {}).get("model"))):
+        for values in (step.get("for_each"), root.get("inputs")):
+            if not isinstance(values, Map) or reference.name not in values:
+                continue
+            for said, at in _texts(values[reference.name], values.places[reference.name][1]):
+                target = None if said in seen else _target(workspace, said, to, is_wanted=False)
+                if target is not None:
+                    seen.add(said)
+                    line, _ = document.source.locate(at)
+                    why = f"it comes from {reference.raw}; change {said} there by hand"
+                    found = fates(step, models[said], models[target], root.get("defaults"))
+                    fated = (Fate("model", "decide", why), *found)
+                    yield Move(("steps", name), line, said, target, fated, from_values=True)
+
+
+def _by_inputs(
+    workspace: Workspace, document: Document, name: str, step: Map, to: str | None
+) -> Iterator[Move]:
+    """Where a step hands the pipeline that it runs the name of a model that has ended."""
+    given = step.get("with")
+    if not isinstance(given, Map):
+        return
+    for field, value in given.items():
+        for said, at in _texts(value, given.places[field][1]):
+            target = _target(workspace, said, to, is_wanted=False)
+            if target is not None:
+                line, _ = document.source.locate(at)
+                why = f"{said} is handed to {step['pipeline']}; change it there by hand where it is a model"
+                yield Move(
+                    ("steps", name), line, said, target, (Fate(field, "decide", why),), from_values=True
+                )
+
+
+def _texts(value: Any, at: int) -> Iterator[tuple[str, int]]:
+    """Every text in a value with where it stands."""
+    if isinstance(value, str):
+        yield value, at
+    elif isinstance(value, Map):
+        for key, one in value.items():
+            yield from _texts(one, value.places[key][1])
+    elif isinstance(value, Seq):
+        for one, place in zip(value, value.places, strict=True):
+            yield from _texts(one, place)
 
 
 def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
@@ -201,13 +265,20 @@ def _write(file: Path, text: str) -> None:
 
 def _tell(file: Path, moves: tuple[Move, ...], diff: str, *, is_written: bool) -> None:
     if not moves:
-        click.echo(f"{file}: no step has a model that is shut down or will be.")
+        click.echo(f"{file}: no step has a model that is shut down or will be, as far as this file says.")
         return
     click.echo("\n".join(line for move in moves for line in _lines(move)))
     if diff:
         click.echo()
         click.echo(diff, nl=False)
-    undecided = [move.name for move in moves if not move.is_decided and move.path[0] == "steps"]
+    elsewhere = [move.name for move in moves if move.from_values]
+    if elsewhere:
+        say(f"to be changed by hand, where the names of models stand: {one_of(dict.fromkeys(elsewhere))}")
+    undecided = [
+        move.name
+        for move in moves
+        if not move.is_decided and not move.from_values and move.path[0] == "steps"
+    ]
     if undecided:
         say(f"left for you to decide: {one_of(undecided)}; --undecided changes the model all the same")
     if is_written:

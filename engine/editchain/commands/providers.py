@@ -43,7 +43,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A provider as it can be used here. `models` are those that its routes serve and it has not shut down."""
+    """A provider as it can be used here. `models` are those that its routes serve and it has not shut down.
+
+    `problem` says why a credential cannot be looked for where the configuration names it.
+    """
 
     name: str
     runs_here: bool
@@ -55,6 +58,7 @@ class Vendor:
     per_second: float | None
     models: tuple[str, ...]
     check: Answer | None = None
+    problem: str | None = None
 
 
 @click.command(
@@ -109,7 +113,11 @@ def _vendors(workspace: Workspace) -> Iterator[Vendor]:
             continue
         capabilities = load(name).capabilities
         wanted = (*capabilities.credentials, *capabilities.optional)
-        found = workspace.credentials.find(name, wanted)
+        problem: str | None = None
+        try:
+            found = tuple(workspace.credentials.find(name, wanted))
+        except ConfigurationError as error:
+            found, problem = (None,) * len(wanted), str(error)
         needed = found[: len(capabilities.credentials)]
         limits = workspace.configuration.limits.get(name, {})
         yield Vendor(
@@ -119,6 +127,7 @@ def _vendors(workspace: Workspace) -> Iterator[Vendor]:
             int(limits.get("concurrency", capabilities.concurrency)),
             limits.get("per_second", capabilities.per_second),
             served,
+            problem=problem,
         )  # fmt: skip
 
 
@@ -141,7 +150,8 @@ def _asked(workspace: Workspace, vendors: list[Vendor]) -> list[Vendor]:
                     group.start_soon(ask, one.name)
 
     anyio.run(ask_all)
-    return [replace(one, check=answers.get(one.name)) for one in vendors]
+    wrong = {one.name: Answer("refused", message=one.problem) for one in vendors if one.problem is not None}
+    return [replace(one, check=answers.get(one.name, wrong.get(one.name))) for one in vendors]
 
 
 async def _answer(workspace: Workspace, name: str) -> Answer:
@@ -188,6 +198,8 @@ def _lines(vendors: list[Vendor]) -> Iterator[str]:
         for one in here
     ]
     yield from showing.table(header, rows)
+    if not has_answers:
+        yield from (line for one in here if one.problem for line in ("", *paragraph(one.problem, "")))
     elsewhere = [one.name for one in vendors if not one.runs_here]
     if elsewhere:
         yield ""
@@ -230,7 +242,7 @@ def _one(vendor: Vendor) -> Iterator[str]:
     else:
         yield f"  host: {vendor.base_url}"
         for variable in vendor.credentials:
-            yield f"  {' or '.join(variable.names)}: {variable.found or 'not found'}"
+            yield f"  {' or '.join(variable.names)}: {variable.found or vendor.problem or 'not found'}"
         yield f"  at a time: {_limits(vendor)}"
     if vendor.check is not None:
         yield f"  account: {_account(vendor)}"

@@ -37,13 +37,14 @@ class Text:
         self._yaml: Any = yaml
         self._root: Any = yaml.compose(text, Loader=yaml.CSafeLoader)
 
-    def replace_value(self, path: tuple[str, ...], value: str) -> Edit:
-        """Puts a plain text in the place of a scalar. Raises CannotEdit."""
+    def replace_value(self, path: tuple[str, ...], value: str, *, keeps_quotes: bool = False) -> Edit:
+        """Puts a plain text in the place of a scalar, within its quotes where they are kept. Raises CannotEdit."""
         pair = self._pair(path)
         node = pair[1]
         if not isinstance(node, self._yaml.ScalarNode) or self._is_alias(pair):
             raise CannotEdit(f"{'.'.join(path)} stands elsewhere, by an alias")
-        return Edit(node.start_mark.index, self._end(node), value)
+        quote = node.style if keeps_quotes and node.style in ("'", '"') else ""
+        return Edit(node.start_mark.index, self._end(node), f"{quote}{value}{quote}")
 
     def rename_key(self, path: tuple[str, ...], name: str) -> Edit:
         """Gives a key another name."""

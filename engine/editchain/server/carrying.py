@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio.to_thread
 
-from editchain import providers
 from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.ledger import Ceiling, plain
 from editchain.known import Known
@@ -23,6 +22,7 @@ from editchain.runs import running
 from editchain.runs.foreseeing import with_foreseen
 from editchain.server.asking import Refusal
 from editchain.store import Store
+from editchain.surroundings import surroundings
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -99,17 +99,6 @@ def recipe_of(wish: Wish, folder: Path) -> Path:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(place)
     return place
-
-
-def surroundings(workspace: Workspace) -> loading.Surroundings:
-    """What a pipeline is checked with here."""
-    return loading.Surroundings(
-        workspace.checked_catalogue,
-        workspace.today,
-        providers.check_prompt,
-        providers.advise_prompt,
-        objections=providers.objections,
-    )
 
 
 def ready(workspace: Workspace, place: Path, given: Mapping[str, tuple[str, ...]]) -> Ready:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from editchain.language import loading
 from editchain.server import finding
-from editchain.server.carrying import surroundings
 from editchain.snapshots import RACY_NS
+from editchain.surroundings import surroundings
 from editchain.watching import Scene, as_it_is, scene_of
 from editchain.watching import surroundings as around
 

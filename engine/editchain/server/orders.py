@@ -24,11 +24,12 @@ from editchain.runs.outcomes import Stop
 from editchain.runs.running import Options, refuse_unreachable
 from editchain.server import declaring, finding, looking, overhearing, sweeping
 from editchain.server.asking import Refusal, Wish
-from editchain.server.carrying import carry_out, costs_of, keep, looked_ahead, surroundings
+from editchain.server.carrying import carry_out, costs_of, keep, looked_ahead
 from editchain.server.checking import Checks
 from editchain.server.readying import Wanted, ready
 from editchain.server.reserving import Price
 from editchain.store import DamagedObject, MissingObject, Store
+from editchain.surroundings import surroundings
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:

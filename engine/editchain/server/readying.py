@@ -18,7 +18,7 @@ from editchain.language import loading
 from editchain.plans.expansion import BadPlan
 from editchain.runs.preparing import Choices, Preparation
 from editchain.server.asking import Refusal
-from editchain.server.carrying import surroundings
+from editchain.surroundings import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
