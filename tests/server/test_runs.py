@@ -6,8 +6,11 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
+import anyio
 import httpx
 import jsonschema_rs
 import pytest
@@ -16,6 +19,8 @@ from tests.server.serving import LOOKS, data_url, heard, pipelines, png, run_end
 from tests.workbench import Bench
 
 from editchain import schemas
+from editchain.errors import StoreError
+from editchain.server.listening import AGAIN, overheard
 
 OUTPUT = Path(__file__).parents[2] / "schemas" / "output"
 RUNS = "/v1/pipelines/looks/runs"
@@ -209,6 +214,19 @@ def test_what_a_run_of_the_command_line_was_given_is_taken_in(client: httpx.Clie
     assert (answer.status_code, "two.png cannot be read" in answer.json()["reason"]) == (410, True)
     (root / "range.yaml").unlink()
     assert client.post(f"/v1/runs/{own}/repeat").status_code == 409
+
+
+def test_a_journal_that_cannot_be_read_ends_the_stream_and_nothing_else() -> None:
+    class Hands:
+        async def look(self, order: str, **_: Any) -> Any:
+            raise StoreError(f"{order}: the disk is gone")
+
+    async def listened() -> list[bytes]:
+        return [chunk async for chunk in overheard(desk, "proj_local", "run", 0)]  # type: ignore[arg-type]
+
+    desk = SimpleNamespace(hands=Hands(), is_stopping=False, listeners=Mock())
+    assert anyio.run(listened) == [AGAIN]
+    desk.listeners.leave.assert_called_once_with("proj_local")
 
 
 @pytest.mark.parametrize("path", ["", "/events", "/outputs", "/cancel", "/inputs", "/repeat"])

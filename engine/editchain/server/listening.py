@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 
+from editchain.errors import EditchainError
 from editchain.server.asking import Refusal
+from editchain.server.hands import OrderFailed
 from editchain.server.standing import ENDED
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from editchain.server.app import Desk
     from editchain.server.rows import AskedRun
+
+log = logging.getLogger("editchain.server")
 
 HEARTBEAT_SECONDS = 15.0
 """How often something is sent where nothing happens, so that nobody in between takes the connection for dead."""
@@ -87,7 +92,11 @@ async def overheard(desk: Desk, project: str, run: str, after: int) -> AsyncIter
         spoken = anyio.current_time()
         until = spoken + LONGEST_SECONDS
         while not desk.is_stopping and (began := anyio.current_time()) < until:
-            found = await desk.hands.look("overhearing", run=run, after=after)
+            try:
+                found = await desk.hands.look("overhearing", run=run, after=after)
+            except (Refusal, EditchainError, OrderFailed) as error:
+                log.warning(json.dumps({"run": run, "unheard": str(error)}))
+                return  # who listens comes again
             for after, event in found["told"]:
                 yield _event(after, event["event"], _line(event))
             if not found["goes_on"]:
