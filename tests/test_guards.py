@@ -517,6 +517,13 @@ GUARDS = [
         MISBEHAVING + "an_answer_to_a_submit_that_cannot_be_read_leaves_it_open",
     ),
     Guard(
+        "an answer that is followed by another one",
+        "connections.py",
+        "if not connection.is_available() or _has_more(connection):",
+        "if not connection.is_available():",
+        "providers/test_client.py::test_what_came_after_an_answer_is_not_taken_for_the_next_one",
+    ),
+    Guard(
         "a request that is sent elsewhere",
         "providers/answers.py",
         "if reply.status in MOVED and address:",

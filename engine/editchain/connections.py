@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
@@ -94,12 +94,18 @@ class Connections:
 
     async def _give_back(self, origin: Origin, connection: httpcore.AsyncHTTPConnection) -> None:
         with anyio.CancelScope(shield=True):
-            if not connection.is_available():
+            if not connection.is_available() or _has_more(connection):
                 await connection.aclose()
                 return
             self._idle.append((origin, connection))
             if len(self._idle) > self._most:
                 await self._idle.pop(0)[1].aclose()
+
+
+def _has_more(connection: Any) -> bool:
+    """Whether more has come than the answer: it would be taken for that of the next request, which the library does."""
+    state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    return bool(getattr(state, "trailing_data", (b"", False))[0])
 
 
 def _request(

@@ -159,6 +159,19 @@ def test_waiting_for_a_turn_does_not_count_towards_the_time_of_a_download() -> N
     assert found == [b"x"] * 3
 
 
+def test_what_came_after_an_answer_is_not_taken_for_the_next_one(backend: str) -> None:
+    """A server that says less than it sends would have every later answer be another request's."""
+    stray = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
+    server = Server(lambda asked: Answer(200, asked.path.encode()))
+    server.fault("GET /a", Fault(instead=Answer(200, b"/a" + stray, {"Content-Length": "2"})))
+
+    async def act(client: Client) -> None:
+        assert [await client.fetch(f"{server.url}/{name}") for name in "abc"] == [b"/a", b"/b", b"/c"]
+
+    drive(server, backend, act)
+    assert server.connections == 2
+
+
 def test_a_connection_that_its_host_has_closed_is_not_used_again(backend: str) -> None:
     server = Server(lambda _asked: Answer(200, b"x", {"Connection": "close"}))
 
