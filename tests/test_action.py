@@ -300,6 +300,7 @@ def test_what_is_too_long_for_a_comment_is_in_the_summary(runner: Runner) -> Non
 # Run and report
 
 
+@pytest.mark.slow
 def test_a_run_keeps_a_page_of_what_ran(runner: Runner) -> None:
     runner("Find pipelines")
     done = runner("Run")
@@ -313,6 +314,7 @@ def test_a_run_keeps_a_page_of_what_ran(runner: Runner) -> None:
     assert list(pages.iterdir()) == []  # nothing ran again
 
 
+@pytest.mark.slow
 def test_one_failure_lets_the_others_run_and_fails_the_step(runner: Runner) -> None:
     runner.write("pipelines/a second.yaml", BROKEN)
     runner("Find pipelines")
