@@ -320,6 +320,7 @@ function showPlan(found, inputs) {
 }
 
 // What was shown is what may be spent: its price is the budget, and a second press is the same run.
+let isLeaving = false;
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!planned) return;
@@ -327,7 +328,8 @@ form.addEventListener("submit", async (event) => {
   go.disabled = true;
   try {
     const { run } = await ask(`/v1/pipelines/${path(name)}/runs`, { inputs, ...(budget ? { budget } : {}) }, { "Idempotency-Key": token });
-    location.assign(`/runs/${run.id}`);
+    if (!isLeaving) location.assign(`/runs/${run.id}`);
+    isLeaving = true; // a second answer is of the same run
   } catch (error) {
     go.disabled = false;
     place(error);
