@@ -25,7 +25,7 @@ class Trade:
     """One kind of vendor. `beats` says with which requests it carries out the beats of a provider.
 
     `pictures` are those of the n-th sale, which were `sold` so many at a time; `job` what a person finds in the vendor's console for it; None where the
-    picture was in the reply and nowhere else.
+    picture was in the reply and nowhere else. `settings` are more of its workspace's.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Trade:
     sold: Callable[[Any, int], int]
     job: Callable[[Any, int], str] | None
     samples: int = 1
+    settings: str = ""
 
 
 def _scenario_pictures(vendor: Any, at: int, _: int) -> list[bytes]:
@@ -70,6 +71,7 @@ TRADES = {
             beats={
                 "check": "GET /v1/jobs",
                 "upload": "POST /v1/assets",
+                "price": "dry run of POST /v1/generate",
                 "submit": "POST /v1/generate",
                 "poll": "GET /v1/jobs/",
                 "download": "GET /assets",
@@ -79,6 +81,8 @@ TRADES = {
             sold=lambda vendor, at: int(vendor.jobs[vendor.bill[at].job].count),
             job=lambda vendor, at: str(vendor.bill[at].job),
             samples=4,
+            # Under a budget each call is priced by a dry run before it is sent.
+            settings="[budget]\nmax = 1000000\n",
         ),
         Trade(
             "fal",
@@ -160,8 +164,9 @@ class Market:
     def _watch(self, asked: Asked, moment: str) -> None:
         with self._lock:
             if moment == "heard":
-                self.exchanges.append(asked.name)
-                if asked.name.startswith(self.trade.beats["submit"]):
+                name = f"dry run of {asked.name}" if asked.query.get("dryRun") else asked.name
+                self.exchanges.append(name)
+                if name.startswith(self.trade.beats["submit"]):
                     self.heard[_number(asked)] += 1
             blow = self.blow
             if blow is None or blow.has_hit or blow.moment != moment or len(self.exchanges) != blow.exchange:

@@ -122,6 +122,7 @@ class Trial:
             f'[providers.{course.trade.name}]\nbase_url = "{self._market.vendor.url}"\n'
             f'[fetch]\nplain_hosts = ["127.0.0.1"]\n[metadata]\npublish = "none"\n'
             f"[limits.{course.trade.name}]\nper_second = 5000\nconcurrency = {course.concurrency}\n"
+            f"{course.trade.settings}"
         )
         numbers = ", ".join(f'"{number}"' for number in range(course.calls))
         more = f"\n    num_samples: {course.samples}" if course.samples > 1 else ""
