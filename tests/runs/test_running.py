@@ -410,8 +410,8 @@ main()
 """
 
 
-def interrupted(bench: Bench, *signals: int) -> tuple[int, str, float]:
-    """A run of slow pictures that gets signals once it is at work: exit code, messages, and how long it took to end."""
+def interrupted(bench: Bench, *signals: int) -> tuple[int, str]:
+    """A run of slow pictures that gets signals once it is at work: exit code and messages."""
     bench.write(
         "inputs: {pics: {type: images, default: pics}}\nsteps:\n  s: {operation: flip, image: $pics}\n"
     )
@@ -426,23 +426,21 @@ def interrupted(bench: Bench, *signals: int) -> tuple[int, str, float]:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
-    began = time.monotonic()
     for number in signals:
         process.send_signal(number)
         time.sleep(0.05)  # the second is to come after the first
     _, messages = process.communicate(timeout=60)
-    return process.returncode, messages, time.monotonic() - began
+    return process.returncode, messages
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_a_run_tidily_and_the_same_command_goes_on(
     bench: Bench, number: int, code: int
 ) -> None:
-    returned, messages, seconds = interrupted(bench, number)
+    returned, messages = interrupted(bench, number)
     assert returned == code, messages
     assert "the same command goes on from here" in messages
     assert "Traceback" not in messages
-    assert seconds < 5
     made = len(bench.rows("results"))
     assert 0 < made < 12
     assert len(bench.published()) == made
@@ -454,7 +452,7 @@ def test_a_signal_stops_a_run_tidily_and_the_same_command_goes_on(
 
 
 def test_a_second_signal_ends_a_run_at_once(bench: Bench) -> None:
-    returned, messages, _ = interrupted(bench, signal.SIGINT, signal.SIGINT)
+    returned, messages = interrupted(bench, signal.SIGINT, signal.SIGINT)
     assert returned == 130
     assert "goes on from here" not in messages
     assert bench.command("run", "p.yaml")[0] == 0
