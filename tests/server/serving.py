@@ -16,7 +16,8 @@ import httpx
 import uvicorn
 from PIL import Image
 
-from editchain.server.app import Settings, application
+from editchain.server.app import application
+from editchain.server.desk import Settings
 from editchain.server.patience import PatientProtocol
 
 CONFIGURATION = '[routes]\ndefault = "darkroom"\n'

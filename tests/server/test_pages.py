@@ -20,8 +20,8 @@ from tests.workbench import Bench, paint
 
 from editchain import schemas
 from editchain.server import bodies, keys
+from editchain.server.desk import Smalls
 from editchain.server.keys import Limits
-from editchain.server.pages import Smalls
 from editchain.server.shelf import Shelf
 
 OUTPUT = Path(__file__).parents[2] / "schemas" / "output"

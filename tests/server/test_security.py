@@ -21,11 +21,11 @@ from tests.server.test_openapi import ids
 
 from editchain.errors import EditchainError
 from editchain.http import is_public
-from editchain.server import keys, listening, openapi
+from editchain.server import desk, keys, openapi
 from editchain.server.asking import Refusal
+from editchain.server.desk import Listeners
 from editchain.server.hands import LOOKING, WORKING, Hands
 from editchain.server.keys import Limits
-from editchain.server.listening import Listeners
 from editchain.server.patience import PatientProtocol
 from editchain.server.shelf import Shelf
 from editchain.store import Store
@@ -187,8 +187,8 @@ def test_names_from_outside_are_text(client: httpx.Client, name: str) -> None:
 
 
 def test_so_many_may_listen_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "MOST", 3)
-    monkeypatch.setattr(listening, "MOST_OF_A_PROJECT", 2)
+    monkeypatch.setattr(desk, "MOST", 3)
+    monkeypatch.setattr(desk, "MOST_OF_A_PROJECT", 2)
     listeners = Listeners()
     listeners.enter("a")
     listeners.enter("a")

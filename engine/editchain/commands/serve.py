@@ -63,7 +63,8 @@ def command(
     _need_extra()
     import uvicorn
 
-    from editchain.server.app import Settings, application
+    from editchain.server.app import application
+    from editchain.server.desk import Settings
     from editchain.server.patience import PatientProtocol
 
     root = nearest_workspace(Path.cwd())

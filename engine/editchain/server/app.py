@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,13 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from editchain.errors import EditchainError, Refused, Unsettled
-from editchain.http import PUBLIC
 from editchain.server import assets, openapi, pages, uploads
 from editchain.server.asking import Refusal
 from editchain.server.conducting import Conductor
+from editchain.server.desk import Desk, Settings
 from editchain.server.guarding import Guard, Signer
-from editchain.server.hands import MEMORY_BYTES, HandLost, Hands, OrderFailed
-from editchain.server.listening import Listeners
+from editchain.server.hands import HandLost, Hands, OrderFailed
 from editchain.server.shelf import Shelf
 from editchain.server.shelving import Pictures
 from editchain.server.showing import date
@@ -33,66 +31,15 @@ from editchain.server.working import Worker
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from editchain.http import Rules
 
 log = logging.getLogger("editchain.server")
 
-GRACE_MORE_SECONDS = 15.0
 FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where the server works, and under which names it may be asked for beside those of this machine.
-
-    `processes` is how many local jobs and runs go on at a time, each within `memory_bytes`; `rules` are what clients may
-    have fetched.
-    """
-
-    root: Path
-    hosts: frozenset[str] = frozenset()
-    processes: int | None = None
-    memory_bytes: int = MEMORY_BYTES
-    rules: Rules = PUBLIC
-    now: Callable[[], float] = time.time
-
-
-@dataclass(slots=True)
-class Desk:
-    """What every handler works with."""
-
-    settings: Settings
-    workspace: Workspace
-    shelf: Shelf
-    pictures: Pictures
-    guard: Guard
-    signer: Signer
-    worker: Worker
-    hands: Hands
-    telling: Telling
-    conductor: Conductor
-    folder: Path
-    listeners: Listeners = field(default_factory=Listeners)
-    smalls: pages.Smalls = field(default_factory=pages.Smalls)
-    is_ready: bool = False
-    is_stopping: bool = False
-    """Set as soon as a stop is asked for: streams end, and nothing more is accepted."""
-
-    def stop(self) -> None:
-        """Begins to stop: whoever listens to events comes again to the next process."""
-        self.is_stopping = True
-        self.telling.wake_all()
-
-    @property
-    def grace_seconds(self) -> float:
-        """How long a stop waits for runs: a little longer than they wait for replies that bring pictures."""
-        return self.workspace.configuration.stop_grace_seconds + GRACE_MORE_SECONDS
 
 
 def application(settings: Settings) -> Starlette:

@@ -29,7 +29,7 @@ from editchain.server.shelving import decoded
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
     from editchain.server.rows import Asset
 
 MOST_ASSETS = 100

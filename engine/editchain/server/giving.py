@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
     from editchain.server.keys import Caller
     from editchain.server.rows import Asset
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
     from editchain.server.keys import Caller
 
 MAX_PAGE = 500

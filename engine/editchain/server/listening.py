@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,7 +17,7 @@ from editchain.server.standing import ENDED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
     from editchain.server.rows import AskedRun
 
 log = logging.getLogger("editchain.server")
@@ -27,29 +26,9 @@ HEARTBEAT_SECONDS = 15.0
 """How often something is sent where nothing happens, so that nobody in between takes the connection for dead."""
 LONGEST_SECONDS = 3600.0
 """After that a client has to come again, which it does by itself."""
-MOST, MOST_OF_A_PROJECT = 200, 50
-"""How many may listen at a time."""
 LOOK_SECONDS = 0.7
 """After so long the journal is looked at again for a run of another process."""
 AGAIN, HEARTBEAT = b"retry: 2000\n\n", b": still here\n\n"
-
-
-class Listeners:
-    """Who listens: so many, and of one project so many at the most."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-
-    def enter(self, project: str) -> None:
-        """Raises Refusal where there is no room for one more."""
-        if self._counts.total() >= MOST or self._counts[project] >= MOST_OF_A_PROJECT:
-            details = {"actionName": "event-streams", "actionLimit": MOST_OF_A_PROJECT}
-            raise Refusal(429, "Too many listen to events at a time", details=details, retry_after=5)
-        self._counts[project] += 1
-
-    def leave(self, project: str) -> None:
-        """Makes room."""
-        self._counts[project] -= 1
 
 
 async def stream(desk: Desk, project: str, run: str, after: int) -> AsyncIterator[bytes]:

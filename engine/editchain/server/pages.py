@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import OrderedDict
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -45,8 +44,6 @@ HEADERS = {
 KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
 """For what is named by its bytes."""
 VIEW_SIDE = 1280
-SMALL_BYTES = 64 * 1024 * 1024
-"""So much of small pictures is kept in memory, those that were asked for last."""
 
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -248,29 +245,6 @@ def _whole(data: bytes) -> Response:
         raise Refusal(404, "There is no such picture")
     headers = {**KEPT, "Content-Security-Policy": PICTURE_POLICY}
     return Response(data, 200, headers, MEDIA_TYPES[kind.format].media_type)
-
-
-class Smalls:
-    """Small pictures in memory, those that were asked for last."""
-
-    def __init__(self, most_bytes: int = SMALL_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-
-    def get(self, digest: str, side: int) -> bytes | None:
-        """A picture by digest and side."""
-        found = self._kept.get((digest, side))
-        if found is not None:
-            self._kept.move_to_end((digest, side))
-        return found
-
-    def keep(self, digest: str, side: int, data: bytes) -> None:
-        """Keeps a picture, and lets those go for which there is no more room."""
-        self._bytes += len(data) - len(self._kept.pop((digest, side), b""))
-        self._kept[digest, side] = data
-        while self._bytes > self._most_bytes:
-            self._bytes -= len(self._kept.popitem(last=False)[1])
 
 
 ROUTES = [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
     from editchain.server.giving import Asked
     from editchain.server.keys import Caller
     from editchain.server.readying import Wanted

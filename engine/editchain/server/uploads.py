@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from editchain.server.app import Desk
+    from editchain.server.desk import Desk
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 
