@@ -82,10 +82,11 @@ ruff: $(VENV)/lint.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-mypy: $(VENV)/lint.stamp
+# What is checked imports what only the tests bring.
+mypy: $(VENV)/test.stamp $(VENV)/lint.stamp
 	$(BIN)/mypy
 
-pyright: $(VENV)/lint.stamp
+pyright: $(VENV)/test.stamp $(VENV)/lint.stamp
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 schema: $(VENV)/core.stamp
