@@ -124,8 +124,8 @@ def test_gives_what_it_is_there_for_once(recipe: str, workspace: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (workspace / "out").rglob("*")} == times
 
 
-LARGE = ("brand", "product")
-"""Recipes whose canvases are large, however small the photo is."""
+LARGE = ("brand", "film", "product", "range", "social")
+"""Recipes whose canvases are large or many, however small the photo is."""
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def answer(command: str, url: str, folder: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/server.md"])
 def test_each_request_is_taken_and_ends_well(url: str, tmp_path: Path, page: str) -> None:
     shutil.copytree(TOP / "pipelines" / "assets", tmp_path / "pipelines" / "assets")

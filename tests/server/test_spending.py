@@ -113,6 +113,7 @@ def test_a_budget_below_the_price_is_refused_before_anything_is_sent(root: Path,
         assert vendor.server.asked == []
 
 
+@pytest.mark.slow
 def test_a_cancel_starts_nothing_more_and_a_repeat_collects_what_was_bought(
     root: Path, vendor: Scenario
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_cancel_starts_nothing_more_and_a_repeat_collects_what_was_bought(
         assert len(vendor.bill) == 1
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command_line_is_followed_cancelled_and_repeated(root: Path, vendor: Scenario) -> None:
     vendor.endings[:0] = [Ending(("queued",) * 9999)]
     (root / "cat.png").write_bytes(png((7, 7, 7), size=(32, 32)))
