@@ -137,8 +137,8 @@ def kept_outside(
 def in_colours(image: SamePixels, change: Callable[[SamePixels], SamePixels]) -> SamePixels:
     """A change of an RGB picture done to one of any mode, which keeps its alpha."""
     if not isinstance(image, Image.Image):
-        return change(image.converted("RGB")).with_alpha_of(image)
+        return change(image.converted("RGB")).with_alpha_of(image)  # pyright: ignore[reportAttributeAccessIssue]  # as deep as it was
     made = change(in_mode(image, "RGB"))
     if image.mode == "RGBA":
-        made.putalpha(image.getchannel("A"))
+        made.putalpha(image.getchannel("A"))  # pyright: ignore[reportAttributeAccessIssue]  # as above
     return made

@@ -90,10 +90,11 @@ class Deep:
             pairs = zip(self.planes, fills, strict=False)
             return Deep(tuple(_plane(change(_floats(one), of)) for one, of in pairs))
         alpha = _plane(change(_floats(self.alpha[0]), fills[3]))
-        made = []
-        for one, of in zip(self.colours, fills, strict=False):
-            changed = change(_weighed(one, self.alpha[0]), of * clear / 255)
-            made.append(_unweighed(changed, alpha))
+        # One at a time, none of which has a name: in floating point each is twice as large as its plane.
+        made = [
+            _unweighed(change(_weighed(one, self.alpha[0]), of * clear / 255), alpha)
+            for one, of in zip(self.colours, fills, strict=False)
+        ]
         return Deep((*made, alpha))
 
     def on_canvas(self, size: tuple[int, int], corner: tuple[int, int], colour: tuple[int, ...]) -> Deep:
@@ -172,8 +173,7 @@ class Deep:
                 red, green, blue = (share[..., at] if corner[at] else 1 - share[..., at] for at in range(3))
                 near = np.take(colours, start + int(strides @ corner), axis=0)
                 made += near * (red * green * blue)[..., None]
-            mixed: Floats = part * np.float32(1 - amount) + made * np.float32(amount)
-            return mixed
+            return np.asarray(part * np.float32(1 - amount) + made * np.float32(amount), np.float32)
 
         return self.by_rows(found)
 

@@ -198,7 +198,7 @@ def highlights(image: SamePixels, amount: float) -> SamePixels:
 def where(changed: SamePixels, image: SamePixels, mask: Image.Image) -> SamePixels:
     """The changed picture where a mask is white, the other where it is black; both of one mode."""
     if isinstance(image, Image.Image):
-        return Image.composite(changed, image, mask)
+        return Image.composite(changed, image, mask)  # pyright: ignore[reportArgumentType]  # both are of one depth
     return image.mixed(changed, mask)
 
 
