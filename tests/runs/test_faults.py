@@ -428,17 +428,22 @@ def test_two_runs_that_want_the_same_key_buy_it_once_and_both_have_it(shop: Shop
     assert shop.calls() == [("done", "yes")]
 
 
-def test_two_runs_that_find_the_same_open_call_take_it_up_one_after_the_other(shop: Shop) -> None:
-    """By different tasks, so that no claim of a key keeps them apart."""
-    written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
+def come_by_two_ways(shop: Shop) -> None:
+    """Two recipes that come to one request by different keys: of a picture made here, and of a file with its bytes."""
+    flip = "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n"
+    written(shop.folder, flip)
     shop.run()
     with Workspace(shop.folder, now=lambda: NOW) as workspace:
         (result,) = workspace.journal.all_results()
         (shop.folder / "b.png").write_bytes(workspace.store.read(result.digest))
-    flip = "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n"
     asked = "  s: {model: flux-kontext, image: SOURCE, prompt: x, seed: 1}\n"
     written(shop.folder, flip + asked.replace("SOURCE", "$flip"))
     written(shop.folder, "steps:\n" + asked.replace("SOURCE", "b.png"), "q.yaml")
+
+
+def test_two_runs_that_find_the_same_open_call_take_it_up_one_after_the_other(shop: Shop) -> None:
+    """By different tasks, so that no claim of a key keeps them apart."""
+    come_by_two_ways(shop)
     shop.vendor.capabilities = Capabilities(finds_lost=True)
     shop.vendor.submits = [ReplyLost("cut off")]
     assert outcomes(shop.run()) == {"waiting": 1}
@@ -460,15 +465,7 @@ def test_two_runs_that_find_the_same_open_call_take_it_up_one_after_the_other(sh
 
 
 def test_two_runs_that_come_to_one_request_by_different_keys_buy_it_once(shop: Shop) -> None:
-    written(shop.folder, "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n")
-    shop.run()
-    with Workspace(shop.folder, now=lambda: NOW) as workspace:
-        (result,) = workspace.journal.all_results()
-        (shop.folder / "b.png").write_bytes(workspace.store.read(result.digest))
-    flip = "steps:\n  flip: {operation: flip, image: a.png, direction: horizontal}\n"
-    asked = "  s: {model: flux-kontext, image: SOURCE, prompt: x, seed: 1}\n"
-    written(shop.folder, flip + asked.replace("SOURCE", "$flip"))
-    written(shop.folder, "steps:\n" + asked.replace("SOURCE", "b.png"), "q.yaml")
+    come_by_two_ways(shop)
     take_time(shop)
     other = Shop(shop.folder, shop.vendor, recipe="q.yaml")
     runs = shop.run_beside(other)
