@@ -260,9 +260,9 @@ def outcomes(run: Run) -> dict[str, int]:
     return {str(name): count for name, count in run.counts.items()}
 
 
-def opened(folder: Path, recipe: str = RECIPE) -> Shop:
+def opened(folder: Path, recipe: str = RECIPE, vendor: Vendor | None = None) -> Shop:
     """A shop with a recipe: one call and one operation after it, unless another is given."""
     paint(folder / "a.png")
     (folder / "editchain.toml").touch()
     written(folder, recipe)
-    return Shop(folder, Vendor())
+    return Shop(folder, vendor or Vendor())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from tests.runs.shop import RECIPE, Shop, Vendor, outcomes, picture
-from tests.workbench import NOW, paint, written
+from tests.runs.shop import MANY, RECIPE, Shop, opened, outcomes, picture
+from tests.workbench import NOW, written
 
 from editchain.http import FetchError
 from editchain.providers.base import Failed, Finished, Refused, Running
@@ -21,18 +21,12 @@ if TYPE_CHECKING:
 FOREIGN = b"\xff\x0a" + bytes(range(256)) * 4
 """The beginning of a JPEG XL file, which is no picture here."""
 PAGE = b"<html>Please sign in</html>"
-MANY = "steps:\n" + "".join(
-    f"  s{n}: {{model: flux-kontext, image: a.png, prompt: P{n}}}\n" for n in range(6)
-)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A workspace with one call and an operation on its picture."""
-    paint(tmp_path / "a.png")
-    (tmp_path / "editchain.toml").touch()
-    written(tmp_path, RECIPE)
-    return Shop(tmp_path, Vendor())
+    return opened(tmp_path)
 
 
 def aside(shop: Shop) -> list[bytes]:

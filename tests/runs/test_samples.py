@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from tests.runs.shop import Shop, Vendor, outcomes, picture
-from tests.workbench import NOW, paint, shipped, written
+from tests.runs.shop import Shop, Vendor, opened, outcomes, picture
+from tests.workbench import NOW, shipped, written
 
 from editchain.http import FetchError, ReplyLost
 from editchain.providers.base import Accepted, Capabilities, Failed, Finished, Request, Running
@@ -40,10 +40,7 @@ class Printer(Vendor):
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """A workspace with one step of three samples."""
-    paint(tmp_path / "a.png")
-    (tmp_path / "editchain.toml").touch()
-    written(tmp_path, RECIPE)
-    return Shop(tmp_path, Printer())
+    return opened(tmp_path, RECIPE, Printer())
 
 
 def counts(shop: Shop) -> list[int]:

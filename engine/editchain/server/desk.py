@@ -30,6 +30,7 @@ SMALL_BYTES = 64 * 1024 * 1024
 MOST, MOST_OF_A_PROJECT = 200, 50
 """How many may listen at a time."""
 GRACE_MORE_SECONDS = 15.0
+"""So much longer than its runs the server waits before it ends."""
 
 
 class Listeners:
