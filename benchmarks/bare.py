@@ -1,11 +1,13 @@
-"""A bare loop that keeps the promises of a run and does nothing else: `python -m benchmarks.bare FOLDER LAYERS WIDTH`.
+"""A bare loop that keeps the promises of a run and does nothing else: `python -m benchmarks.bare FOLDER LAYERS WIDTH [MODULE ...]`.
 
 For each task: a key, a picture under the digest of its bytes, a row in a database and a line of records that survive
 a power cut with their group, and a published copy with its own row.
+Modules that are named are imported before, to see what they alone take.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sqlite3
@@ -159,4 +161,6 @@ def main(folder: Path, layers: int, width: int) -> None:
 
 
 if __name__ == "__main__":
+    for module in sys.argv[4:]:
+        importlib.import_module(module)
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

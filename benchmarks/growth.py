@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMES = 10
+LIBRARIES = (
+    "anyio",
+    "anyio._backends._asyncio",
+    "asyncio",
+    "PIL.Image",
+    "PIL.ImageOps",
+    "yaml",
+    "jsonschema_rs",
+)
+"""What the engine is built on, and every run needs."""
 
 
 def rows(
@@ -23,6 +33,7 @@ def rows(
             rounds,
             ours=lambda: ours(memory / "ours", layers, width),
             bare=lambda: bare(memory / "bare", layers, width),
+            laden=lambda: bare(memory / "bare", layers, width, *LIBRARIES),
             ours_many=lambda: ours(memory / "ours", layers, width * times),
             bare_many=lambda: bare(memory / "bare", layers, width * times),
         )
@@ -41,6 +52,15 @@ def rows(
             cpu,
         ),
         Row(f"peak memory, {few:,} tasks", middle["ours"], middle["bare"], "MB", "bare loop", 1.5, peak),
+        Row(
+            f"peak memory, {few:,} tasks",
+            middle["ours"],
+            middle["laden"],
+            "MB",
+            "bare loop and the libraries",
+            1.5,
+            peak,
+        ),
         Row(
             f"peak memory, {many:,} tasks",
             middle["ours_many"],

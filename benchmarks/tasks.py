@@ -72,9 +72,9 @@ def ours(folder: Path, layers: int, width: int) -> Used:
     return used
 
 
-def bare(folder: Path, layers: int, width: int) -> Used:
-    """One run of the bare loop in an empty folder."""
+def bare(folder: Path, layers: int, width: int, *modules: str) -> Used:
+    """One run of the bare loop in an empty folder, with modules that it imports and does not use."""
     folder.mkdir(parents=True)
-    used = process(python("-m", "benchmarks.bare", str(folder), str(layers), str(width)), folder)
+    used = process(python("-m", "benchmarks.bare", str(folder), str(layers), str(width), *modules), folder)
     shutil.rmtree(folder)
     return used

@@ -6,7 +6,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -330,9 +330,9 @@ def test_the_reader_of_imports_sees_what_it_should() -> None:
     assert list(imported(tree)) == [("os", 1), ("json", 5), ("editchain.errors.Refused", 7)]
 
 
-def loaded_after(program: str) -> set[str]:
-    """The heavy libraries that a fresh Python has loaded when a program is through."""
-    ending = f"\nimport sys\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+def loaded_after(program: str, among: Sequence[str] = HEAVY) -> set[str]:
+    """Those of some libraries that a fresh Python has loaded when a program is through."""
+    ending = f"\nimport sys\nprint(*sorted(set({among!r}) & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     found = subprocess.run(
         [sys.executable, "-c", program + ending], capture_output=True, text=True, env=environment, check=True
@@ -359,6 +359,16 @@ def test_checking_files_loads_no_library_for_command_lines(tmp_path: Path) -> No
     paint(tmp_path / "a.png")
     program = f"import sys; sys.argv = ['editchain', 'validate', {str(tmp_path / 'p.yaml')!r}]; from editchain.cli import main; main()"
     assert loaded_after(program) == {"jsonschema_rs"}
+
+
+def test_a_run_here_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\nsteps:\n  one: {model: darkroom, image: a.png, prompt: sepia}\noutputs: {o: $one}\n"
+    )
+    paint(tmp_path / "a.png")
+    program = f"import sys; sys.argv = ['editchain', 'run', {str(tmp_path / 'p.yaml')!r}]\nfrom editchain.cli import main\ntry: main()\nexcept SystemExit as end: assert not end.code, end.code"
+    among = ("anyio", "httpx", "numpy", "cv2", "jsonschema", "importlib.metadata", "xml", "html", "csv")
+    assert loaded_after(program, among) == {"anyio"}
 
 
 def test_what_is_loaded_is_seen() -> None:

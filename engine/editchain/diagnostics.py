@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
 from dataclasses import field
 from itertools import islice
@@ -209,6 +208,8 @@ def visible(text: str) -> str:
     """Text in which control, bidirectional and invisible characters are written out, safe for a terminal."""
     if text.isascii() and text.isprintable():
         return text
+    import unicodedata  # most text is plain, and its tables are large
+
     return "".join(
         character
         if character == " " or unicodedata.category(character)[0] not in "CZ"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from editchain.classes import dataclass
 from editchain.imaging.colours import NAMES, colour
-from editchain.imaging.letters import missing, missing_message
+from editchain.imaging.letters import composed, missing, missing_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +277,7 @@ def _colour(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 def _quoted(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     if at >= len(tokens) or not tokens[at].text.startswith('"'):
         return None
-    text = unicodedata.normalize("NFC", " ".join(tokens[at].text[1:].split()))
+    text = composed(" ".join(tokens[at].text[1:].split()))
     if not text:
         return at + 1, Unfit("there is nothing between the quotes")
     lacking = missing(text)

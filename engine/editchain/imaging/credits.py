@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 from editchain.classes import dataclass
@@ -28,6 +27,14 @@ _NAMESPACES = {
 }
 # What XML 1.0 cannot hold.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What an attribute cannot hold as it is; lines and tabs too, as readers would turn them into spaces.
+_REFERENCES = {ord(one): f"&#{ord(one)};" for one in "\t\n\r"} | {
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
+    ord('"'): "&quot;",
+    ord("'"): "&#x27;",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,7 @@ class Credit:
 
 
 def _escaped(value: str) -> str:
-    # As references, as readers of attributes turn lines and tabs into spaces.
-    text = html.escape(_UNWRITABLE.sub("", value))
-    return text.replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
+    return _UNWRITABLE.sub("", value).translate(_REFERENCES)
 
 
 def read(data: bytes) -> Credit | None:

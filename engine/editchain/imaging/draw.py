@@ -15,7 +15,7 @@ from editchain.errors import OperationError
 from editchain.imaging.colours import Colour
 from editchain.imaging.extra import need
 from editchain.imaging.geometry import place
-from editchain.imaging.letters import lacking, missing, missing_message, right_to_left
+from editchain.imaging.letters import composed, lacking, missing, missing_message, right_to_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,7 @@ def font(
 
 def check_text(text: str, typeface: bytes | None = None) -> str:
     """The text, accents joined to their letters; raises OperationError for what the font does not have."""
-    text = unicodedata.normalize("NFC", text)
+    text = composed(text)
     if typeface is not None:
         _check_letters(as_seen(text), typeface)
         return text

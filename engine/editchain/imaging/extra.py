@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 
@@ -34,6 +35,31 @@ OPENCV = (
 def is_installed(extra: str = "darkroom") -> bool:
     """Whether the modules of an extra can be imported."""
     return all(find_spec(module) is not None for module in MODULES[extra])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of numpy and of OpenCV's wheel by name, where the extra `darkroom` is there."""
+    if not is_installed():
+        return {}
+    opencv = (
+        (name, _version(name, "cv2")) for name in reversed(OPENCV)
+    )  # the one that the extra brings first
+    found = [("numpy", _version("numpy", "numpy")), next((one for one in opencv if one[1]), ("OpenCV", None))]
+    return {name: version for name, version in found if version}
+
+
+def _version(wheel: str, module: str) -> str | None:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return None
+    # The folder beside the module is named for it; reading the metadata in it takes ten times as long.
+    begin, end = f"{wheel.replace('-', '_')}-", ".dist-info"
+    beside = os.listdir(os.path.dirname(os.path.dirname(spec.origin)))
+    return next(
+        (name[len(begin) : -len(end)] for name in beside if name.startswith(begin) and name.endswith(end)),
+        None,
+    )
 
 
 def need(what: str, extra: str = "darkroom") -> None:

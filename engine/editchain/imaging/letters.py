@@ -1,4 +1,4 @@
-"""The characters that the fonts for text on pictures have; without Pillow, as checking a prompt needs none."""
+"""Letters: in composed form, and those that the fonts for text on pictures have; without Pillow, as checking a prompt needs none."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ _RIGHT_TO_LEFT = (
     "05be 05d0-05ea 05f3-05f4 060c 061b 061f 0621-063a 0640-064a 0660-066c 0679 067e 0686 0688 0691 0698 "
     "06a9 06af 06ba 06be 06cc 06f0-06f9"
 )
+
+
+def composed(text: str) -> str:
+    """Text in Unicode's normal form C, in which an accent is a part of its letter."""
+    if text.isascii():
+        return text
+    import unicodedata  # tables of a megabyte that most runs do without
+
+    return unicodedata.normalize("NFC", text)
 
 
 @cache

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from xml.etree import ElementTree
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -79,6 +79,8 @@ def _kept(data: bytes, keep: Callable[[str, str], bool]) -> bytes:
 
 
 def _written(data: bytes, keep: Callable[[str, str], bool]) -> bytes:
+    from xml.etree import ElementTree
+
     found = []
     for one in _descriptions(data):
         attributes = {name: value for name, value in one.attrib.items() if _is_kept(name, keep)}
@@ -104,6 +106,8 @@ def _descriptions(data: bytes) -> list[ElementTree.Element]:
     # A document type could make a small packet expand beyond all bounds.
     if b"<!" in data:
         return []
+    from xml.etree import ElementTree  # only where a picture brings a packet of its own
+
     try:
         tree = ElementTree.fromstring(data.decode().strip("\0\ufeff"))
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from editchain.classes import dataclass
+from editchain.imaging.letters import composed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ def slug(key: str) -> str:
     """
     if _PLAIN.fullmatch(key) and len(key) <= MAX_SLUG:
         return key
-    kept = _KEPT.sub("-", unicodedata.normalize("NFC", key))
+    kept = _KEPT.sub("-", composed(key))
     parts = [part.lstrip(".") or "-" for part in kept.strip("-").split("/") if part]
     joined = "/".join(parts) or "-"
     if len(joined) <= MAX_SLUG:
@@ -185,7 +185,7 @@ def path_of(
 
 def folded(path: str) -> str:
     """What two paths share that would be one file somewhere: case and Unicode normal form do not count."""
-    return unicodedata.normalize("NFC", path).casefold()
+    return composed(path).casefold()
 
 
 def first_collision(paths: Iterable[tuple[str, str]]) -> tuple[str, str, str] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from editchain.classes import dataclass
+from editchain.imaging.letters import composed
 from editchain.language.publishing import FORMATS
 from editchain.language.syntax import scalar
 
@@ -93,7 +93,7 @@ def without_references(text: str) -> str:
 
 def words_of(prompt: str) -> str:
     """What was done, as a part of a file's name: `sepia-white-border` for "sepia with a white border"."""
-    plain = unicodedata.normalize("NFC", prompt.lower())
+    plain = composed(prompt.lower())
     words: list[str] = re.findall(r"[^\W_]+", plain.replace("'", "").replace("’", ""))
     said = [word for word in words if word not in _FILLERS] or words or ["edited"]
     name: str = said[0][:MAX_NAME]

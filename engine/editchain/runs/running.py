@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 import json
 import os
 import secrets
 import signal
 from dataclasses import field
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+import PIL
 
 from editchain import __version__
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
-from editchain.imaging.extra import OPENCV, is_installed
+from editchain.imaging.extra import versions
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
@@ -166,18 +165,7 @@ class JournalResults:
 
 def library_versions() -> dict[str, str]:
     """The versions that a picture's bytes may depend on; they are recorded beside it and are not in its key."""
-    versions = {"editchain": __version__, "Pillow": _version("Pillow")}
-    if is_installed():
-        versions["numpy"] = _version("numpy")
-        for name in reversed(OPENCV):  # the one that the extra brings first
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                versions[name] = _version(name)
-                break
-    return versions
-
-
-# Reading a package's metadata takes milliseconds, and it does not change while a process lives.
-_version = cache(importlib.metadata.version)
+    return {"editchain": __version__, "Pillow": PIL.__version__, **versions()}
 
 
 def library_versions_json() -> str:
