@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from editchain.language import loading
-from editchain.language.inputs import Given
+from editchain.language.given import Given
 from editchain.runs import running
 from editchain.runs.preparing import Preparation
 from editchain.surroundings import surroundings

@@ -11,10 +11,12 @@ from editchain.classes import dataclass
 from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, nearest, one_of
 from editchain.errors import PipelineError
 from editchain.language.binding import Binder
+from editchain.language.declaring import better_name
 from editchain.language.drafts import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter
 from editchain.language.existence import emptinesses
+from editchain.language.given import Given, read_given
 from editchain.language.handing import Hander, tables_of
-from editchain.language.inputs import Given, InputLoader, better_name, read_given
+from editchain.language.inputs import InputLoader
 from editchain.language.ordering import in_order
 from editchain.language.outputs import OutputLoader, check_collisions, output_paths
 from editchain.language.reading import Reader, Unfit, stem_of, workspace_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from editchain.diagnostics import Place, one_of
-from editchain.language.inputs import better_name
+from editchain.language.declaring import better_name
 from editchain.language.references import NAME, Reference, Text
 from editchain.language.scalars import shown, width_of
 from editchain.language.scope import Broken, dimension_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from editchain.artifacts import ImageSource
 from editchain.diagnostics import Place, did_you_mean, nearest, one_of
 from editchain.language.binding import Binder
-from editchain.language.inputs import better_name
+from editchain.language.declaring import better_name
 from editchain.language.publishing import FORMATS, BadTemplate, Template, folded, path_of, template
 from editchain.language.references import NAME, BadReference, Reference, parse
 from editchain.language.scalars import shown, width_of

@@ -14,7 +14,7 @@ from editchain.imaging.probe import HEAD_BYTES, MEDIA_TYPES, check
 from editchain.journal.ledger import Ceiling, plain
 from editchain.known import Known
 from editchain.language import loading
-from editchain.language.inputs import Given
+from editchain.language.given import Given
 from editchain.language.recipes import Recipe, text_of
 from editchain.plans.expansion import BadPlan
 from editchain.plans.planning import plan
