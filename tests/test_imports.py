@@ -29,6 +29,8 @@ ORDER = (
     # documents: schemas, models, operations
     "sizes",
     "schemas",
+    "misfits",
+    "rules",
     "models",
     # pure functions on pictures
     "imaging",

@@ -11,7 +11,8 @@ import pytest
 
 from editchain import schemas
 from editchain.errors import ConfigurationError
-from editchain.schemas import RuleProblem, Rules
+from editchain.misfits import RuleProblem
+from editchain.rules import Rules, meta_problems
 
 STEP = {"model": "sketch", "image": "a.png", "prompt": "Night"}
 
@@ -405,7 +406,7 @@ def documents() -> list[Path]:
 @pytest.mark.parametrize("path", documents(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_document_passes_its_meta_schema(path: Path) -> None:
     kind: Any = path.parent.name.removesuffix("s")
-    assert schemas.meta_problems(schemas.read(path), kind) == []
+    assert meta_problems(schemas.read(path), kind) == []
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -12,7 +12,9 @@ from typing import Any, Generic, Literal, TypedDict, TypeVar
 from editchain import plugins
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
-from editchain.schemas import Kind, RuleProblem, Rules, Schema, dotted, folder, meta_problems, place_of, read
+from editchain.misfits import RuleProblem, dotted
+from editchain.rules import Rules, meta_problems
+from editchain.schemas import Kind, Schema, folder, place_of, read
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from editchain.executors.natively import NATIVE
 from editchain.models import OperationDocument, operation_document
 from editchain.operations.base import Picture
 from editchain.providers.base import Capabilities
-from editchain.schemas import meta_problems
+from editchain.rules import meta_problems
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from tests.vendors.scenario import KEY, MODELS, SECRET, Ending, Scenario
 
 from editchain.errors import ProviderError
 from editchain.providers.scenario_models import imported
-from editchain.schemas import meta_problems
+from editchain.rules import meta_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,9 @@ import click
 
 from editchain.commands.saying import say, write_json
 from editchain.errors import ConfigurationError, StoreError
+from editchain.misfits import dotted
 from editchain.providers import load
-from editchain.schemas import dotted, meta_problems
+from editchain.rules import meta_problems
 from editchain.store import make_folder
 
 if TYPE_CHECKING:

@@ -20,8 +20,10 @@ from editchain.language.values import (
     is_plain,
     value_at,
 )
+from editchain.misfits import dotted
 from editchain.pipeline import UNKNOWN, Gathered, Input, Joined, Listing, PathOf, Pick, Picture, Record
-from editchain.schemas import TYPES, Rules, dotted
+from editchain.rules import Rules
+from editchain.schemas import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from editchain.language.drafts import Draft, Entry
     from editchain.language.resolving import Resolver
     from editchain.language.scope import Scope
+    from editchain.misfits import RuleProblem
     from editchain.models import Model, OperationDocument
     from editchain.pipeline import Dimension
-    from editchain.schemas import RuleProblem
 
     CheckPrompt = Callable[[str, str, Collection[str]], Iterable[tuple[int, int, str, str | None]]]
 

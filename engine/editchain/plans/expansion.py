@@ -15,7 +15,7 @@ from editchain.plans.tasks import (
     StepPlan,
     Way,
 )
-from editchain.schemas import Rules
+from editchain.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
