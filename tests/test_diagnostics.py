@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/diagnostics.md"
 ONE_WORD = {"syntax", "cycle", "empty", "tab", "pattern", "rule", "encoding", "indentation", "recursion"}
 MADE_OF_A_KIND = {"unknown-model", "unknown-operation"}
-MODULES = ("diagnostics.py", "schemas.py", "language/*.py")
+MODULES = ("diagnostics.py", "misfits.py", "rules.py", "language/*.py")
 
 
 def codes_in_the_code() -> set[str]:

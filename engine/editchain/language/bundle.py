@@ -35,7 +35,7 @@ NOTES = ("title", "description", "default", "examples")
 def bundle(catalogue: Catalogue) -> Schema:
     """One draft 2020-12 schema of a pipeline file, with every `$ref` inside itself.
 
-    A step is checked by its own model's or operation's document, as `schemas.Rules` does, save for what the
+    A step is checked by its own model's or operation's document, as `rules.Rules` does, save for what the
     text alone cannot tell: where a reference stands any value is possible, and a rule about several fields is
     not applied while `defaults` has one of them. Warnings are not in it.
     ConfigurationError where a document of the catalogue cannot be read.
