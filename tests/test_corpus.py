@@ -26,7 +26,8 @@ import pytest
 from PIL import Image
 
 from editchain.diagnostics import render
-from editchain.language.loading import Surroundings, check, output_paths
+from editchain.language.loading import Surroundings, check
+from editchain.language.outputs import output_paths
 from editchain.models import catalogue
 
 if TYPE_CHECKING:

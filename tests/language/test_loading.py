@@ -11,8 +11,10 @@ from PIL import Image
 from editchain import providers
 from editchain.artifacts import ImageSource
 from editchain.errors import PipelineError
-from editchain.language.loading import Surroundings, check, load, output_paths, pictures_in
+from editchain.language.loading import Surroundings, check, load
+from editchain.language.outputs import output_paths
 from editchain.language.reading import Stat
+from editchain.language.values import pictures_in
 from editchain.models import catalogue
 from editchain.pipeline import Joined, Listing, Picture
 

@@ -86,7 +86,7 @@ def is_part(step: Step, name: str) -> bool:
 
 
 def _dependents(pipeline: Pipeline, name: str) -> set[int]:
-    from editchain.language.loading import pictures_in
+    from editchain.language.values import pictures_in
 
     found = {id(step) for step in pipeline.steps if is_part(step, name)}
     for step in pipeline.steps:

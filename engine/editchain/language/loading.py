@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
-from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
-from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, nearest, one_of
+from editchain.diagnostics import Place, Problem, Problems, Source, did_you_mean, nearest
 from editchain.errors import PipelineError
 from editchain.language.binding import Binder
 from editchain.language.declaring import better_name
 from editchain.language.drafts import OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter
-from editchain.language.existence import emptinesses
 from editchain.language.given import Given, read_given
 from editchain.language.handing import Hander, tables_of
+from editchain.language.heading import Heading, slug_of
 from editchain.language.inputs import InputLoader
 from editchain.language.ordering import in_order
-from editchain.language.outputs import OutputLoader, check_collisions, output_paths
+from editchain.language.outputs import OutputLoader
 from editchain.language.reading import Reader, Unfit, stem_of, workspace_of
 from editchain.language.references import NAME
-from editchain.language.scalars import shown, width_of
+from editchain.language.scalars import width_of
 from editchain.language.scope import BROKEN, Handed, Result, Scope
 from editchain.language.steps import StepLoader
-from editchain.language.syntax import MAX_BYTES, Document, Map, paused_collection, written
+from editchain.language.syntax import MAX_BYTES, Document, Map, paused_collection
 from editchain.language.syntax import parse as parse_yaml
-from editchain.language.values import dimensions_of, pictures_in
+from editchain.language.whole import Whole
 from editchain.pipeline import UNKNOWN, Budget, Dimension, Input, Output, Pipeline, Retry, Step
 
 if TYPE_CHECKING:
@@ -40,16 +38,7 @@ if TYPE_CHECKING:
     from editchain.language.scope import Binding
     from editchain.models import Catalogue, Model, Route
 
-TOP_LEVEL = ("version", "name", "description", "inputs", "defaults", "steps", "outputs", "budget")
-MAX_TASKS = 1_000_000
 MAX_CHAIN = 20
-
-_MAPPINGS = ("inputs", "defaults", "steps", "outputs", "budget")
-_NAMED = ("inputs", "steps", "outputs")
-_SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
-_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
-_CURRENCY = re.compile("[A-Za-z]{2,12}")
-_BUDGET = "Write {max: 3.00, currency: USD}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +154,7 @@ def _check(
     return Pipeline(
         path=path,
         workspace=workspace_of(path.parent),
-        name=root.get("name") or _slug_of(stem_of(str(path))),
+        name=root.get("name") or slug_of(stem_of(str(path))),
         description=root.get("description"),
         inputs=loaded.inputs,
         steps=loaded.steps,
@@ -184,10 +173,6 @@ def _read(path: Path, reader: Reader, problems: Problems) -> Document | None:
         problems.error(Place(Source(name, ""), 0), unfit.code, unfit.message, unfit.suggestion)
         return None
     return parse_yaml(data, name, problems)
-
-
-def _slug_of(stem: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +230,7 @@ class FileLoader:
             code, message = ("empty", "This file is empty.") if root is None else ("wrong-type", _NO_MAPPING)
             self._error(self.document.at, code, message, "It begins with `version: 1` and has `steps:`.")
             return None
-        self._check_top(root)
+        self.budget = Heading(self.source, self.problems).check(root)
         declared, steps = _mapping(root, "inputs"), _mapping(root, "steps")
         inputs = InputLoader(self.source, self.base, self.reader, self.problems).load(
             declared, given, handed, needs_all=needs_all
@@ -260,9 +245,10 @@ class FileLoader:
         drafter.check_defaults(drafts)
         if self.is_inner:
             return Loaded(inputs, tuple(self.made), outputs)
-        needed = self._needed(outputs, drafts)
+        whole = Whole(self.scope.names, drafts, self.problems)
+        needed = whole.needed(self.made, outputs)
         if not self.problems.has_errors():
-            self._check_whole(needed, outputs, inputs, drafts)
+            whole.check(needed, outputs, inputs)
         return Loaded(inputs, needed, outputs)
 
     def _error(
@@ -271,86 +257,6 @@ class FileLoader:
         self.problems.error(Place(self.source, at), code, message, suggestion, width=max(1, width))
 
     # ------------------------------------------------------------------ the top level
-
-    def _check_top(self, root: Map) -> None:
-        for key, value in list(root.items()):
-            key_at, at = root.places[key]
-            known: str | None = key
-            if key not in TOP_LEVEL:
-                offer = did_you_mean(key, TOP_LEVEL) or f"A pipeline has {one_of(TOP_LEVEL)}."
-                self._error(key_at, "unknown-field", f'A pipeline has no "{key}".', offer, width=len(key))
-                known = root.respell(key, TOP_LEVEL)
-            if known is None:
-                continue
-            if value is None:
-                hint = "Remove the line, or give it a value."
-                self._error(at, "null-value", f"{key} has no value.", hint)
-            elif value is not UNKNOWN:
-                self._check_type(known, value, at)
-        self._check_version(root)
-        steps = root.get("steps", UNKNOWN)
-        if (steps is UNKNOWN and "steps" not in root) or steps == {}:
-            at = root.at if steps is UNKNOWN else root.places["steps"][1]
-            self._error(
-                at, "missing-field", "A pipeline needs at least one step.", "Write them under `steps:`."
-            )
-        name = root.get("name")
-        if isinstance(name, str) and not _SLUG.fullmatch(name):
-            message = f'name: "{name}" may hold a-z, 0-9 and - and begins with a letter or digit.'
-            at = root.places["name"][1]
-            self._error(at, "bad-name", message, f'Write "{_slug_of(name)}".', width=len(name))
-        self.budget = self._budget(root)
-
-    def _check_type(self, key: str, value: Any, at: int) -> None:
-        if key in _MAPPINGS and not isinstance(value, Map):
-            what = f"a mapping from names to {key}" if key in _NAMED else "a mapping"
-            how = _BUDGET if key == "budget" else "Write `name:` and what belongs to it below."
-            self._error(at, "wrong-type", f"{key} is {what}.", how, width=width_of(value))
-        elif key in ("name", "description") and not isinstance(value, str):
-            is_scalar = isinstance(value, (int, float))
-            hint = f'Put it in quotes: "{written(self.source, at, value)}".' if is_scalar else None
-            self._error(at, "wrong-type", f"{key} is text.", hint, width=width_of(value))
-
-    def _check_version(self, root: Map) -> None:
-        version = root.get("version", UNKNOWN)
-        if "version" not in root:
-            message = "The pipeline does not say its version."
-            self._error(root.at, "missing-field", message, "Begin the file with `version: 1`.")
-        elif version is not UNKNOWN and version is not None and (version != 1 or type(version) is not int):
-            at = root.places["version"][1]
-            said = f'"{version}"' if isinstance(version, str) else shown(version)
-            message = f"version: {said} is not a version of the language that is known here."
-            self._error(at, "bad-version", message, "Write `version: 1`.", width=width_of(version))
-
-    def _budget(self, root: Map) -> Budget | None:
-        budget = root.get("budget")
-        if not isinstance(budget, Map):
-            return None
-        for key in budget:
-            if key not in ("max", "currency"):
-                offer = did_you_mean(key, ("max", "currency")) or _BUDGET
-                message = f'budget has no "{key}".'
-                self._error(budget.places[key][0], "unknown-field", message, offer, width=len(key))
-        missing = [key for key in ("max", "currency") if key not in budget]
-        if missing:
-            message = f"budget does not say its {' and '.join(missing)}."
-            self._error(budget.at, "missing-field", message, _BUDGET)
-            return None
-        most, currency = budget["max"], budget["currency"]
-        most_at, currency_at = budget.places["max"][1], budget.places["currency"][1]
-        if most is UNKNOWN or currency is UNKNOWN:
-            return None
-        if type(most) not in (int, float) or most < 0:
-            is_quoted = isinstance(most, str) and _AMOUNT.fullmatch(most)
-            hint = f"Write {most} without the quotes." if is_quoted else _BUDGET
-            message = "budget.max is an amount of 0 or more."
-            self._error(most_at, "wrong-type", message, hint, width=width_of(most))
-            return None
-        if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-            message = "budget.currency is a unit such as USD."
-            self._error(currency_at, "wrong-type", message, _BUDGET, width=width_of(currency))
-            return None
-        return Budget(written(self.source, most_at, most), currency)
 
     def _name(
         self, inputs: Mapping[str, Input], declared: Map, steps: Map, handed: Mapping[str, Handed]
@@ -512,74 +418,8 @@ class FileLoader:
         document = parse_yaml(data, name, self.problems)
         return None if document is None else (path, document)
 
-    # ------------------------------------------------------------------ the whole
-
-    def _needed(self, outputs: tuple[Output, ...], drafts: Mapping[str, Draft]) -> tuple[Step, ...]:
-        """The steps that some output needs, by reference or `after`; the others are named in a warning."""
-        needed: set[int] = set()
-        stack = [output.picture.step for output in outputs]
-        while stack:
-            step = stack.pop()
-            if id(step) in needed:
-                continue
-            needed.add(id(step))
-            stack.extend(step.after)
-            for value in step.fields.values():
-                if type(value) not in _HOLD_NO_PICTURES:
-                    stack.extend(pictures_in(value))
-            if step.protect is not None:
-                stack.extend(pictures_in(step.protect))
-        if outputs and len(needed) < len(self.made) and not self.problems.has_errors():
-            self._warn_of_unneeded(needed, drafts)
-        return tuple(step for step in self.made if id(step) in needed)
-
-    def _warn_of_unneeded(self, needed: set[int], drafts: Mapping[str, Draft]) -> None:
-        for name, draft in drafts.items():
-            target = self.scope.names.get(name)
-            made = (
-                (target,) if isinstance(target, Step) else target.steps if isinstance(target, Result) else ()
-            )
-            if made and not any(id(one) in needed for one in made):
-                message = f"steps.{name}: no output needs this step, so it is not run."
-                hint = "Add it to outputs, or take it away."
-                place = Place(self.source, draft.at)
-                self.problems.warning(place, "unneeded-step", message, hint, width=len(name))
-
-    def _check_whole(
-        self,
-        steps: Sequence[Step],
-        outputs: Sequence[Output],
-        inputs: Mapping[str, Input],
-        drafts: Mapping[str, Draft],
-    ) -> None:
-        total = 0
-        for step in steps:
-            total += step.count
-            if total > MAX_TASKS:
-                shape = " × ".join(f"{one.name} {one.size:,}" for one in step.dimensions)
-                come = f"the pipeline comes to {total:,} tasks, more than {MAX_TASKS:,}"
-                message = f"steps.{step.name}: with {shape} {come}."
-                hint = "Loop over less, or split the pipeline."
-                self.problems.error(step.place, "too-many-tasks", message, hint, width=len(step.name))
-                return
-        if any(step.excluded for step in steps):
-            for step, field in emptinesses(steps):
-                self._empty(step, field, drafts.get(step.name))
-        check_collisions(outputs, inputs, self.problems)
-
-    def _empty(self, step: Step, field: str | None, draft: Draft | None) -> None:
-        entry = draft.entries.get(field) if draft is not None and field is not None else None
-        place = step.place if entry is None else entry.place
-        if field is None:
-            message = f"steps.{step.name}: exclude leaves no combination, so nothing of this step would run."
-            self.problems.error(place, "no-tasks", message, "Exclude less.", width=len(step.name))
-        else:
-            message = f"steps.{step.name}.{field}: exclude leaves nothing to gather here."
-            self.problems.error(place, "empty-gather", message, "Exclude less.")
-
 
 _NO_MAPPING = "A pipeline file is a mapping."
-_HOLD_NO_PICTURES = frozenset((str, int, float, bool, ImageSource))
 
 
 def _mapping(root: Map, key: str) -> Map:
@@ -598,6 +438,3 @@ def _pass_down(step: Step, call: Step, after: tuple[Step, ...]) -> None:
         step.retry = call.retry
     if call.missing == "drop":
         step.missing = "drop"
-
-
-__all__ = ["Checked", "Surroundings", "check", "dimensions_of", "load", "output_paths", "pictures_in"]
