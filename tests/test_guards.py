@@ -156,7 +156,7 @@ GUARDS = [
     ),
     Guard(
         "a line of the records that a dead process cut",
-        "journal/writing.py",
+        "journal/recordfile.py",
         'elif os.pread(descriptor, 1, size - 1) != b"\\n":',
         "elif False:",
         JOURNAL + "a_line_that_was_cut_does_not_spoil_the_next",

@@ -96,6 +96,8 @@ ORDER = (
     "journal.shape",
     "journal.opening",
     "journal.reading",
+    "journal.groups",
+    "journal.recordfile",
     "journal.writing",
     "journal.journal",
     "journal.repairing",

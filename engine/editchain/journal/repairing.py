@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from editchain import platform
 from editchain.classes import dataclass
 from editchain.errors import StoreError
-from editchain.journal import opening, presence, records, writing
+from editchain.journal import groups, opening, presence, records
 from editchain.journal.entries import Call, CallTask, Refusal, Result
 from editchain.journal.presence import Mutex
 from editchain.platform import disk_error
@@ -174,7 +174,7 @@ def _build(folder: str, found: _Found) -> None:
     try:
         opening.prepare(connection, folder)
         connection.execute("BEGIN IMMEDIATE")
-        writing.insert(
+        groups.insert(
             connection, found.results.values(), found.calls.values(), found.tasks, found.refusals.values()
         )
         connection.execute("COMMIT")

@@ -8,29 +8,23 @@ import contextlib
 import os
 import sqlite3
 import threading
-from dataclasses import field
-from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from editchain import platform
-from editchain.classes import dataclass
-from editchain.journal import opening, presence, reading, records
+from editchain.journal import groups, opening, presence, reading, records
 from editchain.journal.entries import (
     Call,
     CallTask,
-    Handle,
-    KnownFile,
     Owner,
-    Published,
     Refusal,
     Result,
-    RunRecord,
-    RunTask,
 )
+from editchain.journal.groups import Group
 from editchain.journal.ledger import Ledger
 from editchain.journal.presence import Mutex, Presence
-from editchain.platform import Disk, disk_error, write_all
+from editchain.journal.recordfile import RecordFile
+from editchain.platform import Disk, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,40 +62,6 @@ class Blocked(NamedTuple):
     message: str = ""
 
 
-def _insert(table: str, noun: type[tuple[object, ...]]) -> str:
-    names = reading.columns(noun)
-    return f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({reading.marks(names.count(',') + 1)})"
-
-
-_RESULT = _insert("results", Result)
-_PASSED = _RESULT.replace("INSERT OR REPLACE", "INSERT OR IGNORE")
-_CALL = _insert("calls", Call)
-_CALL_TASK = _insert("call_tasks", CallTask)
-_REFUSAL = _insert("refusals", Refusal)
-_OWNER = _insert("owners", Owner)
-_RUN = _insert("runs", RunRecord)
-_RUN_TASK = _insert("run_tasks", RunTask)
-_FILE = _insert("files", KnownFile)
-_PUBLISHED = _insert("published", Published)
-_HANDLE = _insert("handles", Handle)
-_IDENTITY = "INSERT OR REPLACE INTO identities (key, document) VALUES (?, ?)"
-
-
-def insert(
-    connection: sqlite3.Connection,
-    results: Iterable[Result] = (),
-    calls: Iterable[Call] = (),
-    tasks: Iterable[CallTask] = (),
-    refusals: Iterable[Refusal] = (),
-) -> None:
-    """Writes what the records also hold; raises sqlite3.Error."""
-    # Plain tuples are bound twice as fast as named ones.
-    connection.executemany(_RESULT, map(tuple, results))
-    connection.executemany(_CALL, map(tuple, calls))
-    connection.executemany(_CALL_TASK, map(tuple, tasks))
-    connection.executemany(_REFUSAL, map(tuple, refusals))
-
-
 class Marked(NamedTuple):
     """What a collection keeps: how many results went, how many of them were paid for, and the digests of those that stay."""
 
@@ -109,41 +69,6 @@ class Marked(NamedTuple):
     paid: int
     digests: frozenset[bytes]
     kept_all: bool
-
-
-@dataclass(slots=True)
-class Group:
-    """What waits to be written; of several writes of one row the last counts, and None takes the row away."""
-
-    count: int = 0
-    results: list[Result] = field(default_factory=list)
-    identities: dict[bytes, str] = field(default_factory=dict)
-    calls: dict[str, Call] = field(default_factory=dict)
-    call_tasks: dict[CallTask, None] = field(default_factory=dict)
-    refusals: dict[bytes, Refusal | None] = field(default_factory=dict)
-    runs: dict[str, RunRecord] = field(default_factory=dict)
-    run_tasks: dict[tuple[str, str], RunTask] = field(default_factory=dict)
-    run_keys: dict[str, bytes] = field(default_factory=dict)
-    files: dict[str, KnownFile] = field(default_factory=dict)
-    published: dict[str, Published | None] = field(default_factory=dict)
-    handles: dict[tuple[str, bytes], Handle] = field(default_factory=dict)
-    released: set[bytes] = field(default_factory=set)
-
-    def absorb(self, newer: Group) -> None:
-        """Takes what was added later."""
-        self.count += newer.count
-        self.results += newer.results
-        self.identities |= newer.identities
-        self.calls |= newer.calls
-        self.call_tasks |= newer.call_tasks
-        self.refusals |= newer.refusals
-        self.runs |= newer.runs
-        self.run_tasks |= newer.run_tasks
-        self.run_keys |= newer.run_keys
-        self.files |= newer.files
-        self.published |= newer.published
-        self.handles |= newer.handles
-        self.released |= newer.released
 
 
 class Writer:
@@ -170,7 +95,7 @@ class Writer:
         self._mutex = mutex
         self._presence = present
         self._now = now
-        self._disk = disk
+        self._records = RecordFile(folder, disk)
         self._in_flight = 0
         self._claimed: set[bytes] = set()
         self._ledgers: dict[str | None, Ledger] = {}
@@ -253,10 +178,10 @@ class Writer:
             lines: list[str] = []
             try:
                 with self._transaction():
-                    self._write_group(group, lines)
+                    group.write(self._connection, self.owner.id, self._claimed, lines)
                     answer = also(lines)
                     # Before the commit: the records may know more than the journal, never less.
-                    self._append("".join(lines))
+                    self._records.append("".join(lines))
             except BaseException:
                 self._give_back(group)
                 raise
@@ -293,100 +218,6 @@ class Writer:
                     raise opening.journal_error(error, self._folder) from error
                 raise
 
-    def _write_group(self, group: Group, lines: list[str]) -> None:
-        many = self._connection.executemany
-        if group.results:
-            stored = [result for result in group.results if result.digest]
-            insert(self._connection, stored)
-            lines.append(records.result_lines(stored))
-            # A picture that was made in passing says nothing of one that is stored, and records need not tell of it.
-            many(_PASSED, [tuple(result) for result in group.results if not result.digest])
-            if self._claimed:
-                group.released |= self._claimed.intersection(
-                    key for result in group.results for key in (result.key, result.request_key) if key
-                )
-        if group.identities:
-            many(_IDENTITY, group.identities.items())
-        if group.calls or group.call_tasks:
-            self._write_calls(group.calls.values(), group.call_tasks, lines)
-        if group.refusals:
-            self._write_refusals(group.refusals, lines)
-        if group.runs:
-            many(_RUN, group.runs.values())
-        if group.run_tasks:
-            many(_RUN_TASK, group.run_tasks.values())
-        for run, keys in group.run_keys.items():
-            self._write_run_keys(run, keys)
-        if group.files:
-            many(_FILE, map(tuple, group.files.values()))
-        if group.published:
-            many(_PUBLISHED, [tuple(row) for row in group.published.values() if row])
-            many(
-                "DELETE FROM published WHERE path = ?",
-                [(path,) for path, row in group.published.items() if not row],
-            )
-        if group.handles:
-            many(_HANDLE, group.handles.values())
-        if group.released:
-            many(
-                "DELETE FROM claims WHERE key = ? AND owner = ?",
-                [(key, self.owner.id) for key in group.released],
-            )
-
-    def _write_calls(self, calls: Iterable[Call], tasks: Iterable[CallTask], lines: list[str]) -> None:
-        calls, tasks = tuple(calls), tuple(tasks)
-        insert(self._connection, calls=calls, tasks=tasks)
-        lines += [records.line("call", call) for call in calls]
-        lines += [records.line("task", task) for task in tasks]
-
-    def _write_refusals(self, refusals: Mapping[bytes, Refusal | None], lines: list[str]) -> None:
-        for key, refusal in refusals.items():
-            if refusal is None:
-                self._connection.execute("DELETE FROM refusals WHERE key = ?", (key,))
-                lines.append(records.forget_line("refusals", key))
-            else:
-                self._connection.execute(_REFUSAL, refusal)
-                lines.append(records.line("refusal", refusal))
-
-    def _write_run_keys(self, run: str, keys: bytes) -> None:
-        digest = sha256(keys).digest()
-        self._connection.execute(
-            "INSERT OR IGNORE INTO key_sets (digest, keys) VALUES (?, ?)", (digest, keys)
-        )
-        self._connection.execute(
-            "INSERT OR REPLACE INTO run_keys (run, key_set) VALUES (?, ?)", (run, digest)
-        )
-
-    def _append(self, text: str) -> None:
-        """Adds lines to the records, durably; opened each time, as a repair may have put it anew."""
-        if not text:
-            return
-        path = f"{self._folder}/records.jsonl"
-        try:
-            descriptor = self._disk.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            try:
-                self._append_to(descriptor, text.encode())
-            finally:
-                self._disk.close(descriptor)
-        except OSError as error:
-            raise disk_error(error, path) from error
-
-    def _append_to(self, descriptor: int, data: bytes) -> None:
-        size = os.fstat(descriptor).st_size
-        if size == 0:
-            data = records.HEADER.encode() + data
-        elif os.pread(descriptor, 1, size - 1) != b"\n":
-            data = b"\n" + data  # somebody died while writing a line
-        try:
-            write_all(self._disk, descriptor, data)
-            self._disk.flush(descriptor)
-            if size == 0:
-                self._disk.flush_folder(self._folder)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, size)
-            raise
-
     def drop_unreachable(self, keeping: reading.Keeping, *, rehearse: bool) -> Marked:
         """Forgets the results that nothing reaches; see `maintenance.collect`. Raises StoreError."""
         marked = Marked(0, 0, frozenset(), kept_all=False)
@@ -410,7 +241,11 @@ class Writer:
             self._write(drop)
             if marked.dropped and not rehearse:
                 # Only now: until here the records knew more than the journal, which is the safe side.
-                self._rewrite_records()
+                with self._mutex.held():
+                    try:
+                        self._records.rewrite(self._record_texts())
+                    except sqlite3.Error as error:
+                        raise opening.journal_error(error, self._folder) from error
         return marked
 
     def _forget_run_keys(self, kept: Iterable[str]) -> None:
@@ -420,25 +255,6 @@ class Writer:
         connection.executemany("INSERT INTO kept_runs VALUES (?)", [(run,) for run in kept])
         connection.execute("DELETE FROM run_keys WHERE run NOT IN (SELECT id FROM kept_runs)")
         connection.execute("DELETE FROM key_sets WHERE digest NOT IN (SELECT key_set FROM run_keys)")
-
-    def _rewrite_records(self) -> None:
-        path = f"{self._folder}/records.jsonl"
-        with self._mutex.held():
-            try:
-                temporary = f"{path}.new"
-                descriptor = self._disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-                try:
-                    for text in self._record_texts():
-                        write_all(self._disk, descriptor, text.encode())
-                    self._disk.flush(descriptor)
-                finally:
-                    self._disk.close(descriptor)
-                self._disk.replace(temporary, path)
-                self._disk.flush_folder(self._folder)
-            except sqlite3.Error as error:
-                raise opening.journal_error(error, self._folder) from error
-            except OSError as error:
-                raise disk_error(error, path) from error
 
     def _record_texts(self) -> Iterator[str]:
         yield records.HEADER
@@ -522,8 +338,8 @@ class Writer:
             for served in (start.keys, start.request_keys)
             for sample, key in enumerate(served)
         )
-        self._write_calls([call], tasks, lines)
-        self._connection.executemany(_IDENTITY, start.identities.items())
+        groups.write_calls(self._connection, [call], tasks, lines)
+        self._connection.executemany(groups.IDENTITY, start.identities.items())
         self._insert_claims(keys)
         claimed.update(keys)
         return call
@@ -587,5 +403,5 @@ def _enter(connection: sqlite3.Connection, folder: str, owner: Owner, unclean: b
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany("DELETE FROM claims WHERE owner = ?", [(id_,) for id_ in died])
     connection.executemany("DELETE FROM owners WHERE id = ?", [(id_,) for id_ in died])
-    connection.execute(_OWNER, owner)
+    connection.execute(groups.OWNER, owner)
     connection.execute("COMMIT")
