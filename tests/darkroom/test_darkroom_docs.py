@@ -29,15 +29,15 @@ SAID = {
     "stops": "stops", "levels": "a number of colours", "quoted": "text in quotes", "position": "a place",
     "lettering": "a size of letters", "box": "a box", "corners": "four corners", "reference": "a reference",
     "shadow": "a shadow", "side": "a side", "level": "top or bottom", "count": "a number of faces", "factor": "a factor",
-    "matching": "matching colours",
+    "matching": "matching colours", "hues": "a colour", "vivid": "a colour",
 }  # fmt: skip
 
 
 def taken_by(rule: Rule) -> str:
     """What the gaps of its phrases take, amounts aside."""
     found = {gap.slot for phrase in rule.phrases for gap in gaps(nodes(phrase))}
-    takes = [said for slot, said in SAID.items() if slot in found]
-    if "region" in found and rule.edit not in WHOLE and "region" not in rule.values:
+    takes = list(dict.fromkeys(said for slot, said in SAID.items() if slot in found))
+    if found & {"region", "tones"} and rule.edit not in WHOLE and "region" not in rule.values:
         takes.append("a region")
     return ", ".join(takes)
 
@@ -83,7 +83,7 @@ def test_the_prompts_of_the_page_are_understood_or_refused_as_it_says() -> None:
 def test_what_the_page_calls_unclear_is_refused() -> None:
     part = PAGE.read_text("utf-8").partition("is refused too")[2].partition("## Fields")[0]
     prompts = [line.split('"')[1] for line in part.splitlines() if '"' in line]
-    assert len(prompts) == 5
+    assert len(prompts) == 6
     assert all(compiled_from(prompt).problems for prompt in prompts)
 
 

@@ -306,7 +306,7 @@ def test_matching_colours_without_a_reference_is_refused() -> None:
         ("crop to the left half", (48, 64)),
         ("crop to the top third", (96, 21)),
         ("crop 10% off every side", (76, 52)),
-        ("crop to 50x40", (50, 40)),
+        ("crop to 50x40 px", (50, 40)),
         ("zoom in by 20%", (96, 64)),
         ("rotate 90 degrees", (64, 96)),
         ("rotate 180 degrees", (96, 64)),

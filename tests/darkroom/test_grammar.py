@@ -99,6 +99,63 @@ def test_a_misspelt_word_is_put_right(prompt: str, suggestion: str) -> None:
     assert compiled_from(suggestion).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("prompt", "suggestion"),
+    [
+        ("darken the top", "darken the top half"),
+        ("make the lower darker", "make the lower half darker"),
+        ("contrast +20", "contrast +20%"),
+    ],
+)
+def test_a_word_that_is_left_out_is_put_in(prompt: str, suggestion: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert problem.suggestion == f'Did you mean "{suggestion}"?'
+    assert compiled_from(suggestion).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "offered"),
+    [
+        ("boost the purples", "saturate the purples"),
+        ("remove the red", "remove the red cast"),
+        ("zoom in on the subject", "crop to 1:1 around the subject"),
+        ("brighten the foreground", "brighten the subject"),
+        ("resize to 800px", "resize to 800 px wide"),
+        ("scale by 20%", "shrink by 20%"),
+        ("portrait crop", "crop to 4:5"),
+    ],
+)
+def test_what_cannot_be_done_is_met_with_what_comes_near(prompt: str, offered: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert f'"{offered}"' in (problem.suggestion or "")
+
+
+@pytest.mark.parametrize("prompt", ["resize to 8x10", "fit into 4 by 6", "pad to 4x5 with white"])
+def test_a_shape_is_not_taken_for_a_size_of_a_few_pixels(prompt: str) -> None:
+    (problem,) = compiled_from(prompt).problems
+    assert "may be a shape or a size" in problem.message
+
+
+def test_texts_that_would_lie_over_each_other_are_a_problem_of_the_second() -> None:
+    prompt = 'add the text "A", then the text "B"'
+    (problem,) = compiled_from(prompt).problems
+    assert prompt[problem.start : problem.end] == 'the text "B"'.removeprefix("the ")
+    assert problem.message == '"B" and "A" would lie over each other at the bottom.'
+
+
+def test_how_much_at_the_end_of_a_line_is_not_taken_for_that_of_the_next() -> None:
+    prompt = "HDR effect, subtle\nblack and white"
+    (problem,) = compiled_from(prompt).problems
+    assert prompt[problem.start : problem.end] == "subtle"
+
+
+def test_what_cannot_stand_by_itself_after_but_is_an_exception() -> None:
+    prompt = "darken everything but the sky"
+    (problem,) = compiled_from(prompt).problems
+    assert prompt[problem.start : problem.end] == "but the sky"
+    assert "exceptions" in problem.message
+
+
 def test_similar_instructions_are_offered_only_where_they_share_a_word_that_matters() -> None:
     (rotate,) = compiled_from("rotate").problems
     (hat,) = compiled_from("add a hat").problems
@@ -242,10 +299,21 @@ def test_any_mixture_of_its_own_words_compiles_and_clauses_do_not_overlap(prompt
 
 
 SENTENCES = [prompt for prompt, _ in ACCEPTED if "\n" not in prompt]
-FOREIGN = ("dog", "not", "except", "Paris", "wooden", "her", "seven")
+COMPLETE = [one for one in SENTENCES if not compiled_from(one.rpartition(",")[2]).problems]
+"""Those that do not end in an addition such as ", subtle", which might also be of what follows on the next line."""
+FOREIGN = ("dog", "not", "except", "Paris", "wooden", "her", "several")
 
 
-@given(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=5), st.sampled_from(["; ", "\n", ". "]))
+def _place_of_text(prompt: str) -> object:
+    """Where a prompt writes, for two texts would lie over each other there; else the prompt."""
+    anchors = [edit.values["anchor"] for edit in compiled_from(prompt).edits if edit.name == "text"]
+    return anchors[0] if anchors else prompt
+
+
+@given(
+    st.lists(st.sampled_from(COMPLETE), min_size=1, max_size=5, unique_by=_place_of_text),
+    st.sampled_from(["; ", "\n", ". "]),
+)
 def test_instructions_mean_the_same_alone_and_in_a_row(prompts: list[str], separator: str) -> None:
     alone = [(edit.name, edit.values) for prompt in prompts for edit in compiled_from(prompt).edits]
     together = compiled_from(separator.join(prompts))

@@ -10,15 +10,16 @@ from editchain.darkroom.phrases import Captures, needed, whole
 from editchain.darkroom.rules import Rule, macro_words, nodes
 from editchain.darkroom.slots import NUMBER, Token
 from editchain.darkroom.slots import words as slot_words
+from editchain.darkroom.terms import LITTLE, LOT
 from editchain.darkroom.vocabulary import RULES
-from editchain.darkroom.words import JOINING, LINE, opening
+from editchain.darkroom.words import BUT, JOINING, LINE, opening
 
 GIVING = tuple(
     tuple(text.split())
     for text in (
         "increase", "raise", "boost", "enhance", "strengthen", "more", "add", "lift", "recover", "deepen", "darken",
         "brighten", "improve", "blur", "sharpen", "desaturate", "saturate", "warm", "cool", "soften", "lighten",
-        "pixelate", "turn up", "bring up", "open up", "bump up", "dial up", "make", "give", "apply", "use",
+        "pixelate", "turn up", "bring up", "open up", "bump up", "dial up", "make", "give", "apply", "use", "crop",
     )
 )  # fmt: skip
 TAKING = tuple(
@@ -59,10 +60,11 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Strange:
-    """A part of the prompt that no rule reads, and the verb that it may go on with."""
+    """A part of the prompt that no rule reads, the verb that it may go on with, and the sign or word before it."""
 
     tokens: tuple[Token, ...]
     verb: tuple[Token, ...] = ()
+    joint: str = ""
 
 
 Verb = tuple[Token, ...]
@@ -82,6 +84,10 @@ def _clauses(tokens: list[Token], joint: str, verb: Verb) -> Generator[Clause | 
     """Reads the longest clause that is understood, again and again; gives the verb that it ends with."""
     at = 0
     while at < len(tokens):
+        if tokens[at].text == BUT and at + 1 < len(tokens):
+            at, verb = yield from _contrast(tokens, at)
+            joint = ""
+            continue
         if tokens[at].text in JOINING:
             if tokens[at].text == LINE and joint not in JOINING:
                 verb = ()
@@ -94,13 +100,25 @@ def _clauses(tokens: list[Token], joint: str, verb: Verb) -> Generator[Clause | 
             continue
         if found is None:
             end = _next_start(tokens, at, verb)
-            yield Strange(_words(tokens[at:end]), verb)
+            is_clear = LINE not in {token.text for token in tokens[end : end + 1]}
+            yield Strange(_words(tokens[at:end]), verb, joint if is_clear else LINE)
         else:
             end, clause = found
             yield clause
             verb = verb_of(tokens[at:end]) or verb
         at, joint = end, ""
     return verb
+
+
+def _contrast(tokens: list[Token], at: int) -> Generator[Clause | Strange, None, tuple[int, Verb]]:
+    """After "but": a clause that says by itself what to do, "brighter but less saturated", or an exception."""
+    found = _longest(tokens, at + 1, (), BUT)
+    if found and _says_what_to_do(found[1].tokens):
+        yield found[1]
+        return found[0], verb_of(found[1].tokens)
+    end = _next_start(tokens, at, ())
+    yield Strange(_words(tokens[at:end]))
+    return end, ()
 
 
 def _longest(tokens: list[Token], at: int, verb: Verb, joint: str) -> tuple[int, Clause] | None:
@@ -110,14 +128,23 @@ def _longest(tokens: list[Token], at: int, verb: Verb, joint: str) -> tuple[int,
         following = tokens[line + 1 : _line_end(tokens, line + 1)]
         found = _in_context(_words(tokens[at:line]), verb, joint)
         goes_on = not following or following[0].text in JOINING
-        if found and not goes_on and _longest(following, 0, (), LINE):
-            return line, found
+        is_loose = joint == "," and says_how_much(tokens[at:line])
+        if not goes_on and (found or is_loose) and _longest(following, 0, (), LINE):
+            return (line, found) if found else None
     for end in _ends(tokens, at):
         span = _words(tokens[at:end])
         found = _in_context(span, verb, joint)
         if found:
             return end, found
     return None
+
+
+def says_how_much(tokens: Sequence[Token]) -> bool:
+    """ "Subtle", "20%": whether words say how much, and nothing of what."""
+    is_said = any(token.text in LITTLE | LOT | {"%"} for token in tokens)
+    return is_said and all(
+        token.text in LITTLE | LOT | {"%", "by"} or NUMBER.fullmatch(token.text) for token in tokens
+    )
 
 
 def _in_context(span: tuple[Token, ...], verb: Verb, joint: str) -> Clause | None:
@@ -260,7 +287,7 @@ def is_taking(verb: Verb) -> bool:
 
 def _ends(tokens: list[Token], at: int) -> list[int]:
     """Where a clause that begins here may end, the farthest first; none holds more than a few joints."""
-    joints = [end for end in range(at + 1, len(tokens)) if tokens[end].text in JOINING]
+    joints = [end for end in range(at + 1, len(tokens)) if tokens[end].text in (*JOINING, BUT)]
     return [*joints, len(tokens)][:_MOST_JOINTS][::-1]
 
 

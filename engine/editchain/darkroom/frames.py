@@ -14,11 +14,15 @@ _SMALLEST = "The nearest to what stands out: sharp, and unlike the border of the
 FRAME = (
     Rule("crop", "crop to 16:9", (
         "(crop|cut|trim) [@it] [down] [to|into|at|as|in] [aspect ratio|ratio|format] [of] <ratio:ratio> "
-        "[aspect ratio|ratio|format|frame] [@hold]", "[@mk|as] <ratio:ratio> [crop|format|aspect ratio|ratio] [@hold]"),
+        "[aspect ratio|ratio|format|frame] [@hold]", "[@mk|as] <ratio:ratio> [crop|format|aspect ratio|ratio] [@hold]",
+        "[crop] [@it] [to] (portrait|vertical) <tall:ratio> [crop|format] [@hold]",
+        "[crop] [@it] [to] (landscape|horizontal) <wide:ratio> [crop|format] [@hold]",
+        "[crop] [@it] [to] <tall:ratio> (portrait|vertical) [crop|format] [@hold]",
+        "[crop] [@it] [to] <wide:ratio> (landscape|horizontal) [crop|format] [@hold]"),
         None),
     Rule("crop", "crop to a square", (
         "(crop|cut|trim) [@it] [down] [to|into|as|in] [perfect] square [format|shape|frame] [@hold]",
-        "[@mk|as] [perfect] square [crop|format|shape] [@hold]"), None, values={"ratio": "1:1"}),
+        "[@mk|as] [perfect] square [crop|format|shape] [@hold]", "square @it"), None, values={"ratio": "1:1"}),
     Rule("crop", "crop to widescreen", (
         "(crop|cut|trim) [@it] [to|into|as|in] (widescreen|wide screen) [format] [@hold]", "[@mk|as|in] widescreen"),
         None, values={"ratio": "16:9"}),
@@ -44,7 +48,7 @@ FRAME = (
         "(crop|trim|cut) <side:side> [side|edge] by <percent>"), Amounts(most=0.9)),
     Rule("trim", "trim the borders", (
         "(trim|remove|crop off|crop out|cut off|cut away|crop away|get rid of) [plain|even|empty|solid|<colour:colour>]"
-        " (border|borders|margin|margins|bars) [from @it|around @it|of @it]",), None),
+        " (border|borders|margin|margins|bars|frame) [from @it|around @it|of @it]",), None),
     Rule("zoom", "zoom in by 20%", (
         "zoom in [@how] [on centre|into centre]", "zoom [in] [on|into|to] centre [@how]", "[@how] zoom in"),
         Amounts(0.1, 0.25, 0.6, 3.0)),
@@ -97,11 +101,16 @@ FRAME = (
         "(resize|scale|shrink) [@it] [down] (longest|longer|long) (side|edge) to <length:longest>",
         "(resize|scale|shrink|enlarge|@mk) [@it] [down] [to] <length:longest> on (longest|longer|long) (side|edge)"), None),
     Rule("scale", "scale to 50%", (
-        "(resize|scale|shrink|enlarge) [@it] [down|up] to <percent> [of] [its|original] [original] [size]",),
+        "(resize|scale|shrink|enlarge) [@it] [down|up] to <percent> [of] [its|original] [original] [size]",
+        "(shrink|scale down|size down|downscale|downsize) [@it] by <smaller:amount>", "scale [@it] down by <smaller:amount>",
+        "[@mk] <smaller:amount> smaller", "[@mk] smaller by <smaller:amount>",
+        "(enlarge|scale up|size up) [@it] by <larger:amount>", "scale [@it] up by <larger:amount>",
+        "[@mk] <larger:amount> (larger|bigger)", "[@mk] (larger|bigger) by <larger:amount>"),
         Amounts(most=8.0)),
     Rule("scale", "resize to half size", (
         "(resize|scale|shrink|reduce) [@it] [down] (to|by) half [of] [its|original] [original] [size]", "half size",
-        "halve [its|@it] [size]", "[@mk] half (size|as large|as big)", "[@mk] half its [original] size"),
+        "halve [its|@it] [size]", "[@mk] half (size|as large|as big)", "[@mk] half its [original] size",
+        "[@mk] smaller by half"),
         None, values={"amount": 0.5}),
     Rule("scale", "double the size", (
         "(resize|scale|enlarge) [@it] [up] to (double|twice) [its|original] [original] [size]", "double [its|@it] size",
@@ -115,20 +124,25 @@ FRAME = (
         "[@put|with] [<colour:colour>] (border|frame|margin) (of|with) <percent> [in <colour:colour>] [@around]",
         "[@put|with] (border|frame|margin) in <colour:colour> [@around]",
         "[@put|with] (border|frame|margin) of <colour:colour> [@around]",
-        "(surround|frame) [@it] (with|in) <colour:colour> [border]"),
+        "(surround|frame) [@it] (with|in) <colour:colour> [border]",
+        "[@put] (border|frame|margin) (<percent> [<colour:colour>]|<colour:colour> [<percent>]) [@around]"),
         Amounts(usual=0.05), values={"colour": "#ffffff"}),
     Rule("border", "add a thin black border", (
-        "[@put|with] (thin|narrow|slim|small) [<colour:colour>] (border|frame|margin|line) [@around]",
-        "[@put|with] (thin|narrow|slim|small) (border|frame|margin|line) in <colour:colour> [@around]"),
+        "[@put|with] (thin|narrow|slim|small) [<colour:colour>] (border|frame|margin) [@around]",
+        "[@put|with] (thin|narrow|slim|small) [<colour:colour>] line @around",
+        "[@put|with] [<colour:colour>] (border|frame|margin) [<colour:colour>] (thin|narrow|slim|small) [<colour:colour>]",
+        "[@put|with] (thin|narrow|slim|small) (border|frame|margin) in <colour:colour> [@around]"),
         Amounts(usual=0.015), values={"colour": "#ffffff"}),
     Rule("border", "add a thick white border", (
         "[@put|with] (thick|wide|broad|large|big) [<colour:colour>] (border|frame|margin) [@around]",
-        "[@put|with] (thick|wide|broad|large|big) (border|frame|margin) in <colour:colour> [@around]"),
+        "[@put|with] (thick|wide|broad|large|big) (border|frame|margin) in <colour:colour> [@around]",
+        "[@put|with] [<colour:colour>] (border|frame|margin) [<colour:colour>] (thick|wide|broad|large|big) [<colour:colour>]"),
         Amounts(usual=0.1), values={"colour": "#ffffff"}),
     Rule("border", "add a 20 px black border", (
         "[@put|with] <pixels:pixels> [wide] [<colour:colour>] (border|frame|margin) [@around]",
         "[@put|with] [<colour:colour>] <pixels:pixels> (border|frame|margin) [@around]",
-        "[@put|with] [<colour:colour>] (border|frame|margin) [of|with] <pixels:pixels> [@around]"),
+        "[@put|with] [<colour:colour>] (border|frame|margin) [of|with] <pixels:pixels> [@around]",
+        "[@put|with] (border|frame|margin) [of|with] <pixels:pixels> [in] <colour:colour> [@around]"),
         None, values={"colour": "#ffffff"}),
     Rule("polaroid", "add a polaroid frame", (
         "[@mk|@put|in|with|as] polaroid [frame|border|photo|picture|look|style] [@around]",), None),
@@ -154,7 +168,9 @@ FRAME = (
         f"{_EXTEND}{_RATIO} (with|using|on|over|in) [plain|solid] <colour:fill> [background|bars|margins|borders|colour]",),
         None, values={"ratio": "1:1"}),
     Rule("text", 'add the text "SALE" at the bottom right in white', (
-        "@write [@ink] [@big] [@words] <quoted:text> [@where|@ink|@big] [@where|@ink|@big] [@where|@ink|@big]",
+        "@write [@ink] [@big] [@words] <quoted:text> [(on|onto|to|over) @it] [@where|@ink|@big] [@where|@ink|@big]"
+        " [@where|@ink|@big]",
+        "[<lettering:height>] [<colour:colour>] <quoted:text> @where",
         "[@ink] @words <quoted:text> [@where|@ink|@big] [@where|@ink|@big]",
         "<quoted:text> @where [@ink|@big] [@ink|@big]",
         "@write <quoted:text> as [@ink] @words [@where|@ink|@big] [@where|@ink|@big]",

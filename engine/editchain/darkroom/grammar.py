@@ -57,6 +57,7 @@ def _compiled(prompt: str, has_extra: bool | None) -> Compiled:
     for found in joined(clauses(segments(prompt)), prompt):
         if isinstance(found, Clause):
             made = _edit(found, prompt, has_extra)
+            made = (_written_over(made, edits) if isinstance(made, Edit) else None) or made
         else:
             made = refusals.not_understood(found, prompt) if isinstance(found, Strange) else found
         if isinstance(made, Edit):
@@ -71,6 +72,17 @@ def _compiled(prompt: str, has_extra: bool | None) -> Compiled:
         at = edits[MAX_EDITS]
         problems.append(PromptProblem(at.start, at.end, f"A prompt takes at most {MAX_EDITS} edits."))
     return Compiled(tuple(edits), tuple(problems))
+
+
+def _written_over(edit: Edit, before: Sequence[Edit]) -> PromptProblem | None:
+    """What is wrong with a text that would lie over another."""
+    anchor = edit.values.get("anchor")
+    there = [one.values["text"] for one in before if one.name == "text" and one.values["anchor"] == anchor]
+    if edit.name != "text" or not there:
+        return None
+    where = str(anchor).replace("_", " ")
+    message = f'"{edit.values["text"]}" and "{there[0]}" would lie over each other at the {where}.'
+    return PromptProblem(edit.start, edit.end, message, 'Say where each is: "at the top", "at the bottom".')
 
 
 def instructions() -> tuple[tuple[str, str], ...]:

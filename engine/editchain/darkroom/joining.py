@@ -8,12 +8,14 @@ from dataclasses import replace
 from editchain.darkroom.clauses import Clause, Strange, is_value, read, verb_of
 from editchain.darkroom.phrases import Captures
 from editchain.darkroom.refusals import PromptProblem, shown
-from editchain.darkroom.slots import LITTLE, LOT, SLOTS, Token
+from editchain.darkroom.slots import SLOTS, Token
+from editchain.darkroom.terms import LITTLE, LOT
 from editchain.darkroom.vocabulary import WHOLE
+from editchain.darkroom.words import BUT
 
 _DEGREES = ("little", "lot", "percent")
 _PLACES = {"blur_background": "background", "replace_background": "background", "replace_sky": "sky"}
-_JOINTS = ("and", "plus", "+")
+_JOINTS = ("and", "plus", "+", BUT)
 _TOGETHER = (*_JOINTS, "with", ",", "then", "→")
 """What joins clauses that may share something; a line, a sentence or what a semicolon ends stands by itself."""
 _PRONOUNS = frozenset(("it", "this"))
@@ -37,6 +39,10 @@ def joined(found: Iterable[Clause | Strange], prompt: str) -> Iterator[Found]:
 
 def _pair(first: Clause, second: Clause | Strange, prompt: str) -> tuple[Found | None, Found]:
     """Two neighbours as they are to be understood together; no first where the second says it too."""
+    if second.joint == "," and (isinstance(second, Strange) or second.is_carried):
+        added = _with_an_addition(first, second)
+        if added is not None:
+            return None, added
     if not isinstance(second, Clause) or second.joint not in _TOGETHER:
         return first, second
     if second.is_carried and second.rule is first.rule and second.captures == first.captures:
@@ -61,6 +67,19 @@ def _pair(first: Clause, second: Clause | Strange, prompt: str) -> tuple[Found |
     if second.joint == "and":
         return _with_the_same_amount(first, second)
     return first, second
+
+
+def _with_an_addition(first: Clause, second: Clause | Strange) -> Clause | None:
+    """ "A vignette, subtle" and "the text "SALE", top left, in red": after the comma the same instruction goes on."""
+    if first.is_carried:
+        return None
+    start = second.tokens[0].start
+    for between in ((), (Token("with", start, start),)):
+        tokens = (*first.tokens, *between, *second.tokens)
+        found = read(tokens)
+        if found is not None and found[0].edit == first.rule.edit:
+            return replace(first, tokens=tokens, rule=found[0], captures=found[1])
+    return None
 
 
 def _either(clause: Clause) -> str:

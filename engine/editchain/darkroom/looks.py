@@ -20,9 +20,9 @@ _WEATHER = "It falls in front of everything: what is near and what is far is not
 
 LOOKS = (
     Rule("golden_hour", "golden hour light", (
-        *layer("golden hour|golden hour light|golden light|golden hour glow|golden glow|magic hour"),
+        *layer("[warm] golden hour|[warm] golden hour light|[warm] golden light|golden hour glow|golden glow|magic hour"),
         *style("sunset|sunrise"), *layer("sunset light|sunrise light|evening light|warm evening light"),
-        "[@mk|@put|in|with] [@how] (golden hour|golden light|golden hour light|sunset light|evening light)"
+        "[@mk|@put|in|with] [@how] [warm] (golden hour|golden light|golden hour light|sunset light|evening light)"
         " from <side:side> [@how]"), LOOK),
     Rule("day_for_night", "day for night", (
         *layer("day for night|moonlight|moonlit"), *style("night|nighttime|night time"),
@@ -33,8 +33,8 @@ LOOKS = (
     Rule("cinematic", "cinematic", look("cinematic|teal and orange|orange and teal|teal orange"), LOOK),
     Rule("cinematic", "a film look", style("film|movie|blockbuster|cinema|hollywood"), LOOK),
     Rule("vintage", "vintage", look(
-        "vintage|vintage film|retro|old fashioned|nostalgic|old film|analogue|analogue film|old photo|aged|antique"
-        "|1970 s|70 s|1980 s|80 s|seventies|eighties"), LOOK),
+        "vintage|vintage film|retro|old fashioned|nostalgic|old film|analogue|analogue film|old (photo|photograph|picture)"
+        "|aged|antique|[vintage|retro] (1960|60|1970|70|1980|80) s [vintage|retro]|sixties|seventies|eighties"), LOOK),
     Rule("noir", "film noir", layer("noir|film noir"), LOOK),
     Rule("hdr", "hdr look", layer("hdr"), Amounts(0.4, 0.7, 1.0)),
     Rule("airy", "bright and airy", look("bright and airy|light and airy|airy"), LOOK),
@@ -68,12 +68,14 @@ LOOKS = (
         "pixelate [@it] (with|into|to|by|using) <pixels:block> [blocks|squares|tiles]",
         "pixelate [@it] (with|into|to|using) blocks of <pixels:block>"), None),
     Rule("fog", "add fog", (
-        *layer("fog|haze|mist|foggy|hazy|misty|light fog"), *being("foggier|hazier|mistier"), *quality("fog|mist|haze"),
-        "[@put] (thick|dense) (fog|mist|haze) [@on]"), Amounts(0.3, 0.55, 0.85),
+        *layer("fog|haze|mist|foggy|hazy|misty"), *being("foggier|hazier|mistier"), *quality("fog|mist|haze")),
+        Amounts(0.3, 0.55, 0.85),
         limit="Thicker towards the top, where most pictures are far away."),
-    Rule("snow", "add snow", (*layer("falling snow|snowfall|snowing|snow|snowy"), *quality("snow")),
+    Rule("snow", "add snow", (
+        *layer("falling snow|snowfall|snowing|snow|snowy"), *quality("snow"), "let it snow [@how]"),
          Amounts(0.3, 0.5, 0.9), limit=_WEATHER),
-    Rule("rain", "add rain", (*layer("falling rain|rainfall|raining|rain|rainy"), *quality("rain")),
+    Rule("rain", "add rain", (
+        *layer("falling rain|rainfall|raining|rain|rainy"), *quality("rain"), "let it rain [@how]"),
          Amounts(0.3, 0.5, 0.9), limit=_WEATHER),
 )  # fmt: skip
 
@@ -101,7 +103,8 @@ DETAIL = (
         "[@how] (fade|blend) (edges|corners) (to|into) <colour:colour> [@how]"), Amounts(0.25, 0.5, 0.8)),
     Rule("denoise", "remove the noise", (
         *doing("denoise"), "[@how] (remove|clean up|smooth out|smooth|get rid of) [all] [image|colour|film] (noise|grain)"
-        " [from @it|in @it] [@how]", *lack("noise|grain|image noise|graininess"), *being("less noisy|less grainy")),
+        " [from @it|in @it] [@how]", *lack("noise|grain|image noise|graininess"), *being("less noisy|less grainy"),
+        "[@put] [@how] noise reduction [@on] [@how]"),
         Amounts(0.15, 0.3, 0.6), needs_extra=True, limit="Slow: seconds for each megapixel. \"Denoise quickly\" is not."),
     Rule("denoise", "denoise quickly", (
         "[@how] (quickly|fast) denoise [@it] [@how]", "[@how] denoise [@it] (quickly|fast) [@how]",

@@ -6,10 +6,25 @@ from collections.abc import Sequence
 from functools import cache
 
 from editchain.darkroom.slots import Token
+from editchain.darkroom.terms import HUES
 
 _BOX = "the box [0.4, 0.5, 0.1, 0.1]"
 
 OFFERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("foreground", ("brighten the subject", "brighten the bottom half", "brighten the box [0, 0.5, 1, 0.5]")),
+    ("zoom subject|zoom face|zoom faces", ("crop to 1:1 around the subject", "zoom in 2x")),
+    ("backlit|back lit|silhouette", ("lift the shadows", "brighten the subject")),
+    ("remove red|remove reds", ("remove the red cast", "desaturate the reds")),
+    ("remove blue|remove blues", ("make it warmer", "desaturate the blues")),
+    ("remove green|remove greens", ("remove the green cast", "desaturate the greens")),
+    ("remove yellow|remove yellows", ("make it cooler", "desaturate the yellows")),
+    *((f"boost {hue}|enhance {hue}|stronger {hue}|increase {hue}|improve {hue}", (f"saturate the {hue}", f"brighten the {hue}"))
+      for hue in HUES),
+    ("high key", ("bright and airy", "brighten by 20%")),
+    ("low key", ("dark and moody", "darken by 20%")),
+    ("landscape crop|landscape format|crop landscape", ("crop to 3:2", "crop to 16:9")),
+    ("portrait crop|portrait format|crop portrait", ("crop to 4:5", "crop to 2:3")),
+    ("scale by|resize by|size by", ("scale to 50%", "scale up by 20%", "shrink by 20%")),
     ("white balance|colour cast|colours cast|cast|temperature k|colour temperature|temperature|neutralise|neutralize|neutral colours|kelvin",
      ("make it warmer", "make it cooler", "remove the green cast")),
     ("fix exposure|correct exposure|exposure", ("brighten", "darken", "auto enhance")),
@@ -85,6 +100,7 @@ OFFERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Words that stand together in what is asked (of several sets one), and what to offer; the first that fits counts."""
 
 _AWAY = frozenset(("remove", "erase", "delete", "hide", "rid"))
+_COLOURED = frozenset(("cast", "red", "blue", "green", "yellow", *HUES))
 _NOT_THINGS = frozenset(
     [
         "vignette",
@@ -115,11 +131,12 @@ def offered(tokens: Sequence[Token], unknown: Sequence[Token]) -> tuple[str, ...
     """Instructions that come near to a clause; none where something stands in it that nobody knows what to do with."""
     said = {token.text for token in tokens}
     strange = {token.text for token in unknown}
-    if said & _AWAY and "cast" not in said:
+    if said & _AWAY and not said & _COLOURED:
         return () if said & _NOT_THINGS else _IN_A_BOX
+    hue = next((token.text for token in tokens if token.text in HUES), "greens")
     return next(
         (
-            offers
+            tuple(one.replace("greens", hue) for one in offers)
             for alternatives, offers in _table()
             if any(words <= said and strange <= words | _FILLING for words in alternatives)
         ),

@@ -16,7 +16,7 @@ _CHANGE = "(replace|change|swap|fill)"
 _SKIES = {
     "sunset": "sunset|sunset sky",
     "dusk": "dusk|twilight|dusk sky|twilight sky|evening sky",
-    "overcast": "overcast|cloudy|overcast sky|cloudy sky|grey sky",
+    "overcast": "overcast|cloudy|overcast sky|cloudy sky|grey sky|grey",
     "clear": "clear sky|blue sky|clear blue sky|blue|clear",
 }
 _THINGS = (
@@ -28,11 +28,13 @@ _PASTED = (
     "[@where|(at|with) <percent:scale> [of] [width|size|scale|its width|picture width]|<percent:scale> wide"
     "|at <percent:opacity> opacity|@shaded|[with|and] <matching:match>]"
 )
-_HIDE = "[all|every|each|both] (face|faces)"
+_HIDE = "[all|every|each|both|everyone|everybody|people] (face|faces)"
 
 PLACES = (
     Rule("blur_background", "blur the background", (
         "[@how] (blur|defocus|soften|blur out) background [of @it] [@standing] [@how]",
+        "[@how] (blur|defocus|blur out) (everything|all) (but|except|behind|around) [for] subject [@how]",
+        "keep subject (sharp|in focus) [and|but] [@how] (blur|defocus) (rest|everything else|background) [@how]",
         "make background [@how] (blurry|blurrier|blurred|out of focus|softer) [@standing] [@how]",
         "[@put|with] [@how] (background blur|bokeh|shallow depth of field|blurred background|blurry background"
         "|portrait mode) [@fx] [@on] [@standing] [@how]"), Amounts(0.3, 0.5, 0.9), needs_extra=True, limit=_SUBJECT),
@@ -45,6 +47,7 @@ PLACES = (
         f"{_CHANGE} background [@standing] (with|to|by|for|into|in) [plain|solid] <colour:colour> [background|colour]"
         " [@standing] [@shaded]",
         "make background [plain|solid] <colour:colour> [@standing] [@shaded]",
+        "(cut out|isolate|extract) subject (on|onto) [plain|solid] <colour:colour> [background] [@standing] [@shaded]",
         "(put|place|set) (it|subject) (on|on to|onto|before|in front of) [plain|solid] <colour:colour> [background]"
         " [@standing] [@shaded]",
         "[@put|with|on] [plain|solid] <colour:colour> background [@standing] [@shaded]"),
@@ -67,7 +70,7 @@ PLACES = (
         "(put|place|set) (it|subject) (on|before|in front of) <reference:reference> [@standing] [@shaded]"),
         None, values={"kind": "reference"}, needs_extra=True, limit=_SUBJECT),
     *(Rule("replace_sky", f"replace the sky with {'a clear blue sky' if kind == 'clear' else f'an {kind} sky' if kind == 'overcast' else kind if kind == 'dusk' else f'a {kind}'}", (
-        f"{_CHANGE} sky (with|to|by|for|into) ({names})",
+        f"{_CHANGE} sky (with|to|by|for|into) ({names}) [one]",
         f"make sky [look] [like|into|to] ({names})",
         f"[@put|with] ({'|'.join(name for name in names.split('|') if 'sky' in name)})"),
         None, values={"kind": kind}, needs_extra=True, limit=_SKY) for kind, names in _SKIES.items()),

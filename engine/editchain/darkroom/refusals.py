@@ -7,7 +7,7 @@ from functools import cache
 from itertools import islice, product
 
 from editchain.classes import dataclass
-from editchain.darkroom.clauses import Strange, is_taking, is_value, read
+from editchain.darkroom.clauses import Strange, is_taking, is_value, read, says_how_much
 from editchain.darkroom.offers import offered
 from editchain.darkroom.rules import MACROS, macro_words, own_words, readable
 from editchain.darkroom.slots import Token
@@ -59,7 +59,7 @@ _REASONS = tuple(
          " suit jacket makeup teeth wrinkles body slimmer thinner tattoo her his him she he woman man girl boy person people",
          "it does not know people and what they wear", f"{_EDITOR} and keeps likeness"),
         ("remove erase delete get rid", "it does not know things by name, but takes a box or a mask", _EDITOR),
-        ("extend outpaint uncrop expand zoom", "it invents nothing beyond the frame", "a generative model that paints beyond the frame"),
+        ("extend outpaint uncrop expand", "it invents nothing beyond the frame", "a generative model that paints beyond the frame"),
         ("add put insert place draw give include want", "it cannot make new things", _EDITOR),
         ("replace swap change turn transform make convert recolour", "it does not know things and places by name", _EDITOR),
         ("photo image picture painting watercolour drawing portrait of", "it edits what is there and makes no picture from words",
@@ -94,6 +94,9 @@ def not_understood(strange: Strange, prompt: str) -> PromptProblem:
         verb = shown(prompt[strange.verb[0].start : strange.verb[-1].end])
         message = f'After "{verb}" it is not clear whether "{clause}" is to be added or taken away.'
         return PromptProblem(start, end, message, f'Say "add {clause}", or "{verb} {clause}".')
+    if says_how_much(tokens):
+        message = f'"{clause}" says how much, and not of what.'
+        return PromptProblem(start, end, message, 'It may be "slightly brighter", or "brighten by 20%".')
     unknown = [token for token in tokens if token.text not in _vocabulary() and not is_value(token)]
     message = f'The darkroom does not understand "{clause}"'
     if unknown and len(tokens) > len(unknown):
@@ -146,6 +149,11 @@ def _put_right(tokens: Sequence[Token], unknown: Sequence[Token], prompt: str) -
         right = dict(zip(unknown, words, strict=True))
         if right and read([Token(right.get(token, token.text), token.start, token.end) for token in tokens]):
             return _mended(right, prompt, start, end)
+    for at, token in enumerate(tokens):
+        if token.text in _SIDES and read(
+            (*tokens[: at + 1], Token("half", token.end, token.end), *tokens[at + 1 :])
+        ):
+            return f"{prompt[start : token.end]} half{prompt[token.end : end]}"
     last = tokens[-1]
     if not _is_number(last):
         return None
@@ -157,6 +165,7 @@ def _put_right(tokens: Sequence[Token], unknown: Sequence[Token], prompt: str) -
 
 
 _UNITS = (("", "%"), ("+", "%"))
+_SIDES = ("left", "right", "top", "bottom", "upper", "lower")
 
 
 def _meant(tokens: Sequence[Token], unknown: Sequence[Token]) -> tuple[str, ...]:
@@ -173,6 +182,7 @@ def _sides(tokens: Sequence[Token]) -> tuple[str, ...]:
         texts.pop()
         sides: tuple[str, ...] = ("high",)
     else:
+        texts = texts[:-1] if texts[-1] == "px" else texts
         sides = ("wide", "high")
     if (
         len(texts) < 2
@@ -205,7 +215,7 @@ def _alike(tokens: Sequence[Token]) -> Sequence[str]:
     said = {token.text for token in tokens}
     if said & (_DENYING | _TURNING):
         return ()
-    content = said - _common_words()
+    content = {token.text for token in tokens if not is_value(token)} - _common_words()
     akin = [rule.example for rule in RULES if content & set(rule.example.split())]
     import difflib  # not needed by prompts that are understood
 
@@ -235,7 +245,7 @@ def _respelt(word: str) -> list[str]:
     import difflib
 
     alike = [known for known in sorted(_vocabulary()) if known[0] == word[0]]
-    return difflib.get_close_matches(word, alike, 3, 0.75) if len(word) > 3 else []
+    return difflib.get_close_matches(word, alike, 3, 0.76) if len(word) > 3 else []
 
 
 @cache

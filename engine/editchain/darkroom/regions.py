@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageDraw
 
 from editchain.darkroom.room import Room
+from editchain.darkroom.terms import HUES
 from editchain.imaging.blur import blur
+from editchain.imaging.compose import parse_colour
 from editchain.imaging.geometry import Box, anchored_box, pixel_box, rounded
 from editchain.imaging.tone import apply_curve, luminance, smooth_step
 
-_COLOURS = {
-    "reds": (214, 32, 40), "oranges": (240, 140, 30), "yellows": (240, 210, 40), "greens": (60, 160, 60),
-    "cyans": (40, 190, 200), "blues": (40, 90, 210), "purples": (128, 60, 180), "magentas": (210, 50, 180),
-    "pinks": (240, 120, 170),
-}  # fmt: skip
 _PARTS = {"half": 2, "third": 3, "quarter": 4}
 _EDGE = 0.003
 
@@ -43,10 +40,10 @@ def limited(before: Image.Image, after: Image.Image, part: Image.Image) -> Image
 def _part(image: Image.Image, region: str | Sequence[float]) -> Image.Image:
     if not isinstance(region, str):
         return _inside(image.size, pixel_box(list(region), image.size))
-    if region in _COLOURS:
+    if region in HUES:
         from editchain.imaging.recolour import where_coloured
 
-        return where_coloured(image, _COLOURS[region], 0.25)
+        return where_coloured(image, parse_colour(HUES[region])[:3], 0.25)
     match region:
         case "faces":
             from editchain.imaging.faces import faces_mask, faces_of
@@ -61,6 +58,8 @@ def _part(image: Image.Image, region: str | Sequence[float]) -> Image.Image:
         case "centre":
             return _middle(image.size)
     side, piece = region.split(" ")
+    if piece in ("left", "right"):
+        return _corner(image.size, side, piece)
     return _inside(image.size, side_box(image.size, side, 1 / _PARTS[piece]))
 
 
@@ -76,6 +75,15 @@ def _inside(size: tuple[int, int], box: Box) -> Image.Image:
     part = Image.new("L", size)
     part.paste(255, box)
     return blur(part, max(size) * _EDGE)
+
+
+def _corner(size: tuple[int, int], level: str, side: str) -> Image.Image:
+    """A quarter of the picture, soft towards the others."""
+    small = max(2, size[0] * 256 // max(size)), max(2, size[1] * 256 // max(size))
+    part = Image.new("L", small)
+    piece = max(1, small[0] // 2), max(1, small[1] // 2)
+    part.paste(255, anchored_box(small, piece, f"{level}_{side}"))
+    return blur(part, min(small) * 0.06).resize(size, Image.Resampling.BICUBIC)
 
 
 def _middle(size: tuple[int, int]) -> Image.Image:

@@ -49,9 +49,11 @@ class Rule:
 MACROS = {
     "it": "(it|this|everything|[this|whole|entire|overall|full] (image|picture|photo|photograph|shot|frame"
     "|thing|canvas|colours|scene)|<region:region>)",
-    "how": "(<little> [of]|<lot> [of]|[by|at|with] <percent>|by <little>|by <lot>|by <share:percent>)",
+    "how": "(<little> [of]|<lot> [of]|[by|at|with] [about|around|roughly|approximately|approx|some] <percent>|by <little>"
+    "|by <lot>|by <share:percent>)",
     "mk": "((make|turn|convert|change|render|transform|switch|process|get|bring) [@it]"
-    " [look|appear|be|to be|to look|feel] [like|into|to|in|as]|@it to (be|look|look like|become))",
+    " [look|appear|be|to be|to look|feel] [like|into|to|in|as]"
+    "|@it (to|should|must|has to|needs to|ought to) (be|look|look like|become))",
     "put": "(give|apply|add|use|put|create|do|try|include|want) [@it]",
     "on": "(to|on|over|for|around|across|of|in|onto|within|inside|throughout) @it",
     "fx": "(effect|look|style|filter|tone|tones|toned|toning|feel|mood|finish|treatment|vibe|version|conversion"

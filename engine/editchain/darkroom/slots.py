@@ -7,7 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from editchain.classes import dataclass
-from editchain.imaging.colours import NAMES, colour
+from editchain.darkroom.terms import (
+    COLOURS,
+    CORNERS,
+    HUES,
+    IMAGE,
+    LEAST,
+    LETTERING,
+    LITTLE,
+    LOT,
+    ORDINALS,
+    OTHERS,
+    PIECES,
+    POSITIONS,
+    REGIONS,
+    REST,
+    SAME_PLACE,
+    SHADOWS,
+    SHARES,
+    STOPS_IN_WORDS,
+)
+from editchain.imaging.colours import colour
 from editchain.imaging.letters import composed, missing, missing_message
 
 
@@ -32,122 +52,6 @@ Slot = Callable[[Sequence[Token], int], tuple[int, object] | None]
 
 NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
-LITTLE = frozenset(
-    [
-        "little",
-        "bit",
-        "touch",
-        "tad",
-        "slightly",
-        "slight",
-        "subtle",
-        "subtly",
-        "gently",
-        "gentle",
-        "lightly",
-        "light",
-        "mild",
-        "mildly",
-        "somewhat",
-        "hint",
-        "faint",
-        "faintly",
-        "softly",
-        "weak",
-        "weakly",
-        "delicate",
-        "delicately",
-        "smidge",
-        "slighter",
-    ]
-)
-LOT = frozenset(
-    [
-        "much",
-        "lot",
-        "lots",
-        "very",
-        "strongly",
-        "strong",
-        "heavily",
-        "heavy",
-        "really",
-        "significantly",
-        "considerably",
-        "far",
-        "way",
-        "dramatically",
-        "dramatic",
-        "intense",
-        "intensely",
-        "deeply",
-        "extra",
-        "extremely",
-        "massively",
-        "hugely",
-        "super",
-        "drastically",
-    ]
-)
-_LEAST = frozenset(("very", "ever", "so"))
-"""What may stand before a word for little without making it much: a very subtle vignette."""
-
-_MORE_COLOURS = {
-    "cream": "#fff5dc", "burgundy": "#800020", "charcoal": "#36454f", "mint": "#98ff98", "peach": "#ffdab9",
-    "mustard": "#e1ad01", "rose": "#ff66a3", "amber": "#ffbf00", "emerald": "#50c878", "ruby": "#9b111e",
-    "sapphire": "#0f52ba", "off white": "#faf9f6", "navy blue": "#000080", "golden": "#ffd700",
-    "blood red": "#8a0303", "bright red": "#ff0000", "sand": "#c2b280", "terracotta": "#e2725b",
-    "copper": "#b87333", "bronze": "#cd7f32", "lilac": "#c8a2c8", "mauve": "#e0b0ff", "ochre": "#cc7722",
-}  # fmt: skip
-_PARTS = (
-    "dark", "light", "medium", "deep", "pale", "hot", "dim", "dodger", "cadet", "steel", "slate", "sky", "sea", "spring",
-    "forest", "lawn", "lime", "olive", "midnight", "royal", "powder", "cornflower", "rosy", "sandy", "saddle", "navajo",
-    "misty", "mint", "antique", "ghost", "yellow", "blue", "green", "rebecca", "white",
-)  # fmt: skip
-"""What the names of colours begin with that are written as one word."""
-
-
-def _spaced(name: str) -> str:
-    for part in _PARTS:
-        name = name.replace(part, f"{part} ")
-    return " ".join(name.split())
-
-
-# British words, as prompts are read with them
-_COLOURS = {name: f"#{value:06x}" for name, value in NAMES.items()} | _MORE_COLOURS
-_COLOURS |= {_spaced(name): value for name, value in _COLOURS.items()}
-
-_POSITIONS = {
-    ("top", "left"): "top_left", ("top", "right"): "top_right", ("top", "centre"): "top", ("top",): "top",
-    ("bottom", "left"): "bottom_left", ("bottom", "right"): "bottom_right", ("bottom", "centre"): "bottom",
-    ("bottom",): "bottom", ("left",): "left", ("right",): "right", ("centre",): "centre",
-}  # fmt: skip
-_LETTERING = {
-    "tiny": 0.03,
-    "small": 0.05,
-    "medium": 0.08,
-    "large": 0.14,
-    "big": 0.14,
-    "huge": 0.22,
-    "giant": 0.22,
-}
-"""Height of a line as a part of the picture's height."""
-_SAME_PLACE = {"upper": "top", "lower": "bottom", "middle": "centre"}
-_REGIONS = {
-    "subject": "subject", "background": "background", "sky": "sky", "face": "faces", "faces": "faces",
-    "centre": "centre", "middle": "centre", "shadows": "shadows", "highlights": "highlights", "midtones": "midtones",
-    "reds": "reds", "oranges": "oranges", "yellows": "yellows", "greens": "greens", "blues": "blues",
-    "purples": "purples", "pinks": "pinks", "cyans": "cyans", "magentas": "magentas",
-}  # fmt: skip
-_PIECES = {"half": "half", "side": "half", "third": "third", "quarter": "quarter"}
-_SHARES = {"half": 0.5, "third": 0.333333, "quarter": 0.25}
-_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
-_SHADOWS = {
-    "soft": 0.35, "subtle": 0.3, "light": 0.3, "slight": 0.3, "faint": 0.25, "strong": 0.8, "dark": 0.8, "hard": 0.8,
-    "heavy": 0.8, "drop": None, "natural": None, "contact": None,
-}  # fmt: skip
-_IMAGE = ("image", "picture", "photo")
-
 
 @cache
 def words() -> frozenset[str]:
@@ -155,38 +59,19 @@ def words() -> frozenset[str]:
     return frozenset().union(
         LITTLE,
         LOT,
-        _LEAST,
-        *(name.split() for name in _COLOURS),
-        _LETTERING,
-        *_POSITIONS,
-        _SAME_PLACE,
-        _REGIONS,
-        _PIECES,
-        _SHARES,
-        _ORDINALS,
-        _SHADOWS,
-        (
-            "only",
-            "hand",
-            "box",
-            "area",
-            "reference",
-            "other",
-            "image",
-            "picture",
-            "photo",
-            "px",
-            "%",
-            "x",
-            ":",
-            "main",
-            "times",
-            "shadow",
-            "matching",
-            "matched",
-            "match",
-            "colours",
-        ),
+        LEAST,
+        *(name.split() for name in COLOURS),
+        LETTERING,
+        *POSITIONS,
+        SAME_PLACE,
+        REGIONS,
+        PIECES,
+        SHARES,
+        ORDINALS,
+        SHADOWS,
+        STOPS_IN_WORDS,
+        CORNERS,
+        OTHERS,
     )
 
 
@@ -203,7 +88,9 @@ def _whole(value: float) -> float:
     return int(value) if value.is_integer() else value
 
 
-def _measure(least: float, most: float, name: str, *units: str, optional: bool = False) -> Slot:
+def _measure(
+    least: float, most: float, name: str, *units: str, optional: bool = False, whole: bool = False
+) -> Slot:
     """A number with one of the units, between two limits."""
 
     def read(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
@@ -216,18 +103,42 @@ def _measure(least: float, most: float, name: str, *units: str, optional: bool =
         end = at + 2 if has_unit else at + 1
         if not least <= value <= most:
             return end, Unfit(f"{value:g} is not between {least:g} and {most:g} {name}".rstrip())
+        if whole and not value.is_integer():
+            return end, Unfit(f"{value:g} is no whole number of {name}")
         return end, _whole(value)
 
     return read
 
 
 _STOPS = _measure(-5, 5, "stops")
-_STOPS_IN_WORDS = {"half": 0.5, "one": 1, "two": 2, "three": 3}
 
 
 def _stops(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """A number of stops: "1.5", "one", "half", "third of", "1/3"."""
     word = tokens[at].text if at < len(tokens) else ""
-    return (at + 1, _STOPS_IN_WORDS[word]) if word in _STOPS_IN_WORDS else _STOPS(tokens, at)
+    if word in STOPS_IN_WORDS:
+        return at + 1 + _unit(tokens, at + 1, "of"), STOPS_IN_WORDS[word]
+    part, of = _number(tokens, at), _number(tokens, at + 2)
+    if part and of and _unit(tokens, at + 1, "/"):
+        return at + 3, round(part / of, 6)
+    return _STOPS(tokens, at)
+
+
+def _smaller(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """How large a picture is that is made smaller by a percentage."""
+    found = _percent(tokens, at)
+    if found is None:
+        return None
+    part = float(str(found[1]))
+    if not 0 < part < 1:
+        return found[0], Unfit(f"smaller by {part:.0%} leaves no picture")
+    return found[0], round(1 - part, 6)
+
+
+def _larger(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """How large a picture is that is made larger by a percentage."""
+    found = _percent(tokens, at)
+    return (found[0], round(1 + float(str(found[1])), 6)) if found else None
 
 
 def _percent(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
@@ -264,8 +175,8 @@ def _degree(vocabulary: frozenset[str], value: str, before: frozenset[str] = fro
 def _colour(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     for end in range(min(at + 3, len(tokens)), at, -1):
         text = " ".join(token.text for token in tokens[at:end])
-        if text in _COLOURS:
-            return end, _COLOURS[text]
+        if text in COLOURS:
+            return end, COLOURS[text]
     if at < len(tokens) and tokens[at].text.startswith("#"):
         found = colour(tokens[at].text)
         if found is None:
@@ -287,12 +198,48 @@ def _quoted(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 
 
 def _ratio(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """A shape: "16:9", "16/9", and "4x5" where that is no size in pixels."""
     width, height = _number(tokens, at), _number(tokens, at + 2)
-    if width is None or height is None or not _unit(tokens, at + 1, ":"):
+    if width is None or height is None:
+        return None
+    if not _unit(tokens, at + 1, ":", "/") and not _is_shape(tokens, at, width, height):
         return None
     if min(width, height) <= 0 or not 0.05 <= width / height <= 20:
         return at + 3, Unfit(f"{width:g}:{height:g} is no shape for a picture")
     return at + 3, f"{width:g}:{height:g}"
+
+
+def _is_shape(tokens: Sequence[Token], at: int, width: float, height: float) -> bool:
+    """Whether two numbers with "x" or "by" between them are a shape, as of a print, rather than a size in pixels."""
+    is_alike = width == height and width >= _SMALLEST_ICON
+    return (
+        _unit(tokens, at + 1, "x", "by")
+        and not _unit(tokens, at + 3, "px")
+        and max(width, height) < _SMALLEST_PICTURE
+        and not is_alike
+    )
+
+
+_SMALLEST_ICON = 8
+_SMALLEST_PICTURE = 64
+"""Pixels a side, from which on numbers without a unit are taken for pixels."""
+
+
+def _oriented(is_tall: bool) -> Slot:
+    """A ratio that is taller than wide, or wider than tall, as the word beside it says."""
+
+    def read(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+        found = _ratio(tokens, at)
+        if found is None or isinstance(found[1], Unfit):
+            return found
+        width, height = map(float, str(found[1]).split(":"))
+        if (height > width) != is_tall:
+            return found[0], Unfit(
+                f"{found[1]} is not {'taller than wide' if is_tall else 'wider than tall'}"
+            )
+        return found
+
+    return read
 
 
 def _dimensions(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
@@ -300,6 +247,11 @@ def _dimensions(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     if width is None or height is None or not _unit(tokens, at + 1, "x", "by"):
         return None
     end = at + 4 if _unit(tokens, at + 3, "px") else at + 3
+    if _is_shape(tokens, at, width, height):
+        said = f"{width:g}x{height:g}"
+        return end, Unfit(
+            f'{said} may be a shape or a size: "crop to {width:g}:{height:g}" is the shape, "{said} px" the size'
+        )
     if not all(1 <= side <= 16384 and side.is_integer() for side in (width, height)):
         return end, Unfit(f"{width:g}×{height:g} is no size in pixels")
     return end, (int(width), int(height))
@@ -307,27 +259,70 @@ def _dimensions(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 
 def _position(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     for length in (2, 1):
-        key = tuple(_SAME_PLACE.get(token.text, token.text) for token in tokens[at : at + length])
-        if key in _POSITIONS:
-            return at + len(key), _POSITIONS[key]
+        key = tuple(SAME_PLACE.get(token.text, token.text) for token in tokens[at : at + length])
+        if key in POSITIONS:
+            return at + len(key), POSITIONS[key]
     return None
 
 
 def _region(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
-    """A part of the picture by name, "left half", "top third", "sky", or as a box."""
+    """A part of the picture by name, "left half", "top left corner", "sky", or as a box."""
     at += _unit(tokens, at, "only")
-    box = _box(tokens, at)
-    if box is not None:
-        return box
+    found = _box(tokens, at) or _all_but(tokens, at) or _corner(tokens, at) or _beside(tokens, at)
+    if found is None:
+        at += _unit(tokens, at, "main") and _unit(tokens, at + 1, "subject")
+        name = REGIONS.get(tokens[at].text) if at < len(tokens) else None
+        found = (at + 1, name) if name else None
+    return (found[0] + _unit(tokens, found[0], "only"), found[1]) if found else None
+
+
+def _beside(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """A part along one side: "left half", "right hand third"."""
     side = _side(tokens, at)
-    if side:
-        middle = at + 1 + _unit(tokens, at + 1, "hand")
-        piece = _PIECES.get(tokens[middle].text) if middle < len(tokens) else None
-        return (middle + 1, f"{side[1]} {piece}") if piece else None
-    if _unit(tokens, at, "main") and _unit(tokens, at + 1, "subject"):
-        return at + 2, "subject"
-    name = _REGIONS.get(tokens[at].text) if at < len(tokens) else None
-    return (at + 1, name) if name else None
+    middle = at + 1 + _unit(tokens, at + 1, "hand")
+    piece = PIECES.get(tokens[middle].text) if side and middle < len(tokens) else None
+    return (middle + 1, f"{side[1]} {piece}") if side and piece else None
+
+
+def _corner(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """ "Top left", "lower right corner": a quarter of the picture."""
+    level, side = _level(tokens, at), _side(tokens, at + 1)
+    if level is None or side is None or side[1] not in ("left", "right"):
+        return None
+    end = at + 2 + _unit(tokens, at + 2, "hand")
+    if _unit(tokens, end, "half", "third"):
+        return None
+    return end + _unit(tokens, end, *CORNERS), f"{level[1]} {side[1]}"
+
+
+def _all_but(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """ "Everything but the subject" is the background, and the other way round."""
+    if not _unit(tokens, at, "everything", "all") or not _unit(tokens, at + 1, "but", "except"):
+        return None
+    last = at + 2 + _unit(tokens, at + 2, "for")
+    rest = REST.get(tokens[last].text) if last < len(tokens) else None
+    return (last + 1, rest) if rest else None
+
+
+def _tones(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """What is dark, bright or between."""
+    is_tone = _unit(tokens, at, "shadows", "highlights", "midtones")
+    return (at + 1, tokens[at].text) if is_tone else None
+
+
+def _hues(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """ "The reds", for the red that they are around."""
+    found = HUES.get(tokens[at].text) if at < len(tokens) else None
+    return (at + 1, found) if found else None
+
+
+def _vivid(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
+    """A colour that has a hue: neither black nor white nor grey."""
+    found = _colour(tokens, at)
+    if found is None or isinstance(found[1], Unfit):
+        return found
+    channels = colour(str(found[1])) or (0,)
+    return found if max(channels[:3]) - min(channels[:3]) > 24 else None
 
 
 def _box(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
@@ -361,17 +356,17 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 def _reference(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
     """Which of the references, from 1: "the reference", "the second reference", "the second image", "image 3"."""
     if _unit(tokens, at, "reference"):
-        end = at + 1 + _unit(tokens, at + 1, *_IMAGE)
+        end = at + 1 + _unit(tokens, at + 1, *IMAGE)
         number = _number(tokens, end)
         return (end, 1) if number is None or not number.is_integer() else _nth(end + 1, number)
-    if _unit(tokens, at, "other") and _unit(tokens, at + 1, "reference", *_IMAGE):
+    if _unit(tokens, at, "other") and _unit(tokens, at + 1, "reference", *IMAGE):
         return at + 2, 1
-    ordinal = _ORDINALS.get(tokens[at].text) if at < len(tokens) else None
+    ordinal = ORDINALS.get(tokens[at].text) if at < len(tokens) else None
     if ordinal and _unit(tokens, at + 1, "reference"):
-        return _nth(at + 2 + _unit(tokens, at + 2, *_IMAGE), ordinal)
-    if ordinal and _unit(tokens, at + 1, *_IMAGE):
+        return _nth(at + 2 + _unit(tokens, at + 2, *IMAGE), ordinal)
+    if ordinal and _unit(tokens, at + 1, *IMAGE):
         return _nth(at + 2, ordinal - 1)
-    number = _number(tokens, at + 1) if _unit(tokens, at, *_IMAGE) else None
+    number = _number(tokens, at + 1) if _unit(tokens, at, *IMAGE) else None
     return _nth(at + 2, number - 1) if number is not None else None
 
 
@@ -382,9 +377,9 @@ def _shadow(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
         text = tokens[end].text
         if text == "shadow":
             return end + 1, depth
-        if text not in _SHADOWS:
+        if text not in SHADOWS:
             return None
-        depth, end = _SHADOWS[text] or depth, end + 1
+        depth, end = SHADOWS[text] or depth, end + 1
     return None
 
 
@@ -404,12 +399,12 @@ def _nth(end: int, number: float) -> tuple[int, object]:
 
 
 def _share(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
-    part = _SHARES.get(tokens[at].text) if at < len(tokens) else None
+    part = SHARES.get(tokens[at].text) if at < len(tokens) else None
     return (at + 1, part) if part else None
 
 
 def _side(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
-    text = _SAME_PLACE.get(tokens[at].text, tokens[at].text) if at < len(tokens) else ""
+    text = SAME_PLACE.get(tokens[at].text, tokens[at].text) if at < len(tokens) else ""
     return (at + 1, text) if text in ("left", "right", "top", "bottom") else None
 
 
@@ -419,26 +414,30 @@ def _level(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
 
 
 def _lettering(tokens: Sequence[Token], at: int) -> tuple[int, object] | None:
-    height = _LETTERING.get(tokens[at].text) if at < len(tokens) else None
+    height = LETTERING.get(tokens[at].text) if at < len(tokens) else None
     return (at + 1, height) if height else None
 
 
 SLOTS: Mapping[str, Slot] = {
-    "little": _degree(LITTLE, "little", _LEAST),
+    "little": _degree(LITTLE, "little", LEAST),
     "lot": _degree(LOT, "lot"),
     "percent": _percent,
     "signed": _signed,
     "colour": _colour,
     "quoted": _quoted,
     "ratio": _ratio,
+    "tall": _oriented(is_tall=True),
+    "wide": _oriented(is_tall=False),
     "dimensions": _dimensions,
     "degrees": _measure(-360, 360, "degrees", "degrees", optional=True),
     "pixels": _measure(1, 16384, "pixels", "px"),
-    "length": _measure(1, 16384, "pixels", "px", optional=True),
+    "length": _measure(1, 16384, "pixels", "px", optional=True, whole=True),
     "levels": _measure(2, 64, "colours"),
     "count": _measure(1, 100, "faces"),
     "factor": _measure(1, 8, "times", "x", "times"),
     "share": _share,
+    "smaller": _smaller,
+    "larger": _larger,
     "box": _box,
     "corners": _corners,
     "reference": _reference,
@@ -449,5 +448,8 @@ SLOTS: Mapping[str, Slot] = {
     "side": _side,
     "level": _level,
     "region": _region,
+    "tones": _tones,
+    "hues": _hues,
+    "vivid": _vivid,
     "lettering": _lettering,
 }

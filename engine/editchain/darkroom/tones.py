@@ -34,12 +34,14 @@ LIGHT = (
     Rule("brightness", "darken by 10%", (
         *being("darker|dimmer|less bright"), *doing("darken|dim"), *lack("brightness"), "less light [@on]"), sign=-1),
     Rule("exposure", "increase the exposure by 1 stop", (
-        "@up [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) brighter",
+        "@up [@it] exposure [@on] [by] <stops:stops> (stop|stops|ev)", "[@mk] <stops:stops> (stop|stops|ev) brighter",
+        "(bring|take|push|turn|dial) [@it] exposure up [by] <stops:stops> (stop|stops|ev)",
         "[expose|overexpose] [@it] [by] <stops:stops> (stop|stops|ev)",
         "expose [@it] [by] <stops:stops>", "exposure [by] <stops:stops> [stop|stops|ev] [@on]",
         "(brighten|lighten|push) [@it] by <stops:stops> (stop|stops|ev)"), None),
     Rule("exposure", "reduce the exposure by 0.5 stops", (
-        "@down [@it] exposure [@on] by <stops:stops> (stop|stops|ev)", "<stops:stops> (stop|stops|ev) darker",
+        "@down [@it] exposure [@on] [by] <stops:stops> (stop|stops|ev)", "[@mk] <stops:stops> (stop|stops|ev) darker",
+        "(bring|take|pull|turn|push|dial) [@it] exposure down [by] <stops:stops> (stop|stops|ev)",
         "underexpose [@it] [by] <stops:stops> (stop|stops|ev)", "(darken|pull) [@it] by <stops:stops> (stop|stops|ev)"),
         None, values={"darker": True}),
     Rule("brightness", "increase the exposure", quality("exposure"), STRETCHABLE),
@@ -48,12 +50,14 @@ LIGHT = (
         *quality("contrast|punch"), *being("punchier|punchy|contrastier|contrasty|more contrasty|crunchier")),
         STRETCHABLE),
     Rule("contrast", "reduce the contrast", (
-        *lack("contrast|punch"), *being("flatter|less contrasty"), "[@how] flatten (contrast|tones) [@how]"), sign=-1),
+        *lack("contrast|punch"), *being("flatter|less contrasty"), "[@how] (flatten|soften) (contrast|tones) [@on] [@how]"),
+        sign=-1),
     Rule("shadows", "lift the shadows", (
         "[@how] (lift|open|open up|brighten|brighten up|raise|lighten|lighten up|bring up|boost|recover|fill|fill in)"
         " [@it] (shadows|blacks|dark areas|dark parts|darks) [@on] [@how]",
         "[@mk] [@how] (brighter|lighter) shadows [@how]", "make shadows [@how] (brighter|lighter) [@how]",
-        "(less dark|softer) shadows", "bring out detail in shadows", "shadows <signed:amount>")),
+        "(less dark|softer) shadows", "bring out detail in shadows", "shadows <signed:amount>",
+        "[@put|@more] [@how] fill light [@on] [@how]")),
     Rule("shadows", "deepen the shadows", (
         "[@how] (deepen|darken|crush|lower|strengthen|bring down) (shadows|blacks|dark areas|dark parts|darks)"
         " [@on] [@how]", "[@mk] [@how] (deeper|darker) (shadows|blacks) [@how]",
@@ -95,12 +99,17 @@ COLOUR = (
         "[@how] cool [down|off] [@it] [down|off] [@how]", *lack("warmth|temperature|colour temperature"),
         *quality("coolness"), "[@how] (remove|reduce|fix|correct) (yellow|orange|warm) (cast|tint|tinge) [from @it] [@how]"),
         STRETCHABLE, sign=-1),
-    *(Rule("cast", f"make it {words.split('|')[0]}", (*being(words),), values={"colour": colour})
+    *(Rule("cast", f"make it {words.split('|')[0]}", (
+        *being(words), f"[@put|with] <little> [of] ({words.split('more ', 1)[1].replace('|more ', '|')}) [@on]"),
+        values={"colour": colour})
       for words, colour in _CASTS.items()),
     *(Rule("cast", f"remove the {name.strip('()').split('|')[0]} cast", (
         f"[@how] (remove|reduce|fix|correct) {name} (cast|tint|tinge) [from @it] [@how]",
         f"[@mk] [@how] less {name}"), values={"colour": colour})
       for name, colour in _AGAINST.items()),
+    Rule("cast", "make the shadows blue", (
+        "[@put|with] [@how] <vivid:colour> <tones:region> [@how]",
+        "(make|turn|tone) <tones:region> [@how] <vivid:colour> [@how]"), Amounts(0.25, 0.5, 0.9)),
     Rule("tint", "add a green tint", (
         "[@put|with] <colour:colour> (tint|cast|tinge|wash|tone|overlay) [@on] [@how]",
         "[@put|with] [@how] <colour:colour> (tint|cast|tinge|wash|tone|overlay) [@on] [@how]",
@@ -119,15 +128,17 @@ COLOUR = (
         *being("more vivid|vivid|more vibrant|vibrant|livelier"), "make colours pop [@how]"), STRETCHABLE),
     Rule("hue", "shift the hue by 30 degrees", (
         "(shift|rotate|turn|change|move) [@it] (hue|hues|colours) by <degrees:degrees> [@on]",
+        "[shift|rotate] (hue|hues) <degrees:degrees> [@on]",
         "hue (shift|rotation) [of|by] <degrees:degrees> [@on]", "(shift|rotate) (hue|hues|colours) of @it by <degrees:degrees>"),
         None),
     Rule("black_and_white", "make it black and white", (
-        *look(_GREY), "(remove|drop|take out|strip|take) [all] (colour|colours) [from @it|out of @it]",
+        *look(_GREY), f"[@mk|@put|in|into|to] ({_GREY}) film [@fx]", "(remove|drop|take out|strip|take) [all] (colour|colours) [from @it|out of @it]",
         "(desaturate|decolour) [@it] (completely|fully|entirely)", "(completely|fully) desaturate [@it]"), LOOK),
     Rule("black_and_white", "keep only the subject in colour", (
         "keep [only] subject (in|as) colour", "only subject in colour",
         f"[@mk|@put|in|into|to] ({_GREY}) [@fx] (except|but|except for|but for) subject",
-        f"[make|turn] everything (but|except) subject [into|to] ({_GREY})"),
+        f"[make|turn] everything (but|except) subject [into|to] ({_GREY})",
+        "keep subject [in|as] colour [but|and] [make|turn] (rest|everything else) [is|in|into|to] ({_GREY})".replace("{_GREY}", _GREY)),
         LOOK, values={"region": "background"}, needs_extra=True),
     Rule("black_and_white", "black and white with a high contrast", (
         f"[@mk|@put|in|into|to] high contrast ({_GREY}) [@fx] [@on]",
@@ -141,7 +152,7 @@ COLOUR = (
         LOOK, values={"filter_colour": filter_}) for filter_ in _FILTERS),
     Rule("sepia", "sepia", layer("sepia|sepia tone|sepia toned|sepia brown"), LOOK),
     Rule("duotone", "duotone navy and gold", (
-        "[@mk|@put|in|into|to] [@how] duotone [@fx] [@on] [in|of|with|from] <colour:dark> (and|to|with|on) <colour:light>",
+        "[@mk|@put|in|into|to] [@how] duotone [@fx] [@on] [in|of|with|from] <colour:dark> (and|to|with|on|/) <colour:light>",
         "[@mk|@put|in|into|to] [@how] <colour:dark> (and|to) <colour:light> duotone [@fx] [@on]",
         "map (shadows|darks) to <colour:dark> and (highlights|lights) to <colour:light>"), LOOK),
     Rule("invert", "invert the colours", (
@@ -155,17 +166,30 @@ COLOUR = (
         "(make|recolour) [all|everything] <colour:colour> @parts [@region] <colour:into> [@region]",
         "<colour:colour> (to|into) <colour:into> [@region]"),
         None, values={"tolerance": 0.14}, needs_extra=True, limit=_A_HUE),
+    Rule("recolour", "change the blues to teal", (
+        "(change|turn|recolour|convert|shift) [all] <hues:colour> [@region] (to|into) (<colour:into>|<hues:into>) [@region]",
+        "(make|turn|recolour) [all] <hues:colour> [@region] <colour:into> [@region]",
+        "(replace|swap) [all] <hues:colour> [@region] (with|by|for) (<colour:into>|<hues:into>) [@region]"),
+        None, values={"tolerance": 0.25}, needs_extra=True, limit=_A_HUE),
     Rule("colour_pop", "keep only red in colour", (
         "keep only <colour:colour> [@parts] [in|as] [colour] [@region]", "only <colour:colour> in colour [@region]",
         "keep only <colour:colour> [@parts] [in|as] [colour] [@region] with tolerance [of] <percent:tolerance>",
-        f"[@mk|@put|in|into|to] ({_GREY}) (except|but) [for] <colour:colour> [@parts]",
+        "(keep only|only keep) <hues:colour> [in|as] [colour] [@region]", "only keep <colour:colour> [@parts] [in|as] [colour]",
+        "keep <hues:colour> [in|as] colour [but|and] [make|turn] (rest|everything else) [is|in|into|to] ({_GREY})"
+        .replace("{_GREY}", _GREY),
+        f"[@mk|@put|in|into|to] ({_GREY}) (except|but) [for] (<colour:colour> [@parts]|<hues:colour>)",
+        f"[make|turn] everything ({_GREY}|grey) (except|but) [for] (<colour:colour> [@parts]|<hues:colour>)",
+        f"[make|turn] everything (except|but) [for] (<colour:colour> [@parts]|<hues:colour>) [into|to] ({_GREY})",
         "[@put] (selective colour|colour pop|colour splash) [of|in|with|for|on] <colour:colour>",
         "[@put] <colour:colour> (colour pop|colour splash|selective colour) [@fx]"),
         None, values={"tolerance": 0.25}, needs_extra=True, limit=_A_HUE),
     Rule("match_colours", "match the colours of the reference", (
         "match [@it] [to] [colours|colouring|palette|look|tones] [of|to|with|from] <reference:reference> [@how]",
         "match [@it] [colours|palette|tones] [to|with] <reference:reference> [@how]",
-        "(use|take|apply|copy) [colours|colouring|palette|tones] (of|from) <reference:reference> [@on] [@how]",
+        "(use|take|apply|copy) [colours|colouring|colour palette|colour grade|colour grading|palette|tones|grade|grading]"
+        " (of|from) <reference:reference> [@on] [@how]",
+        "(use|give it|give) same (colours|palette|colour palette|tones) (as|of|like) [in] <reference:reference>",
+        "make [@it] colours (like|match|look like|match those of) [those of|in] <reference:reference> [@how]",
         "transfer colours (of|from) <reference:reference> [@on] [@how]",
         "(colour match|colour matched|match colours) [@it] (to|with) <reference:reference> [@how]",
         "(grade|colour grade) [@it] like <reference:reference> [@how]"), Amounts(0.4, 0.7, 1.0)),
