@@ -69,6 +69,16 @@ def test_a_batch_gives_an_outcome_for_each_task_in_order(bench: Bench, backend: 
     assert one == Failure("failed", "ValueError: odd")
 
 
+def test_what_takes_longer_than_its_step_gives_it_has_failed_and_is_not_kept(bench: Bench) -> None:
+    fields = "operation: resize, image: a.png, width: 4"
+    plan = planned(bench, f"  short: {{{fields}, timeout: 0.000001}}\n  long: {{{fields}, timeout: 3600}}\n")
+    short, long = executor(bench, plan).execute_here([work(plan, "short"), work(plan, "long")])
+    assert isinstance(short, Failure)
+    assert short.message.endswith("s, and the step gives a task 1e-06 s (timeout).")
+    assert not short.is_final
+    assert isinstance(long, Made)
+
+
 def test_operations_get_their_fields_with_defaults_and_nothing_for_the_rest(bench: Bench) -> None:
     plan = planned(bench, "  s: {operation: resize, image: a.png, width: 4}\n")
     seen: dict[str, Any] = {}

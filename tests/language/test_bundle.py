@@ -382,6 +382,7 @@ BEYOND = {
     "images-list-of-nothing": "what is optional drops out of a list only when it is resolved",
     "minimum-above-maximum": "two numbers are held against each other",
     "version-with-a-point": "to a schema 1.0 is 1",
+    "with-value-from-two-files-up": "the value comes by reference from a loop, and another file says how large it may be",
 }
 """Cases that a schema of one file does not see, and why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from datetime import date
 from pathlib import Path
@@ -165,10 +166,15 @@ def test_a_link_to_nothing_is_called_one(workspace: Path) -> None:
     assert "link.png is a link to a file that is not there" in found.message
 
 
-def test_a_link_that_is_swapped_in_does_not_let_a_glob_out(workspace: Path) -> None:
+@pytest.mark.parametrize("listed", ["photos/*.png", "photos", "photos/", "[photos, a.png]"])
+def test_a_link_that_is_swapped_in_lets_neither_a_glob_nor_a_folder_out(workspace: Path, listed: str) -> None:
+    outside = workspace.parent / "outside.png"
+    shutil.copy(workspace / "a.png", outside)
     (workspace / "photos").mkdir()
-    (workspace / "photos/x.png").symlink_to("/etc/passwd")
-    text = f"version: 1\ninputs:\n  p: {{type: images, default: 'photos/*.png'}}\nsteps:\n{STEP}"
+    (workspace / "photos/x.png").symlink_to(outside)
+    (workspace / "photos/y.png").symlink_to("../a.png")
+    value = listed if listed.startswith("[") else f"'{listed}'"
+    text = f"version: 1\ninputs:\n  p: {{type: images, default: {value}}}\nsteps:\n{STEP}"
     assert codes_of(text) == ["outside-workspace"]
 
 

@@ -17,8 +17,9 @@ from editchain.commands.saying import say
 from editchain.commands.selecting import Selection, is_part, selection_options
 from editchain.commands.shared import gone_through, input_options
 from editchain.commands.spending import agree
-from editchain.diagnostics import counted, one_of
+from editchain.diagnostics import counted, one_of, visible
 from editchain.errors import ConfigurationError, Refused
+from editchain.language.reading import as_text
 from editchain.runs import locking, reporting
 from editchain.runs.allowing import ceilings_of
 from editchain.runs.locking import Locking
@@ -172,6 +173,8 @@ def _once(
         approved.hold(plan, found.digests)
         ceilings = (*ceilings_of(workspace, plan, chosen["budget"]), *approved.ceilings)
     out = chosen["out"] or str(workspace.root / "out")
+    if as_text(out) != out:
+        raise ConfigurationError(f"The path {visible(out)} is not UTF-8 text. Publish to another folder.")
     can_be_short = plan.is_settled and not chosen["as_json"] and follower is None
     if can_be_short and _is_published(workspace, found, lock, out, chosen):
         return 0

@@ -22,7 +22,7 @@ MOST_LOOKED_AT = 10_000
 def find_run(look: Journal | None, name: str) -> RunRecord:
     """The run of an id, of the beginning of one, or `last`; raises ConfigurationError."""
     if look is not None:
-        whole = look.run(name)
+        whole = look.run(name) if name.isascii() else None
         if whole is not None:
             return whole
         runs = look.runs(MOST_LOOKED_AT)

@@ -141,6 +141,7 @@ class LocalExecutor:
         began = time.perf_counter()
         try:
             picture, seed = self._make(work, handed)
+            self._check_time(work, time.perf_counter() - began)
             if work.is_kept:
                 return self._keep(picture, seed, began)
             made = handed[work.plan.index, work.ordinal] = _as_stored(picture)
@@ -155,6 +156,14 @@ class LocalExecutor:
             return Failure("failed", "There is not enough memory for this picture.")
         except Exception as error:
             return Failure("failed", f"{type(error).__name__}: {error}")
+
+    def _check_time(self, work: Work, seconds: float) -> None:
+        """Raises TaskError where a picture took longer than its step gives a task: a thread cannot be ended before."""
+        plan, limit = work.plan, work.plan.step.timeout_seconds
+        if limit is None or seconds <= limit or plan.is_check or plan.is_protect:
+            return
+        if self._stand_in(plan.way(work.ordinal)) is None:
+            raise TaskError(f"It took {seconds:.3g} s, and the step gives a task {limit:g} s (timeout).")
 
     def _keep(self, picture: Picture | bytes, seed: int | None, began: float) -> Made:
         if isinstance(picture, bytes):

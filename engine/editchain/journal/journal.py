@@ -216,7 +216,7 @@ class Journal:
     def published(self, paths: Iterable[str]) -> dict[str, Published]:
         """Path to what we published there."""
         with self._asking() as connection:
-            return reading.published(connection, paths)
+            return reading.published(connection, filter(_is_text, paths))
 
     def results_with(self, digests: Iterable[bytes]) -> list[Result]:
         """The results with these bytes, the oldest first. Reads the whole table."""

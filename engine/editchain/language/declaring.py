@@ -132,6 +132,7 @@ class Declarations:
             if misfit is not None:
                 message = f"{where}.enum: {misfit.message}"
                 self._error(at, misfit.code, message, misfit.suggestion, width=width_of(one))
+                raw.pop("enum", None)  # what may be given is not known
 
     def _check_columns(self, where: str, raw: Map) -> None:
         columns = raw.get("columns", Map(0))

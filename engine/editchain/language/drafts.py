@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from editchain.classes import dataclass
-from editchain.diagnostics import Place, Source, did_you_mean, one_of
+from editchain.diagnostics import Place, Source, did_you_mean, nearest, one_of
 from editchain.language.reading import Unfit
 from editchain.language.references import find_references
 from editchain.language.scalars import width_of
-from editchain.language.syntax import Map, Seq
+from editchain.language.syntax import UNWRITABLE, Map, Seq, control_character
 from editchain.pipeline import UNKNOWN
 
 if TYPE_CHECKING:
@@ -210,6 +210,9 @@ class Drafter:
             draft.target = UNKNOWN
         else:
             self.no_such_document(draft.name, kind, value, entry.place)
+            if (meant := nearest(value, table)) is not None and _digits(meant) == _digits(value):
+                draft.documents[meant] = table[meant]
+                draft.target = meant
 
     def _table(self, kind: str) -> Mapping[str, Any]:
         return self.catalogue.models if kind == "model" else self.catalogue.operations
@@ -263,7 +266,8 @@ class Drafter:
         if is_field and any(not draft.documents and draft.kind != "pipeline" for draft in drafts.values()):
             return  # a step whose model is not known might have taken it
         message = f'defaults.{key}: no step can take "{key}".'
-        offer = did_you_mean(key, fields | STEP_FIELDS) or "Take it away."
+        known = (fields | STEP_FIELDS).difference(NEVER_A_DEFAULT, self.defaults)
+        offer = (None if is_field else did_you_mean(key, known)) or "Take it away."
         place = Place(self.scope.source, key_at)
         self.problems.warning(place, "unused-default", message, offer, width=len(key))
 
@@ -299,12 +303,20 @@ class Drafter:
         else:
             start = len(text) - len(text.lstrip())
             source = Source(self.reader.display(path), text)
+            if odd := UNWRITABLE.search(text):
+                control_character(Place(source, odd.start()), odd.group(), self.problems)
+                return
             draft.entries["prompt"] = Entry(text.strip(), source, start, start)
 
     def _error(
         self, at: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1
     ) -> None:
         self.problems.error(Place(self.scope.source, at), code, message, suggestion, width=width)
+
+
+def _digits(name: str) -> str:
+    """What tells a version from another: one of them is not a misspelling of the other."""
+    return "".join(filter(str.isdigit, name))
 
 
 def _fields(document: Model | OperationDocument) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from editchain.artifacts import ImageSource, kind_of
 from editchain.classes import dataclass
 from editchain.diagnostics import Place, did_you_mean
-from editchain.language.reading import Unfit, fixed_part, keys_of_files
+from editchain.language.reading import MAGIC, Unfit, fixed_part, keys_of_files
 from editchain.language.scalars import NOUNS, scalar_problem, shown, type_of, width_of
 from editchain.language.syntax import Map, Seq, written
 from editchain.pipeline import UNKNOWN, Dimension
@@ -39,6 +39,11 @@ class Asked:
     anywhere: bool
     where: str
     spellings: Sequence[str] = ()
+
+    def item(self, index: int) -> str:
+        """How messages call one of several values."""
+        name, bracket, note = self.where.partition(" (")
+        return f"{name}[{index}]{bracket}{note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Filler:
         misfit = scalar_problem(value, kind, raw)
         if misfit is None:
             return True
+        if misfit.code == "wrong-type":
+            misfit = scalar_problem(value, kind, raw, written(place.source, place.offset, value)) or misfit
         message = f"{where}: {misfit.message}"
         self.problems.error(place, misfit.code, message, misfit.suggestion, width=width_of(value))
         return False
@@ -173,11 +180,11 @@ class Filler:
         for index, item in enumerate(value):
             at = _item_place(value, index, asked.place)
             text = asked.spellings[index] if asked.spellings else written(at.source, at.offset, item)
-            bound = self._list_item(f"{asked.where}[{index}]", asked, item, at)
+            bound = self._list_item(asked.item(index), asked, item, at)
             values.append(bound)
             texts.append(bound.key if isinstance(bound, ImageSource) else text)
             places.append(at)
-        self.check_keys(asked, texts, places.__getitem__, lambda at: f"value {at + 1}")
+        self.check_keys(asked, texts, places.__getitem__, lambda at: f"item {at + 1}")
         keys = tuple(texts)
         return Bound(
             dimension=Dimension(
@@ -230,7 +237,9 @@ class Filler:
 def _some(files: list[str], text: str) -> list[str]:
     """Files, of which there must be one."""
     if not files:
-        raise Unfit("empty-dimension", f'No image matches "{text}".', _EXTENSIONS_HINT)
+        is_folder = MAGIC.isdisjoint(text)
+        said = f"The folder {text} holds no image." if is_folder else f'No image matches "{text}".'
+        raise Unfit("empty-dimension", said, _EXTENSIONS_HINT)
     return files
 
 

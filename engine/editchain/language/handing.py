@@ -150,22 +150,31 @@ class Hander:
         return unknown
 
     def _fits(self, name: str, kind: str, bound: Any, declared: Map, value: Any, at: int) -> bool:
-        """Whether every value that is handed in fits the type of the input."""
-        if isinstance(bound, Joined):
-            several: list[Any] = [""] if kind != "string" else []
-        elif isinstance(bound, Pick):
-            column = bound.column
-            several = [value_at(bound.dimension, column, one) for one in range(len(bound.dimension.values))]
-        else:
-            several = [bound]
-        for one in several:
+        """Whether every value that is handed in fits the type of the input; one that does not is told where it stands."""
+        fits = True
+        here = Place(self.source, at)
+        for one, origin in self._each(kind, bound, value):
             misfit = None if one is UNKNOWN or one is None else scalar_problem(one, kind, declared)
             if misfit is not None:
-                message = f"{self.where}.{name}: {misfit.message}"
-                self._error(at, misfit.code, message, misfit.suggestion, width=width_of(value))
-                self.binder.names.is_sound = False
-                return False
-        return True
+                place = origin or here
+                within = "" if place.source is self.source else self.binder.scope.prefix
+                message = f"steps.{within}{self.draft.name}.with.{name}: {misfit.message}"
+                width = width_of(one if origin else value)
+                self.problems.error(place, misfit.code, message, misfit.suggestion, width=width)
+                fits = self.binder.names.is_sound = False
+        return fits
+
+    def _each(self, kind: str, bound: Any, value: Any) -> Iterator[tuple[Any, Place | None]]:
+        """The values that an input is given, each with where it is written if a reference brings it."""
+        if isinstance(bound, Joined):
+            if kind != "string":
+                yield "", None
+        elif isinstance(bound, Pick):
+            dimension, column = bound.dimension, bound.column
+            for position in range(len(dimension.values)):
+                yield value_at(dimension, column, position), dimension.place_at(position, column)
+        else:
+            yield bound, self._origin(value)
 
     def _is_one_image(self, name: str, bound: Any, value: Any, at: int) -> bool:
         """Whether an image is handed in where one is wanted; what a reference brings has been looked at."""

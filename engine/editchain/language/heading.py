@@ -20,6 +20,7 @@ _NAMED = ("inputs", "steps", "outputs")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _CURRENCY = re.compile("[A-Za-z]{2,12}")
+_IF_EMPTY = {"version": "Write `version: 1`.", "steps": "Write the steps below it."}
 _BUDGET = "Write {max: 3.00, currency: USD}."
 
 
@@ -42,7 +43,7 @@ class Heading:
             if known is None:
                 continue
             if value is None:
-                hint = "Remove the line, or give it a value."
+                hint = _IF_EMPTY.get(known, "Remove the line, or give it a value.")
                 self._error(at, "null-value", f"{key} has no value.", hint)
             elif value is not UNKNOWN:
                 self._check_type(known, value, at)
@@ -94,22 +95,21 @@ class Heading:
         if missing:
             message = f"budget does not say its {' and '.join(missing)}."
             self._error(budget.at, "missing-field", message, _BUDGET)
-            return None
-        most, currency = budget["max"], budget["currency"]
-        most_at, currency_at = budget.places["max"][1], budget.places["currency"][1]
-        if most is UNKNOWN or currency is UNKNOWN:
-            return None
-        if type(most) not in (int, float) or most < 0:
+        most, currency = budget.get("max", UNKNOWN), budget.get("currency", UNKNOWN)
+        is_amount = type(most) in (int, float) and most >= 0
+        if most is not UNKNOWN and not is_amount:
             is_quoted = isinstance(most, str) and _AMOUNT.fullmatch(most)
             hint = f"Write {most} without the quotes." if is_quoted else _BUDGET
             message = "budget.max is an amount of 0 or more."
-            self._error(most_at, "wrong-type", message, hint, width=width_of(most))
-            return None
-        if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+            self._error(budget.places["max"][1], "wrong-type", message, hint, width=width_of(most))
+        is_unit = isinstance(currency, str) and bool(_CURRENCY.fullmatch(currency))
+        if currency is not UNKNOWN and not is_unit:
             message = "budget.currency is a unit such as USD."
-            self._error(currency_at, "wrong-type", message, _BUDGET, width=width_of(currency))
+            at = budget.places["currency"][1]
+            self._error(at, "wrong-type", message, _BUDGET, width=width_of(currency))
+        if not (is_amount and is_unit):
             return None
-        return Budget(written(self.source, most_at, most), currency)
+        return Budget(written(self.source, budget.places["max"][1], most), currency)
 
     def _error(
         self, at: int, code: str, message: str, suggestion: str | None = None, *, width: int = 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from editchain.artifacts import kind_of
 from editchain.diagnostics import Place, did_you_mean, one_of
 from editchain.language.declaring import TYPES, Declarations
 from editchain.language.filling import Asked, Bound, Filler
 from editchain.language.reading import Unfit
 from editchain.language.rows import TableFiller
 from editchain.language.scalars import SCALARS, typed, width_of
-from editchain.language.syntax import Map
+from editchain.language.syntax import UNWRITABLE, Map
 from editchain.pipeline import UNKNOWN, Dimension, Input
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ class InputLoader:
             return self._bind(asked, given.values[0])
         asked = replace(asked, where=f"inputs.{name} (given on the command line)", spellings=given.values)
         text, *more = given.values
+        texts = given.values if kind in (*SCALARS, "list") else filter(kind_of, given.values)
+        if odd := UNWRITABLE.search("".join(texts)):
+            message = f"{asked.where}: the character U+{ord(odd.group()):04X} may not stand in a text."
+            self.problems.error(place, "control-character", message, "Give it without.", width=len(name))
+            return Bound()
         if kind in SCALARS:
             if more:
                 message = f"{asked.where} takes one value, and there are {1 + len(more)}."
@@ -158,7 +164,8 @@ class InputLoader:
         try:
             return self._fill.get(asked.kind, self._filler.scalar)(asked, value)
         except Unfit as unfit:
-            self._filler.unfit(asked.place, asked.where, unfit, value)
+            marked = asked.name if asked.spellings else value
+            self._filler.unfit(asked.place, asked.where, unfit, marked)
         return Bound()
 
     def _error(

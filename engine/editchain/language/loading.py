@@ -146,6 +146,7 @@ def _check(
     if document is None:
         return None
     values = {**(given or {}), **read_given(*command_line, reader, problems)}
+    needs_all = needs_all and not problems.has_errors()  # what an inputs file would have given is not known
     loader = FileLoader(document, str(path.parent), reader, problems, surroundings)
     loaded = loader.load(values, needs_all=needs_all)
     if loaded is None or problems.has_errors():
@@ -305,6 +306,9 @@ class FileLoader:
             surroundings.objections,
         )
         bound = self.scope.names
+        for clash in drafts.keys() & bound.keys():  # it is the input that others mean
+            for draft in drafts.values():
+                draft.needs = tuple(need for need in draft.needs if need != clash)
         for name in in_order(drafts, self.problems):
             draft = drafts[name]
             binding: Binding = BROKEN

@@ -289,14 +289,15 @@ def _collision(
         message = f'outputs.{output.name}: "{path}" is written by outputs.{other.name} (line {line}) as well.'
         problems.error(output.place, "path-collision", message, "Give them different paths.", width=width)
         return
-    both = f"{' '.join(other_keys.values())} and {' '.join(keys.values())}"
+    one_key, key = " ".join(other_keys.values()), " ".join(keys.values())
+    both = f'"{one_key}" and "{key}"'
     message = f'outputs.{output.name}: two pictures would be written to "{path}": {both}.'
     named = _template(output.path).names if output.path is not None else tuple(keys)
     unnamed = [one.name for one in output.picture.dimensions if one.size > 1 and one.name not in named]
     offer = (
         f'Name {one_of(unnamed)} in the path, as in "{{{unnamed[0]}}}".'
         if unnamed
-        else "Make their keys differ."
+        else f"Make their keys differ{' in more than capitals' if folded(one_key) == folded(key) else ''}."
     )
     problems.error(output.place, "path-collision", message, offer, width=width)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import stat
 from dataclasses import field
 from pathlib import Path
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_FONT_BYTES = 32 * 1024 * 1024
-_MAGIC = frozenset("*?[")
+MAGIC = frozenset("*?[")
 _MOST_NEAR = 5000
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 _IMAGES_HINT = "Declare an input with type: images, which takes a folder or a glob."
 
 
@@ -93,8 +95,10 @@ class Reader:
 
         `anywhere` lifts the workspace's bounds, for what a person gives on the command line.
         """
-        if "\0" in text or any(ord(character) < 32 for character in text):
+        if any(ord(character) < 32 for character in text):
             raise Unfit("bad-path", "A path may not hold control characters.")
+        if not text.strip():
+            raise Unfit("missing-file", "An empty text names no file.", "Name one.")
         if len(text) > 4096:
             raise Unfit("bad-path", "This path is longer than 4096 characters.")
         if anywhere:
@@ -192,6 +196,9 @@ class Reader:
         return None
 
     def _stat(self, path: str, what: str) -> os.stat_result:
+        if what != "file" and as_text(path) != path:
+            message = f"The path {os.path.abspath(path)} is not UTF-8 text."
+            raise Unfit("bad-path", message, "Rename the file, or the folder that it is in.")
         try:
             found = os.stat(path)
         except OSError as error:
@@ -200,14 +207,14 @@ class Reader:
                 if os.path.islink(path):
                     message = f"{self.display(path)} is a link to a file that is not there."
                     raise Unfit("missing-file", message, "Name the file itself.") from None
-                is_glob = what == "file" and _MAGIC.intersection(os.path.basename(path))
+                is_glob = what == "file" and MAGIC.intersection(os.path.basename(path))
                 hint = _IMAGES_HINT if is_glob else self._near(path)
                 raise Unfit("missing-file", f"There is no {what} {self.display(path)}.", hint) from None
             raise Unfit(
                 "unreadable-file", f"{what} {self.display(path)} cannot be read: {error.strerror}."
             ) from None
         if stat.S_ISDIR(found.st_mode):
-            message = f"{self.display(path)} is a folder, and a {what} is wanted here."
+            message = f"{self.display(path)} is a folder, and {'an' if what[0] in 'aeiou' else 'a'} {what} is wanted here."
             hint = _IMAGES_HINT if what == "file" else f"Name the files in it: {self.display(path)}/*.yaml."
             raise Unfit("not-a-file", message, hint if what in ("file", "pipeline file") else None)
         if not stat.S_ISREG(found.st_mode):
@@ -226,14 +233,14 @@ class Reader:
 
     def several(self, text: str, base: str, *, anywhere: bool = False) -> list[str] | None:
         """The sorted image files that a folder or a glob means; None where the text means one file."""
-        if _MAGIC.intersection(text):
+        if MAGIC.intersection(text):
             path = self.resolve(text, base, anywhere=anywhere)
             if not os.path.exists(path):
                 return self._glob(path, anywhere)
         path = self.resolve(text, base, anywhere=anywhere)
-        return self._folder(path) if os.path.isdir(path) else None
+        return self._folder(path, anywhere) if os.path.isdir(path) else None
 
-    def _folder(self, path: str) -> list[str]:
+    def _folder(self, path: str, anywhere: bool) -> list[str]:
         try:
             names = _names(path)
         except OSError as error:
@@ -241,18 +248,20 @@ class Reader:
                 "unreadable-file", f"The folder {self.display(path)} cannot be read: {error.strerror}."
             ) from None
         self.evidence.listings[path] = names
-        return [os.path.join(path, name) for name in names]
+        files = [os.path.join(path, name) for name in names]
+        self._check_listed([file for file in files if os.path.islink(file)], anywhere)
+        return files
+
+    def _check_listed(self, files: Iterable[str], anywhere: bool) -> None:
+        """Raises Unfit where a folder or a glob leads to a file outside the workspace, by a link."""
+        outside = None if anywhere else next((file for file in files if not self._is_inside(file)), None)
+        if outside is not None:
+            message = f"{self.display(outside)} leads outside the workspace."
+            raise Unfit("outside-workspace", message, "Move the file into the workspace.")
 
     def _glob(self, pattern: str, anywhere: bool) -> list[str]:
         found = _matching(pattern)
-        if not anywhere:
-            outside = [path for path in found if not self._is_inside(path)]
-            if outside:
-                raise Unfit(
-                    "outside-workspace",
-                    f"{self.display(outside[0])} leads outside the workspace.",
-                    "Move the file into the workspace.",
-                )
+        self._check_listed(found, anywhere)
         self.evidence.listings[pattern] = found
         return list(found)
 
@@ -275,9 +284,14 @@ class Reader:
         return ImageSource("file", path, stem_of(path))
 
 
+def as_text(path: str) -> str:
+    """A path as text: bytes of it that are no UTF-8, which a file system may hold, as `%E9`."""
+    return _NO_TEXT.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", path)
+
+
 def listing(place: str) -> tuple[str, ...]:
     """What a folder or a glob holds now, as evidence keeps it; nothing where it cannot be read."""
-    if _MAGIC.intersection(place) and not os.path.exists(place):
+    if MAGIC.intersection(place) and not os.path.exists(place):
         return _matching(place)
     try:
         return _names(place)
@@ -297,7 +311,7 @@ def _matching(pattern: str) -> tuple[str, ...]:
 
 def keys_of_files(paths: Iterable[str], fixed: str) -> list[str]:
     """The keys of files: their paths below a folder, without extension (with it, where two would be equal)."""
-    relative = [os.path.relpath(path, fixed).replace(os.sep, "/") for path in paths]
+    relative = [as_text(os.path.relpath(path, fixed)).replace(os.sep, "/") for path in paths]
     bare = [os.path.splitext(path)[0] for path in relative]
     seen: dict[str, int] = {}
     for key in bare:
@@ -310,7 +324,7 @@ def fixed_part(pattern: str) -> str:
     parts = pattern.split(os.sep)
     plain = []
     for part in parts:
-        if _MAGIC.intersection(part):
+        if MAGIC.intersection(part):
             break
         plain.append(part)
     return os.sep.join(plain) or os.sep
@@ -318,7 +332,7 @@ def fixed_part(pattern: str) -> str:
 
 def stem_of(path: str) -> str:
     """A file's name without folder and extension."""
-    return os.path.splitext(os.path.basename(path))[0]
+    return as_text(os.path.splitext(os.path.basename(path))[0])
 
 
 def _is_picture(path: str) -> bool:

@@ -156,7 +156,7 @@ def _braced(text: str, start: int) -> tuple[Reference, int]:
     if end < 0:
         rest = text[start : start + 40].split("\n")[0]
         message = f'The reference "{rest}" is not closed: its }} is missing.'
-        raise BadReference("${", message, "Close it with }, or write $$ for a dollar sign.")
+        raise BadReference(rest, message, "Close it with }, or write $$ for a dollar sign.")
     raw = text[start : end + 1]
     found = _INSIDE.fullmatch(raw, 2, len(raw) - 1)
     if found is None:
@@ -175,9 +175,12 @@ def _selects(raw: str, inside: str) -> tuple[Select, ...]:
         raise BadReference(raw, f"{raw} selects nothing.", "Write ${step[key]} or ${step[dimension=key]}.")
     if _SELECTOR.match(inside) is None:
         return (Select(None, None if inside.strip() == "*" else inside.strip()),)
-    selects = []
+    selects: list[Select] = []
     for one in _NEXT_SELECTOR.split(inside):
         dimension, _, key = one.partition("=")
+        if any(one.dimension == dimension.strip() for one in selects):
+            message = f"{raw} says {dimension.strip()} twice."
+            raise BadReference(raw, message, "Say each dimension once; * is all of its keys.")
         selects.append(Select(dimension.strip(), None if key.strip() == "*" else key.strip()))
     return tuple(selects)
 

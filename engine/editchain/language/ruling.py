@@ -127,6 +127,9 @@ class Ruling:
                 problem.message,
                 problem.suggestion,
             )
+            if problem.code == "missing-field" and _of_nothing(draft, fields, problem) is not None:
+                message = f"{message.removesuffix('.')}: what stands here is an input that was given nothing."
+                suggestion = "Give that input a value, or a default."
             where = self._called(draft, place) + (f".{dotted(problem.path)}" if problem.path else "")
             note = self.problems.error if problem.severity == "error" else self.problems.warning
             if problem.severity == "error":

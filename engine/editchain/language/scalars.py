@@ -29,14 +29,20 @@ class Misfit(NamedTuple):
     suggestion: str | None = None
 
 
-def scalar_problem(value: Any, kind: str, limits: Mapping[str, Any]) -> Misfit | None:
-    """What is wrong with a scalar under a declared type and its limits (`enum`, `minimum`, ...)."""
+def scalar_problem(
+    value: Any, kind: str, limits: Mapping[str, Any], spelt: str | None = None
+) -> Misfit | None:
+    """What is wrong with a scalar under a declared type and its limits (`enum`, `minimum`, ...).
+
+    `spelt` is a number as it was written, for the message.
+    """
     if not _FITS[kind](value):
-        return Misfit("wrong-type", f"{_quoted(value)} is not {NOUNS[kind]}.", _as_meant(value, kind))
+        said = spelt if spelt is not None and type(value) in (int, float) else _quoted(value)
+        return Misfit("wrong-type", f"{said} is not {NOUNS[kind]}.", _as_meant(value, kind, said))
     if "enum" in limits and not any(value == one and type(value) is type(one) for one in limits["enum"]):
         allowed = [shown(one) for one in limits["enum"]]
         offer = did_you_mean(shown(value), allowed)
-        return Misfit("not-one-of", f'"{shown(value)}" is none of {one_of(allowed)}.', offer)
+        return Misfit("not-one-of", f"{_quoted(value)} is none of {one_of(allowed)}.", offer)
     return _beyond(value, limits) or _against_pattern(value, limits)
 
 
@@ -107,13 +113,20 @@ def _quoted(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else shown(value)
 
 
-def _as_meant(value: Any, kind: str) -> str | None:
+def _as_meant(value: Any, kind: str, said: str) -> str | None:
     if kind == "string" and value is not None and not isinstance(value, (dict, list)):
-        return f'Put it in quotes: "{shown(value)}".'
+        return f'Put it in quotes: "{said}".'
+    if kind == "boolean" and isinstance(value, str) and value.strip().lower() in _SAYS:
+        return f"Write {_SAYS[value.strip().lower()]}."
     if isinstance(value, str) and _FITS[kind](typed(value, kind)):
         return f"Write {value.strip()} without the quotes."
     return None
 
+
+_SAYS = dict.fromkeys(("yes", "on", "y", "true"), "true") | dict.fromkeys(
+    ("no", "off", "n", "false"), "false"
+)
+"""What people write for true and false elsewhere."""
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda one: isinstance(one, str),

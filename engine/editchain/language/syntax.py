@@ -23,6 +23,8 @@ MAX_NODES = 500_000
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
 )
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What may stand in no text, however it is spelt: no vendor takes it, and no file can say it."""
 _PLAIN_BYTES = bytes([*b"\t\n", *range(0x20, 0x7F)])
 _ASSIGNED = re.compile(r"([a-z_]+) ?= ?(.+)", re.DOTALL)
 _COMMENT_CUT = re.compile(r"[ \t]+#(?=[^\s#])")
@@ -122,13 +124,16 @@ def _decode(data: bytes | str, name: str, problems: Problems, max_bytes: int) ->
         return source
     found = _FORBIDDEN.search(source.text)
     if found:
-        lone = found.group() == "\r"
-        character = "A lone carriage return" if lone else f"The character U+{ord(found.group()):04X}"
-        message = f"{character} may not stand in this file."
-        hint = "Remove it; lines end with LF or CRLF."
-        problems.error(Place(source, found.start()), "control-character", message, hint)
+        control_character(Place(source, found.start()), found.group(), problems)
         return None
     return source
+
+
+def control_character(place: Place, character: str, problems: Problems) -> None:
+    """Notes a character that may not stand in a file."""
+    name = "A lone carriage return" if character == "\r" else f"The character U+{ord(character):04X}"
+    hint = "Remove it; lines end with LF or CRLF."
+    problems.error(place, "control-character", f"{name} may not stand in this file.", hint, spoils=True)
 
 
 class _Builder:
@@ -219,6 +224,9 @@ class _Builder:
                         value = self._number(value, found, at)
                     elif (" " in value or key == "prompt") and _COMMENT_CUT.match(text, one.end_mark.index):
                         self._comment_cut(one)
+                elif one.style == '"' and (odd := UNWRITABLE.search(value)):
+                    control_character(Place(self.source, at), odd.group(), self.problems)
+                    value = UNKNOWN
                 if one.anchor is not None:
                     self.anchors[one.anchor] = (value, at, 1)
                     if plain:
@@ -379,4 +387,15 @@ class _Builder:
                     container.places[key] = one.places[key]
 
 
-__all__ = ["Document", "Map", "Seq", "parse", "paused_collection", "scalar", "written"]
+__all__ = [
+    "MAX_DIGITS",
+    "UNWRITABLE",
+    "Document",
+    "Map",
+    "Seq",
+    "control_character",
+    "parse",
+    "paused_collection",
+    "scalar",
+    "written",
+]

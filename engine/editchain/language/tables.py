@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from editchain.classes import dataclass
 from editchain.diagnostics import Place, Source
 from editchain.language.reading import Unfit
-from editchain.language.syntax import Map, Seq, written
+from editchain.language.syntax import MAX_DIGITS, UNWRITABLE, Map, Seq, control_character, scalar, written
 from editchain.pipeline import UNKNOWN
 
 if TYPE_CHECKING:
@@ -87,11 +87,15 @@ def read_table(where: str, path: str, reader: Reader, problems: Problems) -> Tab
     except UnicodeDecodeError as error:
         message = f"The table {shown} is not UTF-8 text (byte {error.start})."
         raise Unfit("encoding", message, "Save it as UTF-8.") from None
+    source = Source(shown, text)
+    if found := UNWRITABLE.search(text):
+        control_character(Place(source, found.start()), found.group(), problems)
+        return Table([], lambda _index, _column: Place(source, 0))
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".csv":
-        return _csv(where, Source(shown, text), problems)
+        return _csv(where, source, problems)
     if suffix in (".jsonl", ".ndjson"):
-        return _jsonl(where, Source(shown, text), problems)
+        return _jsonl(where, source, problems)
     message = f"{shown} is neither .csv nor .jsonl."
     raise Unfit("unknown-format", message, "Tables are read from .csv and .jsonl files.")
 
@@ -127,8 +131,8 @@ def _csv(where: str, source: Source, problems: Problems) -> Table:
                 rows.append(Row(values, values, place))
                 _check_length(rows, source)
     except csv.Error as error:
-        place = Place(source, starts[min(max(reader.line_num, 1), len(starts)) - 1])
-        message = f"{where}: this is not CSV: {error}."
+        place = Place(source, starts[min(line, len(starts) - 1)])
+        message = f"{where}: this is not CSV from here on: {error}."
         problems.error(place, "bad-table", message, "Look for a quote that is not closed or not doubled.")
     columns = {name: index for index, name in enumerate(header)}
 
@@ -141,6 +145,10 @@ def _csv(where: str, source: Source, problems: Problems) -> Table:
 def _is_sound_header(where: str, header: list[str], place: Place, delimiter: str, problems: Problems) -> bool:
     before = len(problems.found)
     seen: set[str] = set()
+    if len(header) == 1 and "\t" in header[0]:
+        message = f"{where}: the cells of this table are separated by tabs."
+        problems.error(place, "bad-table", message, "Save it with commas or semicolons between them.")
+        return False
     if len(header) > MAX_COLUMNS:
         message = f"{where}: the table has {len(header):,} columns, more than {MAX_COLUMNS:,}."
         problems.error(place, "too-large", message, "Take away the columns that are not used.")
@@ -170,6 +178,18 @@ def _cell_offset(text: str, start: int, index: int, delimiter: str) -> int:
     return min(at, max(len(text) - 1, 0))
 
 
+class _Number(str):
+    """A number of a JSON line as it is written."""
+
+
+class _Unfit(ValueError):
+    """What JSON allows in a row and a table does not; `key` is where it stands."""
+
+    def __init__(self, code: str, message: str, suggestion: str, key: str | None = None) -> None:
+        self.code, self.suggestion, self.key = code, suggestion, key
+        super().__init__(message)
+
+
 def _jsonl(where: str, source: Source, problems: Problems) -> Table:
     rows: list[Row] = []
     at = 0
@@ -178,32 +198,73 @@ def _jsonl(where: str, source: Source, problems: Problems) -> Table:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, parse_constant=_no_constant)
+            row = json.loads(
+                line,
+                parse_constant=_no_constant,
+                parse_float=_Number,
+                parse_int=_Number,
+                object_pairs_hook=_without_twins,
+            )
+            rows.append(_json_row(row, Place(source, start)))
         except json.JSONDecodeError as error:
             place = Place(source, start + min(error.pos, max(len(line.rstrip()) - 1, 0)))
             problems.error(place, "bad-table", f"{where}: this line is not JSON: {error.msg.lower()}.")
-            continue
+        except _Unfit as unfit:
+            place = Place(source, start + _value_at(line, unfit.key, last=True))
+            problems.error(place, unfit.code, f"{where}: {unfit}", unfit.suggestion)
         except (ValueError, RecursionError):
             problems.error(Place(source, start), "bad-table", f"{where}: this line is not JSON.")
-            continue
-        if not isinstance(row, dict) or not row:
-            message = f"{where}: a row is a JSON object."
-            problems.error(Place(source, start), "bad-table", message, 'Write {"name": "...", ...}.')
-            continue
-        texts = {key: cell if isinstance(cell, str) else json.dumps(cell) for key, cell in row.items()}
-        rows.append(Row(row, texts, Place(source, start)))
         _check_length(rows, source)
 
     def cell_place(index: int, column: str) -> Place:
         start = rows[index].place.offset
         end = source.text.find("\n", start)
-        name = re.escape(json.dumps(column, ensure_ascii=False)[1:-1])
-        found = re.compile(f'"{name}"\\s*:\\s*"?').search(
-            source.text, start, end if end >= 0 else len(source.text)
-        )
-        return Place(source, found.end() if found else start)
+        line = source.text[start : end if end >= 0 else len(source.text)]
+        return Place(source, start + _value_at(line, column))
 
     return Table(rows, cell_place)
+
+
+def _json_row(cells: Any, place: Place) -> Row:
+    if not isinstance(cells, dict) or not cells:
+        raise _Unfit("bad-table", "a row is a JSON object.", 'Write {"name": "...", ...}.')
+    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
+    for column, cell in cells.items():
+        if isinstance(cell, _Number):
+            values[column], texts[column] = _number_of(column, cell), str(cell)
+            continue
+        values[column], texts[column] = cell, cell if isinstance(cell, str) else json.dumps(cell)
+        if found := UNWRITABLE.search(column + texts[column]):
+            message = f"the character U+{ord(found.group()):04X} may not stand in a table."
+            raise _Unfit("control-character", message, "Remove it.", column)
+    return Row(values, texts, place)
+
+
+def _number_of(column: str, text: str) -> Any:
+    value = scalar(text)
+    if isinstance(value, str) or abs(value) == float("inf"):
+        message = f"the number {text[:MAX_DIGITS]} is beyond every limit."
+        raise _Unfit("out-of-range", message, "Write a smaller one, or put it in quotes.", column)
+    return value
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Unfit("duplicate-key", f'"{twice}" stands twice in this row.', "Remove one of the two.", twice)
+    return row
+
+
+def _value_at(line: str, column: str | None, *, last: bool = False) -> int:
+    """Where the value of a column stands in a JSON line; its beginning where the column is spelt with escapes."""
+    if column is None:
+        return 0
+    name = re.escape(json.dumps(column, ensure_ascii=False)[1:-1])
+    found = [one.end() for one in re.finditer(f'"{name}"\\s*:\\s*"?', line)]
+    return found[-1 if last else 0] if found else 0
 
 
 def _no_constant(name: str) -> Any:

@@ -85,8 +85,10 @@ class Whole:
         entry = draft.entries.get(field) if draft is not None and field is not None else None
         place = step.place if entry is None else entry.place
         if field is None:
-            message = f"steps.{step.name}: exclude leaves no combination, so nothing of this step would run."
-            self.problems.error(place, "no-tasks", message, "Exclude less.", width=len(step.name))
+            why = "exclude leaves no combination" if step.excluded else "all that it refers to is excluded"
+            message = f"steps.{step.name}: {why}, so nothing of this step would run."
+            hint = "Exclude less." if step.excluded else "Refer to what runs, or exclude less there."
+            self.problems.error(place, "no-tasks", message, hint, width=len(step.name))
         else:
             message = f"steps.{step.name}.{field}: exclude leaves nothing to gather here."
             self.problems.error(place, "empty-gather", message, "Exclude less.")
