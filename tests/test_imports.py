@@ -131,6 +131,7 @@ ORDER = (
     "signing",
     "runs.crediting",
     "runs.attesting",
+    "runs.copies",
     "runs.recording",
     "runs.outlining",
     "runs.reporting",

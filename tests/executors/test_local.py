@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from PIL import Image
+from PIL import Image, _imaging
 from tests.workbench import Bench, step_of
 
 from editchain.errors import StoreError
@@ -129,6 +129,21 @@ def test_a_picture_that_is_kept_is_what_its_bytes_decode_to(bench: Bench, mode: 
     executor(bench, plan, lambda _name: Operation(apply)).execute_here([work(plan, "t")])
     _, kept, decoded = seen
     assert (kept.mode, kept.size, kept.tobytes()) == (decoded.mode, decoded.size, decoded.tobytes())
+
+
+def test_the_memory_of_a_large_picture_goes_to_the_next_one(bench: Bench) -> None:
+    plan = planned(bench, "  s: {for_each: {x: ['0', '1']}, operation: text, image: a.png, text: $x}\n")
+    reused = []
+
+    def apply(**_fields: Any) -> Picture:
+        before = _imaging.get_stats()["reused_blocks"]
+        Image.new("RGB", (4000, 3000))
+        reused.append(_imaging.get_stats()["reused_blocks"] - before)
+        return Picture(Image.new("L", (1, 1)), "png")
+
+    ours = executor(bench, plan, lambda _name: Operation(apply))
+    ours.execute_here([work(plan, "s", 0), work(plan, "s", 1)])
+    assert reused[1] > 1
 
 
 def test_a_damaged_object_is_the_stores_trouble_and_no_failed_task(bench: Bench) -> None:

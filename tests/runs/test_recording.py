@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 from tests.workbench import Bench, facts, step_of, unmarked
 
+from editchain.imaging.marking import Mark
+from editchain.platform import DISK
+from editchain.runs import recording
+from editchain.runs.copies import Copy
+from editchain.runs.recording import Publisher, Threads
+from editchain.store import Store
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from editchain.runs.recording import Publication
 
 FLIP = "steps:\n  s: {operation: flip, image: a.png}\noutputs:\n  s: {from: $s, path: s.png}\n"
 ROWS = ("mtime_ns", "ctime_ns", "inode", "run")
@@ -371,7 +383,6 @@ def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, o
             return getattr(self.journal, name)
 
     from editchain.runs import running
-    from editchain.runs.recording import Publisher
 
     bench.write(text.replace("a.png", "b.png"))
     bench.run(file, out="aside")
@@ -395,3 +406,91 @@ def test_who_dies_while_writing_leaves_files_that_are_still_ours(bench: Bench, o
     assert len(ran.report.publication.written) == 1
     assert bench.run(file, prune=True).report.publication.pruned == []
     assert list((bench.root / ".editchain/publishing").iterdir()) == []
+
+
+def published_copies(bench: Bench, store: Store, pictures: list[bytes]) -> Publication:
+    """Publishes bytes as they are, with two workers."""
+    with bench.workspace() as workspace:
+        publisher = Publisher(store, workspace.journal, str(bench.root / "out"), "p.yaml", None)
+        copies = [
+            Copy(f"{number}.png", store.put(data, durable=False), None, None, False, "o", "s", Mark("none"))
+            for number, data in enumerate(pictures)
+        ]
+        return publisher.publish(copies, workers=2)
+
+
+def test_large_files_are_written_two_at_a_time_and_small_ones_by_one_thread(bench: Bench) -> None:
+    both_write, threads = threading.Barrier(2), set()
+    (bench.root / "out").mkdir()
+
+    def opened(path: str, flags: int, mode: int) -> int:
+        if path.startswith(str(bench.root / "out")):
+            threads.add(threading.get_ident())
+            if is_large:
+                both_write.wait(60)  # for ever, were there one thread
+        return os.open(path, flags, mode)
+
+    for is_large in (True, False):
+        threads.clear()
+        pictures = [bytes([number]) * (recording.LARGE_BYTES if is_large else 9) for number in range(6)]
+        with Store(bench.root / ".editchain", disk=replace(DISK, open=opened)) as store:
+            publication = published_copies(bench, store, pictures)
+        assert publication.written == [str(bench.root / f"out/{number}.png") for number in range(6)]
+        assert [(bench.root / f"out/{number}.png").read_bytes() for number in range(6)] == pictures
+        assert len(threads) == (2 if is_large else 1)
+
+
+def test_no_more_files_are_read_than_fit_into_memory_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is written before much more is."""
+    monkeypatch.setattr(recording, "HELD_BYTES", 2 * recording.LARGE_BYTES)
+    counting = threading.Lock()
+    held, most = 0, 0
+
+    class Counting(Store):
+        def read(self, digest: bytes) -> bytes:
+            nonlocal held, most
+            with counting:
+                held += 1
+                most = max(most, held)
+            return super().read(digest)
+
+        def publish(self, digest: bytes, target: str, data: bytes | None = None) -> os.stat_result:
+            nonlocal held
+            with counting:
+                held -= 1
+            return super().publish(digest, target, data)
+
+    with Counting(bench.root / ".editchain") as store:
+        pictures = [bytes([number]) * recording.LARGE_BYTES for number in range(20)]
+        assert len(published_copies(bench, store, pictures).written) == 20
+    assert held == 0
+    assert most <= 8
+
+
+def test_threads_begin_no_more_than_they_can_do() -> None:
+    begun = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(100):
+            begun.append(number)
+            yield number
+
+    with Threads(2) as threads:
+        made = threads.each(lambda number: number * number, numbers())
+        assert next(made) == 0
+        assert len(begun) <= 4
+        assert [*made] == [number * number for number in range(1, 100)]
+
+
+def test_threads_begin_nothing_after_a_failure() -> None:
+    begun = []
+
+    def fail(number: int) -> None:
+        begun.append(number)
+        raise OSError(number)
+
+    with Threads(2) as threads, pytest.raises(OSError, match="0"):
+        list(threads.each(fail, range(100)))
+    assert len(begun) <= 3

@@ -127,6 +127,7 @@ class LocalExecutor:
         self._provider = provider
         self._decoded = Decoded()
         self._limiter = anyio.CapacityLimiter(workers)
+        codec.keep_memory(workers)
 
     async def execute(self, batch: Sequence[Work]) -> Sequence[Made | Failure]:
         """Runs a batch in one worker thread."""

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, _imaging, features
 
 from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging.limits import MAX_FRAMES, MAX_PIXELS, length_problem, size_problem
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from editchain.imaging.modes import Pixels
+
+PHOTO_BYTES = 12 * 1024 * 1024 * 4
+"""What a photo takes in memory, as most cameras make them."""
 
 JPEG_QUALITY = 92
 WEBP_QUALITY = 90
@@ -45,6 +48,15 @@ class Attached:
 
 
 NOTHING = Attached()
+
+
+def keep_memory(photos: int) -> None:
+    """Has the memory of pictures that are done with kept for the next ones, as much as so many photos take.
+
+    The system clears it each time it hands it out, which takes a tenth as long as most edits.
+    """
+    blocks = photos * -(-PHOTO_BYTES // _imaging.get_block_size())
+    _imaging.set_blocks_max(max(blocks, _imaging.get_blocks_max()))
 
 
 def decode(data: bytes) -> Image.Image:

@@ -6,82 +6,37 @@ import contextlib
 import itertools
 import os
 import stat
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
-from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError, ImageError, StoreError
-from editchain.imaging import containers
 from editchain.imaging.marking import marked
 from editchain.journal.entries import Published
-from editchain.language.publishing import FORMATS, folded, path_of, template
+from editchain.language.publishing import folded
 from editchain.language.reading import stat_of
-from editchain.plans.dimensions import keys_at
-from editchain.plans.planning import published_tasks
 from editchain.platform import disk_error, flush
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
 
-    from editchain.imaging.marking import Mark
     from editchain.journal.journal import Journal
-    from editchain.pipeline import Output
-    from editchain.plans.tasks import Plan, StepPlan
-    from editchain.runs.attesting import Attester
-    from editchain.runs.crediting import Crediting
+    from editchain.runs.copies import Copy
     from editchain.store import Store
+
+    Signed = dict[tuple[bytes, str], bytes]
+    """The digests of signed files by the result that they were made from and how."""
 
 GROUP = 1024
 """How many files are written, flushed and noted together."""
 
 _Item = TypeVar("_Item")
-_EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
-_FORMAT_OF = {
-    "image/png": "png",
-    "image/jpeg": "jpeg",
-    "image/webp": "webp",
-    "image/avif": "avif",
-    "image/tiff": "tiff",
-    "image/gif": "gif",
-}
-_STORED = tuple(_FORMAT_OF.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One file to publish: where, from which result, and how its bytes are made from the result's.
-
-    `mark` is what it is to say beside its pixels; None for what has no pixels. `sign` signs it in the end.
-    """
-
-    path: str
-    digest: bytes
-    format: str | None
-    quality: int | None
-    lossless: bool
-    output: str
-    task: str
-    mark: Mark | None = None
-    sign: Callable[[bytes], bytes] | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether its bytes are the result's own, whatever they are."""
-        return self.format is None and self.mark is None
-
-    @property
-    def encoding(self) -> str:
-        """How the bytes are made, in words that are the same for the same bytes."""
-        said = (
-            "copy"
-            if self.format is None
-            else f"{self.format} quality={self.quality} lossless={self.lossless}"
-        )
-        return said if self.mark is None else f"{said} metadata={self.mark.words}"
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +65,11 @@ class Ready:
         """Whether its bytes are the result's own."""
         return self.digest == self.todo.copy.digest
 
+    @property
+    def is_large(self) -> bool:
+        """Whether writing it takes so long that a thread is worth it."""
+        return self.data is not None and len(self.data) >= LARGE_BYTES
+
 
 @dataclass(slots=True)
 class Publication:
@@ -126,90 +86,11 @@ class Publication:
     paths: list[str] = field(default_factory=list)
 
 
-class Formats:
-    """In which format the pictures of tasks are stored: a byte for each."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[int, bytearray] = {}
-
-    def note(self, one: StepPlan, at: int, media_type: str) -> None:
-        """Says what a task's picture is stored as."""
-        numbers = self._numbers.setdefault(one.index, bytearray(one.count))
-        numbers[at] = 1 + _STORED.index(_FORMAT_OF[media_type])
-
-    def of(self, one: StepPlan, at: int) -> str | None:
-        """The format of a task's picture; None where there is none."""
-        numbers = self._numbers.get(one.index)
-        return _STORED[numbers[at] - 1] if numbers and numbers[at] else None
-
-
-def copies(
-    plan: Plan, formats: Formats, crediting: Crediting, attester: Attester | None = None
-) -> Iterator[Copy]:
-    """The files of every output whose pictures are there, as `formats` has them.
-
-    Where they are to be signed, the `attester` does it; to look at them only, none is needed.
-    """
-    by_step = plan.by_step()
-    fixed = _fixed(plan)
-    for output in plan.pipeline.outputs:
-        written = template(output.path) if output.path is not None else None
-        wanted = _wanted(output, written.extension if written else None)
-        dimensions = output.picture.dimensions
-        for one, at in published_tasks(output, by_step):
-            own = formats.of(one, at)
-            if own is None:
-                continue
-            form = wanted or own
-            keys = _keys(one, at, fixed)
-            path = path_of(output.name, written, dimensions, keys, _EXTENSIONS.get(form, form))
-            is_copy = form == own and output.quality is None and not output.lossless
-            yield Copy(
-                path,
-                one.digests[at],
-                None if is_copy else form,
-                output.quality,
-                output.lossless,
-                output.name,
-                one.task_name(at),
-                crediting.mark(one, at) if form in containers.FORMATS else None,
-                partial(attester.sign, one, at) if attester and form in containers.FORMATS else None,
-            )
-
-
-def unmade(plan: Plan, formats: Formats) -> Iterator[str]:
-    """The paths of pictures that are not there, which outputs name all the same; `.*` where the format is open."""
-    by_step = plan.by_step()
-    fixed = _fixed(plan)
-    for output in plan.pipeline.outputs:
-        written = template(output.path) if output.path is not None else None
-        wanted = _wanted(output, written.extension if written else None) or "*"
-        for one, at in published_tasks(output, by_step):
-            if formats.of(one, at) is None:
-                keys = _keys(one, at, fixed)
-                extension = _EXTENSIONS.get(wanted, wanted)
-                yield path_of(output.name, written, output.picture.dimensions, keys, extension)
-
-
-def _fixed(plan: Plan) -> dict[str, str]:
-    """The keys of image inputs that are one image, which paths may name."""
-    inputs = plan.pipeline.inputs.values()
-    return {one.name: one.value.key for one in inputs if isinstance(one.value, ImageSource)}
-
-
-def _wanted(output: Output, extension: str | None) -> str | None:
-    return FORMATS[extension] if extension is not None else output.format
-
-
-def _keys(one: StepPlan, at: int, fixed: Mapping[str, str]) -> dict[str, str]:
-    return {**fixed, **keys_at(one.dimensions, at)} if one.dimensions else dict(fixed)
-
-
-ENCODED = 64
-"""How many files are made at once."""
-
 HELD_BYTES = 64 * 1024 * 1024
 """Files with more bytes than this are written before further ones are made."""
+
+LARGE_BYTES = 256 * 1024
+"""Files from this size on are worth threads; with smaller ones those only pass the interpreter's lock to each other."""
 
 
 def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
@@ -217,6 +98,28 @@ def groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     left = iter(items)
     while group := list(itertools.islice(left, GROUP)):
         yield group
+
+
+class Threads:
+    """Threads for files that take long: they are started when the first such file is met."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool = ThreadPoolExecutor(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def each(self, work: Callable[[_Item], _Done], items: Iterable[_Item]) -> Iterator[_Done]:
+        """What is made of items, in order; no more are begun ahead than keeps all threads busy, as they take memory."""
+        left = iter(items)
+        ahead = deque(self._pool.submit(work, item) for item in itertools.islice(left, self._count + 1))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(self._pool.submit(work, item) for item in itertools.islice(left, 1))
 
 
 class Begun:
@@ -330,31 +233,25 @@ class Publisher:
     def publish(self, wanted: Iterable[Copy], *, workers: int) -> Publication:
         """Writes what is not there yet; flushes it and notes it in the journal, durably, by the group. Raises StoreError."""
         result = self._begin()
-        for group in groups(wanted):
-            self._publish_group(self._look(group, result), result, workers)
+        with Threads(workers) as threads:
+            for group in groups(wanted):
+                self._publish_group(self._look(group, result), result, threads)
         self._begun.end()
         return result
 
-    def _publish_group(self, todo: list[Todo], result: Publication, workers: int) -> None:
-        """Writes files whose bytes are known at once, then those that are made, as many as fit into memory together."""
-        self._write_all([Ready(one, one.copy.digest) for one in todo if one.copy.is_plain], result)
-        made = [one for one in todo if not one.copy.is_plain]
-        signed = self._signed([one for one in made if one.copy.sign is not None])
-        self._write_all(signed, result)
-        done = {ready.todo.path for ready in signed}
-        made = [one for one in made if one.path not in done]
+    def _publish_group(self, todo: list[Todo], result: Publication, threads: Threads) -> None:
+        """Makes the bytes of files and writes them, as many as fit into memory together."""
         held: list[Ready] = []
         held_bytes = 0
-        for start in range(0, len(made), ENCODED):
-            ready = self._prepared(made[start : start + ENCODED], workers)
-            held += ready
-            held_bytes += sum(len(one.data or b"") for one in ready)
+        for ready in self._prepared(todo, threads):
+            held.append(ready)
+            held_bytes += len(ready.data or b"")
             if held_bytes > HELD_BYTES:
-                self._write_all(held, result)
+                self._write_all(held, result, threads)
                 held, held_bytes = [], 0
-        self._write_all(held, result)
+        self._write_all(held, result, threads)
 
-    def _write_all(self, files: list[Ready], result: Publication) -> None:
+    def _write_all(self, files: list[Ready], result: Publication, threads: Threads) -> None:
         """Notes what is about to be written, then writes it: the files of who dies in between are known for ours."""
         if not files:
             return
@@ -372,7 +269,9 @@ class Publisher:
             else:
                 writing.append(ready)
         self._begun.note((ready.todo.path, ready.digest) for ready in writing)
-        rows += [self._row(ready, self._write(ready)) for ready in writing]
+        is_long = any(ready.is_large for ready in writing)
+        found = threads.each(self._write, writing) if is_long else map(self._write, writing)
+        rows += map(self._row, writing, found)
         result.written += [ready.todo.path for ready in writing]
         if writing:
             self._store.sync()
@@ -428,23 +327,33 @@ class Publisher:
             self._new_folders[folder] = is_new
         return is_new
 
-    def _signed(self, todo: list[Todo]) -> list[Ready]:
-        """Files that were signed before, as they were then: signed again they would have other bytes."""
+    def _prepared(self, todo: list[Todo], threads: Threads) -> Iterator[Ready]:
+        """The files with their bytes, in order; from the first one on that takes long, by several threads."""
+        make = partial(self._prepare, self._signed([one for one in todo if one.copy.sign is not None]))
+        left = iter(todo)
+        for one in left:
+            if one.copy.is_made:
+                yield from threads.each(make, itertools.chain([one], left))
+                return
+            ready = make(one)
+            yield ready
+            if ready.is_large:
+                yield from threads.each(make, left)
+
+    def _signed(self, todo: list[Todo]) -> Signed:
+        """What was signed before, as it was then: signed again it would have other bytes."""
         if not todo:
-            return []
+            return {}
         rows = self._journal.published_from({one.copy.digest for one in todo})
-        known = {(row.result, row.encoding): row.digest for row in rows if self._store.has(row.digest)}
-        found = ((one, known.get((one.copy.digest, one.copy.encoding))) for one in todo)
-        return [Ready(one, digest) for one, digest in found if digest is not None]
+        return {(row.result, row.encoding): row.digest for row in rows if self._store.has(row.digest)}
 
-    def _prepared(self, todo: list[Todo], workers: int) -> list[Ready]:
-        if sum(one.copy.format is not None for one in todo) > 1 and workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                return list(pool.map(self._prepare, todo))
-        return [self._prepare(one) for one in todo]
-
-    def _prepare(self, one: Todo) -> Ready:
+    def _prepare(self, signed: Signed, one: Todo) -> Ready:
         copy = one.copy
+        before = signed.get((copy.digest, copy.encoding)) if copy.sign is not None else None
+        if before is not None:
+            return Ready(one, before)
+        if copy.is_plain and (one.found == copy.digest or one.guard):
+            return Ready(one, copy.digest)  # nothing is written
         data = source = self._store.read(copy.digest)
         try:
             if copy.format is not None:

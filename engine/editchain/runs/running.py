@@ -25,20 +25,12 @@ from editchain.journal.entries import Result, RunRecord, RunTask
 from editchain.journal.ledger import NO_RATES
 from editchain.models import Model
 from editchain.runs import locking, outlining
+from editchain.runs.copies import Copy, Formats, copies, unmade
 from editchain.runs.crediting import FULL, Crediting
 from editchain.runs.locking import Locked
 from editchain.runs.outcomes import Notice, Run, Stop
 from editchain.runs.pacing import Lane, Pace
-from editchain.runs.recording import (
-    Copy,
-    Formats,
-    Publication,
-    Publisher,
-    copies,
-    groups,
-    refuse_unwritable,
-    unmade,
-)
+from editchain.runs.recording import Publication, Publisher, groups, refuse_unwritable
 from editchain.runs.scheduling import Scheduler, single
 
 if TYPE_CHECKING:
