@@ -279,3 +279,21 @@ def test_flattening_and_transparency() -> None:
     assert flatten(image, (1, 2, 3)).getpixel((0, 0)) == (1, 2, 3)
     assert flatten(photo()) is not None
     assert not has_transparency(photo())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_gif_is_clear_where_a_picture_is_less_than_half_opaque(mode: str) -> None:
+    image = photo(mode).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    again = decode(encode(image, "gif"))
+    alpha = again.getchannel("A")
+    assert alpha.getcolors() == [(image.width * image.height // 2, 0), (image.width * image.height // 2, 255)]
+    assert alpha.crop((0, image.height // 2, *image.size)).getextrema() == (255, 255)
+
+
+def test_a_profile_that_cannot_be_read_is_refused_with_what_to_do() -> None:
+    data = saved(photo("RGB"), "jpeg", icc_profile=b"this is no profile" * 20)
+    with pytest.raises(
+        ImageError, match=r"profile that cannot be read: .*\. Save it with another, or with none\.$"
+    ):
+        decode(data)

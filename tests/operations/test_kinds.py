@@ -245,3 +245,15 @@ def test_stored_results_carry_no_metadata() -> None:
     untouched = apply("resize", **{**MINIMAL["resize"], "image": image, "width": image.width})
     assert not isinstance(untouched, bytes)
     assert b"secret" not in encode(untouched.image, "png")
+
+
+@pytest.mark.parametrize("name", ["adjust", "curves", "sharpen", "grain"])
+def test_a_grey_picture_that_is_coloured_beside_a_mask_gets_no_alpha(name: str) -> None:
+    mask = Image.new("L", (4, 4), 255)
+    mask.paste(0, (0, 0, 2, 4))
+    assert apply(name, **{**MINIMAL[name], "image": photo().convert("L"), "mask": mask}).image.mode == "RGB"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3)])
+def test_corners_are_rounded_as_far_as_a_small_picture_goes(size: tuple[int, int]) -> None:
+    assert made("border", image=Image.new("RGB", size, "red"), width=0, radius=400).size == size

@@ -326,3 +326,15 @@ def test_a_photo_of_16_bits_is_trimmed_and_cropped_around_its_subject() -> None:
     usual = decode(stored("crop", image=wide, aspect_ratio="1:1", around="subject"))
     assert isinstance(result, Picture)
     assert result.native.plain().tobytes() == usual.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("split", {"channel": "luminance"}), ("convert", {"mode": "grey"})]
+)
+def test_deep_colour_with_alpha_becomes_grey(name: str, fields: dict[str, Any]) -> None:
+    from editchain.imaging.deep import Deep
+
+    planes = tuple(Image.new("I;16", (6, 4), value) for value in (60000, 30000, 10000, 20000))
+    made_of = load(name).apply(**{**defaults(name), **fields, "image": Deep(planes)}).image
+    value = made_of.planes[0].getpixel((0, 0))
+    assert 30000 < value < 40000

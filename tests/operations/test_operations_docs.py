@@ -27,7 +27,8 @@ def kind(field: dict[str, Any]) -> str:
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])
     least, most = field.get("minimum", field.get("exclusiveMinimum")), field.get("maximum")
-    limits = f", {least:g} to {most:g}" if least is not None and most is not None else ""
+    above = "above " if "exclusiveMinimum" in field else ""
+    limits = f", {above}{least:g} to {most:g}" if least is not None and most is not None else ""
     return f"{field['type']}{limits}"
 
 

@@ -166,7 +166,7 @@ COLOUR = (
         "(make|recolour) [all|everything] <colour:colour> @parts [@region] <colour:into> [@region]",
         "<colour:colour> (to|into) <colour:into> [@region]"),
         None, values={"tolerance": 0.14}, needs_extra=True, limit=_A_HUE),
-    Rule("recolour", "change the blues to teal", (
+    Rule("recolour", "change the reds to teal", (
         "(change|turn|recolour|convert|shift) [all] <hues:colour> [@region] (to|into) (<colour:into>|<hues:into>) [@region]",
         "(make|turn|recolour) [all] <hues:colour> [@region] <colour:into> [@region]",
         "(replace|swap) [all] <hues:colour> [@region] (with|by|for) (<colour:into>|<hues:into>) [@region]"),

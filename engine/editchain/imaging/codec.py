@@ -14,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, _imaging, features
 from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging.limits import MAX_FRAMES, MAX_PIXELS, length_problem, size_problem
 from editchain.imaging.lut import read_cube, write_cube
+from editchain.imaging.modes import in_mode
 from editchain.imaging.probe import Probe, check, probe
 
 if TYPE_CHECKING:
@@ -333,7 +334,9 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _unreadable(error: BaseException) -> ImageError:
-    return ImageError(f"This image has a colour profile that cannot be read: {_first_line(error)}.")
+    return ImageError(
+        f"This image has a colour profile that cannot be read: {_first_line(error)}. Save it with another, or with none."
+    )
 
 
 def _applied(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
@@ -372,11 +375,23 @@ def _prepared(
         case "tiff":
             return image, {"compression": "tiff_adobe_deflate"}
         case "gif":
-            return image, {}
+            return _for_gif(image)
         case _:
             raise ImageError(
                 f"No format {format!r} can be written; png, jpeg, webp, avif, tiff, gif and cube can."
             )
+
+
+def _for_gif(image: Image.Image) -> tuple[Image.Image, dict[str, Any]]:
+    """With a palette whose last colour is clear, where a picture is less than half opaque; GIF knows no halves."""
+    clear = image.getchannel("A").point([255] * 128 + [0] * 128) if image.mode == "RGBA" else None
+    if clear is None or clear.getbbox() is None:
+        return image, {}
+    colours = in_mode(image, "RGB").copy()
+    colours.paste((0, 0, 0), mask=clear)
+    made = colours.quantize(255)
+    made.paste(255, mask=clear)
+    return made, {"transparency": 255}
 
 
 def _need_avif() -> None:

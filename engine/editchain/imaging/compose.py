@@ -120,7 +120,8 @@ def kept_where_white(before: SamePixels, after: Pixels, mask: Image.Image | None
         return before.mixed(after, ImageChops.invert(mask_of(mask, before.size)))
     after = eight_bit(after)
     if before.mode != after.mode:
-        before, after = before.convert("RGBA"), after.convert("RGBA")
+        mode = "RGBA" if "RGBA" in (before.mode, after.mode) else "RGB"
+        before, after = before.convert(mode), after.convert(mode)
     return Image.composite(before, after, mask_of(mask, before.size))
 
 

@@ -116,7 +116,7 @@ class Deep:
         if mode == self.mode:
             return self
         if mode == "L":
-            return self.through_matrix([_GREY_OF]).without_alpha()
+            return self.without_alpha().through_matrix([_GREY_OF])
         colours = self.colours if len(self.colours) == 3 else self.planes * 3
         if mode == "RGB":
             return Deep(colours)
@@ -197,8 +197,9 @@ class Deep:
         """This picture where a share, L of its size, is black, and another, of any depth, where it is white."""
         one, two = self, other
         if one.mode != two.mode:
-            one = one.converted("RGBA")
-            two = two.convert("RGBA") if isinstance(two, Image.Image) else two.converted("RGBA")
+            mode = "RGBA" if "RGBA" in (one.mode, two.mode) else "RGB"
+            one = one.converted(mode)
+            two = two.convert(mode) if isinstance(two, Image.Image) else two.converted(mode)
         bands = two.split() if isinstance(two, Image.Image) else two.planes
         return Deep(tuple(_mixed(*pair, share) for pair in zip(one.planes, bands, strict=True)))
 

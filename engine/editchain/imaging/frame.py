@@ -144,6 +144,8 @@ def rounded_corners(image: SamePixels, radius: int) -> SamePixels:
 def _rounded_mask(size: tuple[int, int], radius: int) -> Image.Image:
     """White with round corners, drawn four times as large at the corners alone for smooth edges."""
     radius = min(radius, min(size) // 2)
+    if radius == 0:
+        return Image.new("L", size, 255)
     corner = Image.new("L", (radius * 4, radius * 4))
     ImageDraw.Draw(corner).ellipse((0, 0, radius * 8 - 1, radius * 8 - 1), fill=255)
     corner = corner.resize((max(1, radius), max(1, radius)), Image.Resampling.BOX)

@@ -210,7 +210,7 @@ def _dimmed(share: float) -> Curves:
 def luminance(image: SamePixels) -> SamePixels:
     """Rec. 709 luminance of sRGB values, as L."""
     if not isinstance(image, Image.Image):
-        return image.through_matrix([LUMINANCE]).without_alpha() if image.mode != "L" else image
+        return image.without_alpha().through_matrix([LUMINANCE]) if image.mode != "L" else image
     return image if image.mode == "L" else in_mode(image, "RGB").convert("L", (*LUMINANCE, 0))
 
 
