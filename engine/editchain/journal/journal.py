@@ -88,18 +88,19 @@ class Journal:
         if not opening.is_begun(root):
             opening.refuse_lost_journal(root)
             return None
-        try:
-            reader = opening.connect_to_look(root)
-            shape = opening.shape(reader)
-        except sqlite3.Error as error:
-            raise opening.journal_error(error, root) from error
-        if shape == 0:
-            reader.close()
-            opening.refuse_lost_journal(root)
-            return None
-        if shape != SHAPE:
-            reader.close()
-            raise opening.shape_error(root, shape)
+        with contextlib.ExitStack() as undo:
+            try:
+                reader = opening.connect_to_look(root)
+                undo.callback(reader.close)
+                shape = opening.shape(reader)
+            except sqlite3.Error as error:
+                raise opening.journal_error(error, root) from error
+            if shape == 0:
+                opening.refuse_lost_journal(root)
+                return None
+            if shape != SHAPE:
+                raise opening.shape_error(root, shape)
+            undo.pop_all()
         return cls(root, reader, None)
 
     def close(self) -> None:

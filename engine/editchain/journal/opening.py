@@ -111,6 +111,9 @@ def connect_to_look(folder: str) -> sqlite3.Connection:
         if _log_bytes(folder):
             raise
         connection = connect(folder, "ro", immutable=True)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -68,17 +68,20 @@ class Database:
         """Opens or makes the database. Raises StoreError."""
         self._path = path
         self._mutex, self._reading = threading.Lock(), threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = self._connect()
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._begin()
-            self._reader = self._connect()
-        except OSError as error:
-            raise disk_error(error, str(path)) from error
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
+        with contextlib.ExitStack() as undo:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = self._connect()
+                undo.callback(self._connection.close)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._begin()
+                self._reader = self._connect()
+            except OSError as error:
+                raise disk_error(error, str(path)) from error
+            except sqlite3.Error as error:
+                raise self._trouble(error) from error
+            undo.pop_all()
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=30)
