@@ -18,6 +18,7 @@ from editchain.errors import ConfigurationError
 from editchain.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from socket import socket
     from types import FrameType
 
@@ -133,10 +134,16 @@ def _log_lines() -> None:
     logging.getLogger("editchain.server").setLevel(logging.INFO)
 
 
-def _shelf(workspace: Workspace) -> Shelf:
+@contextlib.contextmanager
+def _shelf() -> Iterator[Shelf]:
+    """What the server of this workspace keeps."""
     from editchain.server.shelf import Shelf
 
-    return Shelf(workspace.folder / "server" / "server.db")
+    with (
+        Workspace(nearest_workspace(Path.cwd())) as workspace,
+        contextlib.closing(Shelf(workspace.folder / "server" / "server.db")) as shelf,
+    ):
+        yield shelf
 
 
 # ---------------------------------------------------------------------- keys
@@ -151,10 +158,8 @@ def keys(context: click.Context, as_json: bool) -> int:
     """List the keys, by project. Assets, jobs and runs of one project are invisible to another."""
     if context.invoked_subcommand is not None:
         return 0
-    with Workspace(nearest_workspace(Path.cwd())) as workspace:
-        shelf = _shelf(workspace)
+    with _shelf() as shelf:
         found = shelf.keys()
-        shelf.close()
     if as_json:
         write_json({"keys": [_document(one) for one in found]})
     elif not found:
@@ -200,10 +205,8 @@ def new(
     amount, _, currency = (spending or "").partition(" ")
     stored = None if stored_mb is None else stored_mb * 1024 * 1024
     limits = Limits(per_minute, jobs, body_mb * 1024 * 1024, amount or None, currency.strip() or None, stored)
-    with Workspace(nearest_workspace(Path.cwd())) as workspace:
-        shelf = _shelf(workspace)
+    with _shelf() as shelf:
         key, secret = make(shelf, project, limits, time.time())
-        shelf.close()
     click.echo(f"key     {key.id}\nsecret  {secret}")
     say("The secret is shown this once. Clients send both as HTTP Basic credentials.")
     return 0
@@ -215,9 +218,7 @@ def end(key: str) -> int:
     """End a key at once; what was accepted under it goes on."""
     from editchain.server.keys import revoke
 
-    with Workspace(nearest_workspace(Path.cwd())) as workspace:
-        shelf = _shelf(workspace)
+    with _shelf() as shelf:
         ended = revoke(shelf, key, time.time())
-        shelf.close()
     click.echo(f"{ended.id} of {ended.project} is revoked.")
     return 0
