@@ -69,10 +69,8 @@ def command(
     from editchain.server.patience import PatientProtocol
 
     root = nearest_workspace(Path.cwd())
-    with Workspace(root) as workspace:
-        shelf = _shelf(workspace)
+    with _shelf() as shelf:
         has_keys = shelf.has_keys()
-        shelf.close()
     if host not in LOOPBACK and not has_keys:
         raise ConfigurationError(
             f"Without keys the server answers this machine alone, and --host {host} would let others in. "
