@@ -23,7 +23,7 @@ group = $(BIN)/python -c 'import sys, tomllib; \
 	print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]]))' $(1) > $(VENV)/$(1).txt
 
 ifneq ($(shell command -v uv 2>/dev/null),)
-make_venv = uv venv --quiet --allow-existing --python '>=3.11' $(VENV)
+make_venv = uv venv --quiet --allow-existing --python '$(if $(filter file,$(origin PYTHON)),>=3.11,$(PYTHON))' $(VENV)
 install = uv pip install --quiet --python $(BIN)/python
 else
 make_venv = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

@@ -140,6 +140,11 @@ class Loop:
             self.database.execute("BEGIN IMMEDIATE")
             self.database.executemany(f"INSERT OR REPLACE INTO published VALUES ({','.join('?' * 12)})", rows)
 
+    def close(self) -> None:
+        """Closes the files."""
+        self.database.close()
+        os.close(self.records)
+
 
 def main(folder: Path, layers: int, width: int) -> None:
     """Makes and publishes `layers` times `width` pictures."""
@@ -158,6 +163,7 @@ def main(folder: Path, layers: int, width: int) -> None:
     if rows:
         loop.commit(rows)
     loop.commit_published([loop.publish(*one) for one in wanted])
+    loop.close()
 
 
 if __name__ == "__main__":
