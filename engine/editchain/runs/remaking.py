@@ -6,14 +6,16 @@ import json
 import time
 from dataclasses import field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from editchain.artifacts import ImageSource
 from editchain.classes import dataclass
+from editchain.diagnostics import Place, Source
 from editchain.errors import StoreError
 from editchain.executors.base import Made, Work
 from editchain.executors.local import LocalExecutor
 from editchain.models import Model
+from editchain.pipeline import Retry, Step
 from editchain.plans import reasons
 from editchain.plans.tasks import Edge, StepPlan, Way
 from editchain.store import Store
@@ -80,6 +82,14 @@ class _Trial(Store):
         """The digest of bytes."""
         _ = durable
         return sha256(data).digest()
+
+
+# What is made again stands in no pipeline.
+_NO_STEP = Step(
+    name="", kind="", target=None, documents={}, fields={}, dimensions=(), excluded=(), after=(), take=None, samples=None,
+    missing="", retry=Retry(), timeout_seconds=None, providers=(), provider_options={}, protect=None, expect=None,
+    place=Place(Source("", ""), 0),
+)  # fmt: skip
 
 
 class _Lost(Exception):
@@ -189,8 +199,8 @@ class _Remaker:
         """The task of a key, as one that others take a picture from."""
         if key not in self._tasks:
             index = len(self._tasks)
-            task: Any = StepPlan(
-                step=None,  # type: ignore[arg-type]  # it stands in no pipeline
+            task = StepPlan(
+                step=_NO_STEP,
                 name=key.hex()[:16], index=index, offset=index, dimensions=(), count=1, ways=(), way_at=None,
                 exists=None, values={}, images={}, edges=[], after=(),
             )  # fmt: skip
