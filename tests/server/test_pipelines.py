@@ -63,7 +63,7 @@ def test_those_of_the_workspace_and_no_others(client: httpx.Client) -> None:
     assert list(found) == ["broken", "inputs", "looks", "deep/er", "top"]
     assert found["deep/er"]["file"] == "pipelines/deep/er.yml"
     assert found["looks"]["description"] == "Two looks of a photo"
-    assert {name: one["problems"] for name, one in found.items() if one["problems"]} == {"broken": 1}
+    assert {name: one["problems"] for name, one in found.items() if one["problems"]} == {"broken": 2}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,8 @@ def test_problems_are_those_of_validate(client: httpx.Client) -> None:
     found = client.get("/v1/pipelines/broken").json()["pipeline"]
     document = {"version": 1, "problems": found["problems"]}
     assert jsonschema_rs.validator_for(schemas.read(OUTPUT / "validate.json")).is_valid(document)
-    (problem,) = found["problems"]
+    problem, missing = found["problems"]
+    assert missing["code"] == "missing-file"
     assert (problem["file"], problem["line"], problem["column"]) == ("pipelines/broken.yaml", 3, 18)
     assert problem["suggestion"] == 'Did you mean "flip"?'
 
