@@ -23,6 +23,10 @@ _MORE_COLOURS = {
     "sapphire": "#0f52ba", "off white": "#faf9f6", "navy blue": "#000080", "golden": "#ffd700",
     "blood red": "#8a0303", "bright red": "#ff0000", "sand": "#c2b280", "terracotta": "#e2725b",
     "copper": "#b87333", "bronze": "#cd7f32", "lilac": "#c8a2c8", "mauve": "#e0b0ff", "ochre": "#cc7722",
+    "sage": "#9caf88", "sage green": "#9caf88", "rust": "#b7410e", "blush": "#de9aa4", "taupe": "#8b7d6b",
+    "mint green": "#98ff98", "olive green": "#6b7c2c", "lime green": "#32cd32", "emerald green": "#50c878",
+    "baby blue": "#89cff0", "sky blue": "#87ceeb", "royal blue": "#4169e1", "electric blue": "#0892d0", "baby pink": "#f4c2c2",
+    "dusty pink": "#d8a1a1", "hot pink": "#ff69b4", "champagne": "#f7e7ce", "eggshell": "#f0ead6",
 }  # fmt: skip
 _PARTS = (
     "dark", "light", "medium", "deep", "pale", "hot", "dim", "dodger", "cadet", "steel", "slate", "sky", "sea", "spring",
