@@ -248,6 +248,8 @@ class Drafter:
             return self._takes_prompt(draft)
         if key in ("provider", "provider_options"):
             return draft.kind == "model"
+        if key == "protect":
+            key = "image"  # what it pastes back
         if key in STEP_FIELDS:
             return key not in NEVER_A_DEFAULT
         return any(key in document.document["properties"] for document in draft.documents.values())

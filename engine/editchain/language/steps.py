@@ -256,6 +256,8 @@ class StepLoader:
         expect = constant.get("expect")
         if isinstance(expect, dict):
             self._check_compared(draft, expect, fields, protect)
+        if protect is not None and "image" not in fields:
+            self._nothing_to_protect(draft, names)
         options = fields.pop("provider_options", {})
         if take != 1:
             _check_take(draft, fields, take, names)
@@ -308,6 +310,16 @@ class StepLoader:
                 self.problems.error(
                     place, "nothing-to-compare", message, f"Leave {name} out.", width=len(name)
                 )
+
+    def _nothing_to_protect(self, draft: Draft, names: Resolver) -> None:
+        """Notes a `protect` of a step that has no image to paste back."""
+        names.is_sound = False
+        documents = draft.documents.values()
+        if not documents or any("image" in one.document.get("required", ()) for one in documents):
+            return  # what is wrong has been said
+        place = Place(draft.source, draft.entries["protect"].key_at)
+        message = f"steps.{draft.name}.protect: that pastes the step's image back, and it has none."
+        self.problems.error(place, "nothing-to-protect", message, "Leave it out.", width=len("protect"))
 
     def look_up(self, draft: Draft, loops: Collection[str]) -> None:
         """Notes the names in a step of a cycle that stand for nothing; `loops` are variables of such steps."""
