@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from editchain.artifacts import ASSET_VENDOR, ImageSource
-from editchain.diagnostics import Problem
+from editchain.diagnostics import Problems
 from editchain.errors import ImageError, PipelineError, ProviderError
 from editchain.imaging.probe import HEAD_BYTES, check
 from editchain.journal.entries import KnownFile
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from editchain.artifacts import SourceKind
+    from editchain.diagnostics import Place
     from editchain.digests import Digests
     from editchain.http import Rules
-    from editchain.pipeline import Pipeline
+    from editchain.pipeline import Input, Pipeline
     from editchain.plans.tasks import StepPlan
     from editchain.workspace import Workspace
 
@@ -100,7 +101,7 @@ async def _fetch_all(
     workspace: Workspace, pipeline: Pipeline, digests: Digests, wanted: list[ImageSource], rules: Rules
 ) -> None:
     limiter = anyio.CapacityLimiter(AT_A_TIME)
-    problems: list[Problem] = []
+    problems = Problems()
 
     async def one(source: ImageSource) -> None:
         from editchain.http import FetchError, NotSent, ReplyLost
@@ -110,23 +111,43 @@ async def _fetch_all(
                 data = await _bytes(workspace, source, rules)
                 _keep(workspace, digests, source, data)
             except (FetchError, ImageError, NotSent, ReplyLost, ProviderError) as error:
-                problems.append(
-                    Problem(
-                        str(pipeline.path.name),
-                        1,
-                        1,
-                        "error",
-                        "not-fetched",
-                        f"{error} Nothing was sent or charged.",
-                        "Try again, or give a file.",
-                    )
-                )
+                place, width = _place_of(pipeline, source.location)
+                message = f"{error} Nothing was sent or charged."
+                hint = "Try again, or give another address or a file."
+                problems.error(place, "not-fetched", message, hint, width=width)
 
     async with anyio.create_task_group() as group:
         for source in wanted:
             group.start_soon(one, source)
-    if problems:
-        raise PipelineError(problems)
+    if problems.has_errors():
+        raise PipelineError(problems.in_order())
+
+
+def _place_of(pipeline: Pipeline, location: str) -> tuple[Place, int]:
+    """Where an address stands, and how much is to be marked there; else the step that uses it."""
+    for one in pipeline.inputs.values():
+        for value, place in _values(one):
+            if isinstance(value, ImageSource) and value.location == location and place is not None:
+                return place, len(one.name if place == one.place else location)
+    step = next(
+        step
+        for step in pipeline.steps
+        for value in (*step.fields.values(), step.protect)
+        if any(one.location == location for one in _sources(value))
+    )
+    return step.place, len(step.name.rpartition("/")[2])
+
+
+def _values(one: Input) -> Iterator[tuple[Any, Place | None]]:
+    """The values of an input, cells of a table one by one, each with its place."""
+    if one.dimension is None:
+        yield one.value, one.value_place
+        return
+    for at, value in enumerate(one.dimension.values):
+        if isinstance(value, dict):
+            yield from ((cell, one.dimension.place_at(at, column)) for column, cell in value.items())
+        else:
+            yield value, one.dimension.place_at(at)
 
 
 async def _bytes(workspace: Workspace, source: ImageSource, rules: Rules) -> bytes:

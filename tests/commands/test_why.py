@@ -35,6 +35,19 @@ def test_before_the_first_run(folder: Path, call: Call) -> None:
     assert (said.code, said.out) == (0, "tidy is not stored: nothing by darkroom is yet.\n")
 
 
+def test_a_step_that_runs_a_pipeline_has_steps_of_its_own(folder: Path, call: Call) -> None:
+    inner = "version: 1\nsteps:\n  in_: {pipeline: ./look.yaml}\n"
+    (folder / "inner.yaml").write_text(inner)
+    (folder / "outer.yaml").write_text(inner.replace("look", "inner").replace("in_", "sub"))
+    said = call("why", "outer.yaml", "sub/in_")
+    assert said.code == 2
+    assert '"sub/in_" runs a pipeline. Name one of its steps: sub/in_/tidy' in said.err
+    assert call("run", "outer.yaml").code == 0
+    every = call("plan", "outer.yaml", "--json").document("plan")["summary"]["cached"]
+    fresh = call("plan", "outer.yaml", "--json", "--fresh", "sub/in_").document("plan")["summary"]
+    assert fresh["to_run"] == every > 0
+
+
 def test_what_is_stored_says_when_and_by_which_run(ran: Path, call: Call) -> None:
     run = call("runs", "--json").document("runs")["runs"][0]["id"]
     said = call("why", "look.yaml", "sheet")

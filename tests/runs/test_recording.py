@@ -167,6 +167,17 @@ def test_a_changed_recipe_replaces_its_files(both: Bench) -> None:
     assert both.published() != before
 
 
+def test_in_a_workspace_that_was_moved_files_are_still_ours(bench: Bench) -> None:
+    file = bench.write(FLIP)
+    bench.run(file)
+    (bench.root / "out/copied.png").write_bytes(b"of somebody else")
+    moved = Bench(bench.root.rename(bench.root.parent / "moved"))
+    file = moved.write(FLIP.replace("a.png", "b.png") + "  copied: $s\n")
+    publication = moved.run(file).report.publication
+    assert publication.written == [str(moved.root / "out/s.png")]
+    assert [path for path, _ in publication.left_alone] == [str(moved.root / "out/copied.png")]
+
+
 def test_a_link_at_the_target_is_not_followed(bench: Bench) -> None:
     outside = bench.root / "outside.png"
     outside.write_bytes(b"precious")

@@ -12,7 +12,7 @@ from editchain.diagnostics import did_you_mean, one_of
 from editchain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from editchain.pipeline import Pipeline, Step
     from editchain.plans.tasks import StepPlan
@@ -57,14 +57,12 @@ class Selection:
     def fresh_steps(self) -> Callable[[StepPlan], bool] | None:
         """Which steps' stored results do not count."""
         wanted = set(self.fresh)
-        return (
-            (lambda one: one.step.name in wanted or one.step.name.split("/")[0] in wanted) if wanted else None
-        )
+        return (lambda one: any(is_part(one.step, name) for name in wanted)) if wanted else None
 
     def targets(self, pipeline: Pipeline) -> Callable[[Step], bool] | None:
         """Which steps are wanted; None for all that outputs need. Raises ConfigurationError."""
         known = [step.name for step in pipeline.steps]
-        tops = dict.fromkeys([*known, *(name.split("/")[0] for name in known)])
+        tops = dict.fromkeys([*known, *(above for name in known for above in _above(name))])
         for name in (self.only, self.from_, self.until, *self.fresh):
             if name is not None and name not in tops:
                 raise ConfigurationError(
@@ -78,6 +76,13 @@ class Selection:
             wanted = _dependents(pipeline, self.from_)
             return lambda step: id(step) in wanted
         return None
+
+
+def _above(name: str) -> Iterator[str]:
+    """The steps that run the pipelines which a step is in, the outermost last."""
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def is_part(step: Step, name: str) -> bool:

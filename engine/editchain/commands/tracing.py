@@ -140,7 +140,7 @@ class Tracer:
         document = one.way(ordinal).document
         name, stored, wanted = difference.field, difference.stored, difference.wanted
         if name in ("model", "operation"):
-            says = f"is {wanted}, was {stored}"
+            says = f"is {wanted or 'none'}, was {stored or 'none'}"
         else:
             says = (
                 f"is {_said(wanted, name, document.defaults)}, was {_said(stored, name, document.defaults)}"

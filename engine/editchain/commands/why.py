@@ -80,6 +80,8 @@ def _tasks(plan: Plan, address: str) -> tuple[StepPlan, list[int]]:
     name, keys = (found.group(1), found.group(2)) if found else (address, None)
     by_name = {one.name: one for one in plan.steps}
     one = by_name.get(name)
+    if one is None and (inside := [known for known in by_name if known.startswith(f"{name}/")]):
+        raise ConfigurationError(f'"{name}" runs a pipeline. Name one of its steps: {one_of(inside)}.')
     if one is None:
         offer = did_you_mean(name, by_name) or f"There is {one_of(by_name)}."
         raise ConfigurationError(f'No step is called "{visible(name)}". {offer}')

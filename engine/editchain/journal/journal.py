@@ -229,6 +229,11 @@ class Journal:
         with self._asking() as connection:
             return reading.published_with(connection, digests)
 
+    def published_bytes(self, pipeline: str) -> frozenset[bytes]:
+        """The digests of all files that a pipeline of this name published. Reads the whole table."""
+        with self._asking() as connection:
+            return reading.published_bytes(connection, pipeline)
+
     def published_from(self, results: Iterable[bytes]) -> list[Published]:
         """The files that were made of these results, by path. Reads the whole table."""
         with self._asking() as connection:

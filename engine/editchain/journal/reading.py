@@ -256,6 +256,13 @@ def published_with(connection: sqlite3.Connection, digests: Iterable[bytes]) -> 
     return sorted(found)
 
 
+def published_bytes(connection: sqlite3.Connection, pipeline: str) -> frozenset[bytes]:
+    """The digests of all files that a pipeline of this name published, wherever it lay. Reads the whole table."""
+    sql = "SELECT DISTINCT digest FROM published WHERE pipeline = ? OR substr(pipeline, ?) = ?"
+    below = f"/{pipeline}"
+    return frozenset(row[0] for row in connection.execute(sql, (pipeline, -len(below), below)))
+
+
 def published_from(connection: sqlite3.Connection, results: Iterable[bytes]) -> list[Published]:
     """The files that were made of these results, by path. Reads the whole table."""
     found: list[Published] = []

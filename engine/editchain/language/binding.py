@@ -35,6 +35,11 @@ _NOUNS = {"string": "text", "boolean": "true or false", "number": "a number"}
 _IN_WORDS = "Give the image as `image` or in `references`, and speak of it in words."
 
 
+def _one_each(gathering: Reference) -> str:
+    """A reference without what makes a list of it."""
+    return f"${'.'.join((gathering.name, *gathering.path))}"
+
+
 class Binder:
     """Binds the values of one step, after `names` has the dimensions of all that it refers to."""
 
@@ -120,7 +125,7 @@ class Binder:
             return self._wants_list(parsed, source, at)
         if wants not in ("list", "item") and isinstance(bound, Gathered):
             message = f"{parsed.raw} is a list, and one value is wanted here."
-            offer = f"Write ${parsed.name} for one value each."
+            offer = f"Write {_one_each(parsed)} for one value each."
             return self.names.bad(source, at, parsed.raw, "wants-one", message, offer)
         return bound
 
@@ -140,7 +145,7 @@ class Binder:
             return self.names.bad(source, at, part.raw, "image-in-text", message, _IN_WORDS)
         if isinstance(bound, (Gathered, list, dict)):
             message = f"{part.raw} is a list; inside text only text and numbers may stand."
-            offer = f"Write ${part.name} for one value each."
+            offer = f"Write {_one_each(part)} for one value each."
             return self.names.bad(source, at, part.raw, "list-in-text", message, offer)
         if isinstance(bound, bool):
             return "true" if bound else "false"

@@ -164,7 +164,6 @@ class _Bundle:
         ways = [_when(_says(kind, name), f"{kind}.{name}") for kind, name, _ in self._documents()]
         return {
             "type": "object",
-            "minProperties": 1,
             "properties": properties,
             "allOf": [
                 *ways,

@@ -35,6 +35,7 @@ STEP_FIELDS = frozenset(
 OF_PIPELINE_STEPS = frozenset(
     ("pipeline", "with", "for_each", "exclude", "after", "missing", "retry", "timeout", "provider")
 )
+_IN_PLACE_OF = {"prompt": "prompt_file", "prompt_file": "prompt"}
 NEVER_A_DEFAULT = ("operation", "pipeline", "with", "for_each", "exclude", "after")
 _NOUNS = {"model": "a model", "operation": "an operation"}
 
@@ -235,7 +236,7 @@ class Drafter:
         if shape not in self._taken:
             self._taken[shape] = tuple(key for key in self.defaults if self._takes(draft, key))
         for key in self._taken[shape]:
-            if key in draft.raw or (key == "prompt" and "prompt_file" in draft.raw):
+            if key in draft.raw or draft.raw.get(_IN_PLACE_OF.get(key, "")) is not None:
                 continue
             self.defaults_used.add(key)
             key_at, at = self.defaults.places[key]
@@ -292,6 +293,11 @@ class Drafter:
         if not isinstance(entry.value, str):
             if entry.value is not UNKNOWN:
                 self._error(entry.at, "wrong-type", f"{where} is a path.", "Put it in quotes.", width=width)
+            return
+        if any(find_references(entry.value)):
+            message = f"{where}: a prompt file is named as it stands, without references."
+            hint = "For several prompts, write them in a table or in for_each, and refer to them: prompt: $look.words."
+            self._error(entry.at, "reference-here", message, hint, width=width)
             return
         try:
             path = self.reader.resolve(entry.value, self.scope.base)

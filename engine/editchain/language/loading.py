@@ -367,6 +367,7 @@ class FileLoader:
         after = tuple(steps.after(draft))
         for step in content.steps:
             _pass_down(step, call, after)
+        steps.exclude_inside(draft, call, content.steps)
         self.made.extend(content.steps)
         is_sound = call.is_sound and binder.names.is_sound and not self.problems.has_errors_since(noted)
         return Result({one.name: one.picture for one in content.outputs}, content.steps, is_sound)
@@ -434,7 +435,6 @@ def _mapping(root: Map, key: str) -> Map:
 def _pass_down(step: Step, call: Step, after: tuple[Step, ...]) -> None:
     """What a step that runs a pipeline says of its tasks holds for every step inside."""
     step.after = (*after, *step.after)
-    step.excluded = (*call.excluded, *step.excluded)
     step.providers = step.providers or call.providers
     if step.timeout_seconds is None:
         step.timeout_seconds = call.timeout_seconds

@@ -97,7 +97,7 @@ class Ruling:
                 if needs := document.document.get("x-editchain", {}).get("needs"):
                     self._check_extra(draft, needs, one, resolver)
                 prompt = one.fields.get("prompt")
-                if isinstance(prompt, str) and "prompt" not in one.ignored:
+                if isinstance(prompt, str) and prompt.strip() and "prompt" not in one.ignored:
                     prompts.setdefault(prompt, one)
             if "prompt" in draft.entries and _is_prompt_checked(draft, document):
                 self._check_prompts(draft, fields, document, prompts, resolver)
@@ -271,7 +271,18 @@ class Ruling:
                 place = self._value_place(reference)
                 if place is not None:
                     return place
-        return Place(entry.source, resolver.place_in(entry.source, entry.at, words) if words else entry.at)
+        for beginning in _beginnings(words):
+            at = resolver.place_in(entry.source, entry.at, beginning)
+            if at != entry.at:
+                return Place(entry.source, at)
+        return entry.place
+
+
+def _beginnings(words: str) -> Iterator[str]:
+    """Words, then always fewer of them: what a reference brings does not stand in the text that refers to it."""
+    while words:
+        yield words
+        words = words.rpartition(" ")[0]
 
 
 def _is_prompt_checked(draft: Draft, document: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from editchain.diagnostics import Place, did_you_mean, one_of
+from editchain.diagnostics import Place, Problems, did_you_mean, one_of
 from editchain.language.binding import Binder
 from editchain.language.drafts import KINDS, OF_PIPELINE_STEPS, STEP_FIELDS, Draft, Drafter, Entry
 from editchain.language.loops import read_loops
@@ -21,10 +21,10 @@ from editchain.models import Model
 from editchain.pipeline import UNKNOWN, Dimension, Input, Pick, Retry, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from editchain.diagnostics import Problems, Source
+    from editchain.diagnostics import Source
     from editchain.language.reaching import Objections
     from editchain.language.reading import Reader
     from editchain.language.ruling import CheckPrompt
@@ -262,7 +262,9 @@ class StepLoader:
         if take != 1:
             _check_take(draft, fields, take, names)
         excluded = (
-            _excluded(draft.entries["exclude"], dimensions, names) if "exclude" in draft.entries else ()
+            _excluded(draft.entries["exclude"], dimensions, names)
+            if "exclude" in draft.entries and draft.kind != "pipeline"
+            else ()
         )
         for name in names.loops:
             self.scope.loop_variables.setdefault(name, []).append(draft.name)
@@ -310,6 +312,26 @@ class StepLoader:
                 self.problems.error(
                     place, "nothing-to-compare", message, f"Leave {name} out.", width=len(name)
                 )
+
+    def exclude_inside(self, draft: Draft, call: Step, inside: Sequence[Step]) -> None:
+        """Removes the combinations that a step which runs a pipeline excludes from every step inside that has them."""
+        entry = draft.entries.get("exclude")
+        if entry is None:
+            return
+        all_dimensions = {one.name: one for step in (call, *inside) for one in step.dimensions}
+        names = Resolver(f"steps.{draft.name}", self.scope, self.problems)
+        names.is_sound = call.is_sound
+        _excluded(entry, tuple(all_dimensions.values()), names)
+        if not isinstance(entry.value, Seq):
+            return
+        said = Resolver(names.where, self.scope, Problems())  # what is wrong has been noted
+        for step in inside:
+            own = {one.name: one for one in step.dimensions}
+            items = [
+                item for item in entry.value if isinstance(item, Map) and item and own.keys() >= item.keys()
+            ]
+            found = (_exclusion(item, own, entry.source, said) for item in items)
+            step.excluded = (*(one for one in found if one is not None), *step.excluded)
 
     def _nothing_to_protect(self, draft: Draft, names: Resolver) -> None:
         """Notes a `protect` of a step that has no image to paste back."""

@@ -199,6 +199,7 @@ class Publisher:
         self._below = os.path.join(self._out, "")
         self._seen: dict[str, str] = {}
         self._new_folders: dict[str, bool] = {}
+        self._written: frozenset[bytes] | None = None
 
     def look(self, wanted: Iterable[Copy]) -> tuple[Publication, list[Todo]]:
         """What publishing would leave as it is, and what it would write or look into."""
@@ -302,7 +303,7 @@ class Publisher:
             if row.pipeline != self._pipeline and not is_wanted:
                 return f"it was published by {os.path.basename(row.pipeline)}"
             return Todo(path, copy, digest)
-        if digest is not None and self._begun.has(path, digest):
+        if digest is not None and (self._begun.has(path, digest) or (row is None and self._wrote(digest))):
             return Todo(path, copy, digest)
         return Todo(
             path,
@@ -312,6 +313,12 @@ class Publisher:
             if row is None
             else "somebody changed it since it was published",
         )
+
+    def _wrote(self, digest: bytes) -> bool:
+        """Whether a file that is not known here is one that this pipeline published elsewhere: the workspace was moved."""
+        if self._written is None:
+            self._written = self._journal.published_bytes(os.path.basename(self._pipeline))
+        return digest in self._written
 
     def _is_new_folder(self, folder: str) -> bool:
         """Whether there was no such folder when it was first looked for: then nothing of others is in it."""
