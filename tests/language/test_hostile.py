@@ -263,7 +263,7 @@ def test_a_broken_table_is_said_in_lines(workspace: Path, name: str, data: bytes
 VALUES = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False, allow_infinity=False),
-        st.sampled_from(["$one", "$one.*", "$p", "${p}", "$l", "$l.*", "${one[a=1]}", "$x", "a.png", "../x", "${", "$$", "", "é\u202e"]),
+        st.sampled_from(["$one", "$one.*", "$p", "${p}", "$l", "$l.*", "${one[a=1]}", "$x", "a.png", "../x", "${", "$$", "", "é\u202e", "\x1f"]),
         st.text(max_size=6),
     ),
     lambda inner: st.one_of(

@@ -283,7 +283,7 @@ class StepLoader:
             samples=constant.get("num_samples"),
             missing=constant.get("missing", "fail"),
             retry=_retry(constant.get("retry")),
-            timeout_seconds=None if timeout is None else float(timeout),
+            timeout_seconds=float(timeout) if isinstance(timeout, (int, float)) else None,
             providers=tuple(provider) if isinstance(provider, (list, tuple)) else (str(provider),),
             provider_options=options,
             protect=protect,
