@@ -123,9 +123,10 @@ def _as_meant(value: Any, kind: str, said: str) -> str | None:
     return None
 
 
-_SAYS = dict.fromkeys(("yes", "on", "y", "true"), "true") | dict.fromkeys(
-    ("no", "off", "n", "false"), "false"
-)
+_SAYS: Mapping[str, str] = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
 """What people write for true and false elsewhere."""
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {

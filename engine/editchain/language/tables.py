@@ -110,8 +110,8 @@ def _csv(where: str, source: Source, problems: Problems) -> Table:
     reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     header: list[str] = []
+    line = 0
     try:
-        line = 0
         for cells in reader:
             place = Place(source, starts[min(line, len(starts) - 1)])
             line = reader.line_num
