@@ -12,6 +12,7 @@ import pytest
 from editchain import schemas
 from editchain.errors import ConfigurationError
 from editchain.misfits import RuleProblem
+from editchain.models import catalogue
 from editchain.rules import Rules, meta_problems
 
 STEP = {"model": "sketch", "image": "a.png", "prompt": "Night"}
@@ -454,3 +455,26 @@ def test_the_fields_of_any_step_are_described_and_are_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(step)
     assert all(rule["description"].endswith(".") for rule in step["properties"].values())
     assert set(step["x-editchain"]["only"]) <= set(step["properties"])
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([0.9, 0.1, 0.5, 0.5], "reaches beyond the picture"),
+        ([0.1, 0.9, 0.5, 0.2], "reaches beyond the picture"),
+        ([10, 10, 0, 50], "is empty"),
+        ([0.1, 0.1, 0.2, 0], "is empty"),
+    ],
+)
+def test_a_box_that_fits_no_picture_is_found_before_any_is_read(box: list[float], message: str) -> None:
+    found = (
+        catalogue().operations["crop"].rules.problems({"operation": "crop", "image": "$photo", "box": box})
+    )
+    assert [(one.path, one.code) for one in found] == [(("box",), "out-of-range")]
+    assert message in found[0].message
+
+
+@pytest.mark.parametrize("box", [[0.3333, 0.6667, 0.6667, 0.3334], [0, 0, 1, 1], [500, 500, 900, 900]])
+def test_a_box_that_may_fit_is_left_to_the_picture(box: list[float]) -> None:
+    fields = {"operation": "crop", "image": "$photo", "box": box}
+    assert catalogue().operations["crop"].rules.is_valid(fields)

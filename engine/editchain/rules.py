@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from editchain import sizes
@@ -58,7 +58,7 @@ class Rules:
         return (
             self._is_common_valid(fields)
             and self._is_own_valid(fields)
-            and not (self._sizes and any(self._size_problems(fields)))
+            and not (self._measures and any(self._size_problems(fields)))
         )
 
     @cached_property
@@ -88,16 +88,19 @@ class Rules:
         return sorted([*errors, *warnings], key=lambda p: order.get(str(p.path[0]), -1) if p.path else -1)
 
     @cached_property
-    def _sizes(self) -> Mapping[str, Schema]:
-        """The fields that are sizes with more rules than JSON Schema has words for, and these."""
-        own = {
-            name: rule.get("x-editchain", {}) for name, rule in self._document.get("properties", {}).items()
-        }
-        return {name: found["size"] for name, found in own.items() if "size" in found}
+    def _measures(self) -> Mapping[str, Callable[[object], str | None]]:
+        """The fields that are sizes or boxes with more rules than JSON Schema has words for, and what says them."""
+        found: dict[str, Callable[[object], str | None]] = {}
+        for name, rule in self._document.get("properties", {}).items():
+            if "size" in rule.get("x-editchain", {}):
+                found[name] = partial(sizes.problem, rule=rule["x-editchain"]["size"])
+            elif rule.get("$ref", "").endswith("/$defs/box"):
+                found[name] = sizes.box_problem
+        return found
 
     def _size_problems(self, fields: Mapping[str, object]) -> Iterator[RuleProblem]:
-        for name, rule in self._sizes.items():
-            message = sizes.problem(fields.get(name), rule)
+        for name, problem in self._measures.items():
+            message = problem(fields.get(name))
             if message is not None:
                 yield RuleProblem((name,), False, "error", "out-of-range", sentence(message))
 

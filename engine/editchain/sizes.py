@@ -1,4 +1,4 @@
-"""What JSON Schema cannot say of a size: how many pixels there are in all, and how far it is from square."""
+"""What JSON Schema cannot say of sizes and boxes: how many pixels there are in all, and what lies in a picture."""
 
 from __future__ import annotations
 
@@ -21,4 +21,21 @@ def problem(size: object, rule: Mapping[str, Any]) -> str | None:
     ratio = rule.get("max_ratio")
     if ratio is not None and max(size) > ratio * min(size):
         return f"{shown} is longer than {ratio}:1"
+    return None
+
+
+_ROUNDING = 0.001
+"""How far a box of parts may reach beyond the picture: thirds and the like are written with few digits."""
+
+
+def box_problem(box: object) -> str | None:
+    """What is wrong with `[x, y, width, height]` in any picture; None also of what is no box."""
+    if not isinstance(box, list) or len(box) != 4 or not all(type(one) in (int, float) for one in box):
+        return None
+    shown = "[" + ", ".join(f"{one:g}" for one in box) + "]"
+    x, y, width, height = box
+    if min(width, height) <= 0:
+        return f"the box {shown} is empty: a box is [x, y, width, height]"
+    if max(box) <= 1 and max(x + width, y + height) > 1 + _ROUNDING:
+        return f"the box {shown} reaches beyond the picture: a box is [x, y, width, height], and these are parts of it"
     return None
