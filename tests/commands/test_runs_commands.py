@@ -146,3 +146,10 @@ def test_a_folder_without_a_marker_where_something_ran_is_a_workspace(folder: Pa
     assert len(call("runs", "--json").document("runs")["runs"]) == 1
     call("edit", "a.png", "sepia")
     assert len(call("runs", "--json").document("runs")["runs"]) == 2
+
+
+def test_a_file_is_no_folder_to_publish_to(folder: Path, call: Call) -> None:
+    (folder / "file").touch()
+    said = call("run", "look.yaml", "-o", "file")
+    assert said.code == 2
+    assert said.err.startswith("editchain: file is a file, and outputs go into a folder.")

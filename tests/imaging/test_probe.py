@@ -18,6 +18,19 @@ from editchain.imaging.limits import MAX_BYTES, MAX_SIDE
 from editchain.imaging.probe import EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, Probe, check, probe, read_probe
 
 
+def test_a_message_calls_a_file_by_its_name(tmp_path: Path) -> None:
+    for data, said in (
+        (
+            saved(picture(), "PNG").replace(b"\0\0\0\x25\0\0\0\x17", b"\0\0\0\0\0\0\0\x17"),
+            "is not accepted: 0×23 pixels",
+        ),
+        (b"no picture", "is not an image: it looks like text."),
+    ):
+        (tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(ImageError, match=f"^a.png {said}"):
+            read_probe(tmp_path / "a.png")
+
+
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)

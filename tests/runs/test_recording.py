@@ -16,6 +16,7 @@ from editchain.platform import DISK
 from editchain.runs import recording
 from editchain.runs.copies import Copy
 from editchain.runs.recording import Publisher, Threads
+from editchain.runs.reporting import run_lines
 from editchain.store import Store
 
 if TYPE_CHECKING:
@@ -217,6 +218,9 @@ def test_a_folder_in_the_place_of_a_file_and_a_file_in_the_place_of_a_folder_are
             "a folder stands in its place",
             "a file stands in the place of its folder",
         ]
+        said = [line for line in run_lines(ran.report, 1.0, str) if "left alone" in line]
+        assert len(said) == 2
+        assert not any("--overwrite" in line for line in said)
     assert (bench.root / "out/ok.png").is_file()
 
 

@@ -175,6 +175,8 @@ def _once(
     out = chosen["out"] or str(workspace.root / "out")
     if as_text(out) != out:
         raise ConfigurationError(f"The path {visible(out)} is not UTF-8 text. Publish to another folder.")
+    if os.path.exists(out) and not os.path.isdir(out):
+        raise ConfigurationError(f"{visible(out)} is a file, and outputs go into a folder. Name one with -o.")
     can_be_short = plan.is_settled and not chosen["as_json"] and follower is None
     if can_be_short and _is_published(workspace, found, lock, out, chosen):
         return 0

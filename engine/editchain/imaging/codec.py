@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin, _imaging, features
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError, _imaging, features
 
 from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging.limits import MAX_FRAMES, MAX_PIXELS, length_problem, size_problem
@@ -400,4 +400,6 @@ def _need_avif() -> None:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "what its beginning says makes no sense"  # its own words are of an object in memory
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -12,6 +13,7 @@ from editchain.imaging.limits import length_problem, size_problem
 from editchain.imaging.tables import cube_size
 
 HEAD_BYTES = 256 * 1024
+_SUBJECT = re.compile("^This(?: [A-Z]+ image)?(?= )")
 
 
 class Kind(NamedTuple):
@@ -76,7 +78,7 @@ def check(head: bytes, length_bytes: int) -> Probe:
     if found.format not in ACCEPTED:
         raise ImageError(f"This is {_ADVICE[found.format]}.")
     problem = length_problem(length_bytes) or (
-        size_problem(found.width, found.height) if found.width else None
+        size_problem(found.width, found.height) if found.width or found.height else None
     )
     if problem:
         raise ImageError(f"This {found.format.upper()} image is not accepted: {problem}.")
@@ -91,7 +93,12 @@ def read_probe(path: Path) -> Probe:
         try:
             return check(_enough(file), length_bytes)
         except ImageError as error:
-            raise ImageError(str(error).replace("This", path.name, 1)) from None
+            raise ImageError(said_of(path.name, error)) from None
+
+
+def said_of(name: str, error: ImageError) -> str:
+    """What is wrong with an image, with its name for `This` or `This PNG image`."""
+    return _SUBJECT.sub(lambda _found: name, str(error), count=1)
 
 
 def _enough(file: BinaryIO) -> bytes:

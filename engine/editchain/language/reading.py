@@ -15,7 +15,7 @@ from editchain.artifacts import ImageSource, kind_of
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean
 from editchain.errors import ImageError
-from editchain.imaging.probe import EXTENSIONS, FONT_STARTS, HEAD_BYTES, check
+from editchain.imaging.probe import EXTENSIONS, FONT_STARTS, HEAD_BYTES, check, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -189,8 +189,7 @@ class Reader:
         except Unfit as unfit:
             return unfit
         except ImageError as error:
-            said = str(error).replace("This", self.display(path), 1)
-            return Unfit("not-an-image", said)
+            return Unfit("not-an-image", said_of(self.display(path), error))
         except OSError as error:
             return Unfit("unreadable-file", f"{self.display(path)} cannot be read: {error.strerror}.")
         return None
@@ -371,7 +370,7 @@ def _inline(text: str) -> ImageSource:
     try:
         check(data[:HEAD_BYTES], len(data))
     except ImageError as error:
-        raise Unfit("not-an-image", str(error).replace("This", "This data: URL", 1)) from None
+        raise Unfit("not-an-image", said_of("This data: URL", error)) from None
     import hashlib  # only where it is needed: it takes as long to import as all else here
 
     return ImageSource("data", text, "data-" + hashlib.sha256(data).hexdigest()[:8])

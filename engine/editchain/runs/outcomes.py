@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 Outcome = Literal["done", "cached", "failed", "rejected", "skipped", "open", "waiting", "stopped"]
 
+FILE_IN_THE_WAY = "a file stands in the place of its folder"
+FOLDER_IN_THE_WAY = "a folder stands in its place"
+"""Why a picture is not published that --overwrite changes nothing of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

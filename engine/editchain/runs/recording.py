@@ -20,6 +20,7 @@ from editchain.journal.entries import Published
 from editchain.language.publishing import folded
 from editchain.language.reading import stat_of
 from editchain.platform import disk_error, flush
+from editchain.runs.outcomes import FILE_IN_THE_WAY, FOLDER_IN_THE_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -287,11 +288,11 @@ class Publisher:
         try:
             found = os.lstat(path)
         except NotADirectoryError:
-            return "a file stands in the place of its folder"
+            return FILE_IN_THE_WAY
         except OSError:
             return Todo(path, copy)
         if stat.S_ISDIR(found.st_mode):
-            return "a folder stands in its place"
+            return FOLDER_IN_THE_WAY
         is_wanted = row is not None and row.result == copy.digest and row.encoding == copy.encoding
         is_same = row is not None and (row.size, row.mtime_ns, row.ctime_ns, row.inode) == stat_of(found)
         if is_same and is_wanted:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from editchain.diagnostics import counted, duration, one_of, visible
 from editchain.plans.dimensions import shape
 from editchain.plans.tasks import AFTER, KNOWN, REJECTED, RUN, STATES
+from editchain.runs.outcomes import FILE_IN_THE_WAY, FOLDER_IN_THE_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -415,6 +416,7 @@ def run_lines(report: Report, seconds: float, shown: Callable[[str], str]) -> It
     for path, why in publication.failed[:20]:
         yield f"  not published: {shown(path)}: {why}"
     for path, why in publication.left_alone[:20]:
-        yield f"  left alone: {shown(path)}: {why} (--overwrite replaces it)"
+        helps = why not in (FILE_IN_THE_WAY, FOLDER_IN_THE_WAY)
+        yield f"  left alone: {shown(path)}: {why}{' (--overwrite replaces it)' if helps else ''}"
     if publication.pruned:
         yield f"  removed: {one_of([shown(path) for path in publication.pruned], most=8)}"
