@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -183,3 +185,17 @@ def test_files_alone_are_checked_the_short_way_with_the_same_words(
     finally:
         gc.set_threshold(*threshold)
     assert (ended, capsys.readouterr()) == (code, said)
+
+
+def test_names_that_the_system_has_no_letters_for_are_said(tmp_path: Path) -> None:
+    file = written(tmp_path, "steps:\n  one: {model: darkroom, image: café.png, prompt: sepia}\n")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = subprocess.run(
+        [sys.executable, "-m", "editchain", "validate", str(file)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **plain},
+    )
+    assert said.returncode == 2, said
+    assert said.stderr.startswith(b"editchain: file names are in ascii here, which cannot hold"), said.stderr
+    assert b"PYTHONUTF8=1" in said.stderr

@@ -31,6 +31,14 @@ def ended(work: Callable[[], int]) -> int:
         # Whoever read our output went away: nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except UnicodeEncodeError as error:
+        # Files are called by their names in the system's own encoding, which need not have every character.
+        lacking = error.object[error.start : error.end]
+        say(
+            f"editchain: file names are in {error.encoding} here, which cannot hold {lacking!r}. "
+            "Set PYTHONUTF8=1, or use a UTF-8 locale such as C.UTF-8."
+        )
+        return 2
     except OSError as error:
         from editchain.platform import disk_error
 
