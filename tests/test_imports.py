@@ -64,6 +64,7 @@ ORDER = (
     "language.ordering",
     "language.handing",
     "language.heading",
+    "language.depth",
     "language.whole",
     "language.loading",
     "language.bundle",

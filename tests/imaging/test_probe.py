@@ -61,6 +61,18 @@ def test_format_and_size_are_read_from_the_bytes(kind: str, mode: str, options: 
     assert probe(saved(picture(mode), kind, **options)) == Probe(kind, 37, 23)
 
 
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize(("bands", "bits"), [(1, 16), (3, 16), (4, 16), (1, 8), (3, 8), (4, 8)])
+def test_how_many_bits_a_channel_has_is_read(kind: str, bands: int, bits: int) -> None:
+    pytest.importorskip("cv2")
+    from editchain.imaging.deep import deepened
+    from editchain.imaging.native import Native
+
+    plain = picture({1: "L", 3: "RGB", 4: "RGBA"}[bands])
+    data = Native(deepened(plain)).file(kind) if bits == 16 else saved(plain, kind)
+    assert probe(data) == Probe(kind, 37, 23, bits)
+
+
 @pytest.mark.skipif(
     "avif" not in features.modules or not features.check("avif"), reason="this Pillow has no AVIF"
 )
@@ -149,7 +161,7 @@ def test_other_kinds_of_image_are_refused_by_name(tmp_path: Path, data: bytes, n
 
 
 def png_of(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08"
 
 
 @pytest.mark.parametrize(

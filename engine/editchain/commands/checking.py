@@ -27,7 +27,7 @@ FEW = 32
 """So many pictures are looked into faster than the journal is opened to ask what it knows of them."""
 DEAD_ENDS = frozenset((GONE_MODEL, NO_ROUTE))
 """Warnings that are errors here: what is stored of such a step is still good, but no more can be made."""
-NOTES = frozenset(("unneeded-step", "unused-picture"))
+NOTES = frozenset(("unneeded-step", "unused-picture", "lost-depth"))
 """Warnings about what is only left unused: harmless in a recipe that is being written, so said in passing here."""
 
 

@@ -55,11 +55,15 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Format, and width and height in pixels as stored (before EXIF rotation); 0 where unread."""
+    """Format, and width and height in pixels as stored (before EXIF rotation); 0 where unread.
+
+    `bits` are those of a channel, as far as the first bytes of a PNG or TIFF tell, else 8.
+    """
 
     format: str
     width: int
     height: int
+    bits: int = 8
 
 
 def probe(head: bytes) -> Probe | None:
@@ -149,7 +153,7 @@ def _probe(head: bytes) -> Probe | None:
 def _png(head: bytes) -> Probe | None:
     if head[12:16] != b"IHDR":
         return None
-    return Probe("png", *struct.unpack_from(">II", head, 16))
+    return Probe("png", *struct.unpack_from(">IIB", head, 16))
 
 
 def _jpeg(head: bytes) -> Probe | None:
@@ -201,6 +205,7 @@ def _tiff(head: bytes) -> Probe | None:
     if at + 2 > len(head):
         return Probe("tiff", 0, 0)
     sizes = {}
+    bits = 8
     for index in range(struct.unpack_from(order + "H", head, at)[0]):
         entry = at + 2 + 12 * index
         if entry + 12 > len(head):
@@ -208,7 +213,19 @@ def _tiff(head: bytes) -> Probe | None:
         tag, kind = struct.unpack_from(order + "HH", head, entry)
         if tag in (256, 257) and kind in (3, 4):
             sizes[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, entry + 8)[0]
-    return Probe("tiff", sizes[256], sizes[257]) if len(sizes) == 2 else None
+        elif (tag, kind) == (258, 3):
+            bits = _bits(head, order, entry)
+    return Probe("tiff", sizes[256], sizes[257], bits) if len(sizes) == 2 else None
+
+
+def _bits(head: bytes, order: str, entry: int) -> int:
+    """What a TIFF says of all its channels alike: in the directory where they are few, else at an address in the head."""
+    count, at = struct.unpack_from(order + "II", head, entry + 4)
+    at = entry + 8 if count <= 2 else at
+    if not 0 < count <= 8 or at + 2 * count > len(head):
+        return 8
+    said = set(struct.unpack_from(f"{order}{count}H", head, at))
+    return said.pop() if len(said) == 1 else 8
 
 
 def _heif(head: bytes) -> Probe | None:

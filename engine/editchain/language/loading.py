@@ -246,7 +246,7 @@ class FileLoader:
         drafter.check_defaults(drafts)
         if self.is_inner:
             return Loaded(inputs, tuple(self.made), outputs)
-        whole = Whole(self.scope.names, drafts, self.problems)
+        whole = Whole(self.scope.names, drafts, self.reader, self.problems)
         needed = whole.needed(self.made, outputs)
         if not self.problems.has_errors():
             whole.check(needed, outputs, inputs)

@@ -80,6 +80,8 @@ class Reader:
     def __init__(self, workspace: Path, is_unchanged: Callable[[str, Stat], bool] | None = None) -> None:
         self.workspace = str(workspace.resolve())
         self.evidence = Evidence()
+        self.deep: set[str] = set()
+        """The images with 16 bits a channel, as far as they were looked into."""
         self._is_unchanged = is_unchanged or (lambda _path, _stat: False)
         self._fit: dict[str, Unfit | None] = {}
         self._fit_fonts: dict[str, Unfit | None] = {}
@@ -185,7 +187,8 @@ class Reader:
                 return None
             with open(path, "rb", buffering=0) as file:
                 head = file.read(HEAD_BYTES)
-            check(head, found.st_size)
+            if check(head, found.st_size).bits == 16:
+                self.deep.add(path)
         except Unfit as unfit:
             return unfit
         except ImageError as error:

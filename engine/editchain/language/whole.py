@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from editchain.artifacts import ImageSource
 from editchain.diagnostics import Place
+from editchain.language.depth import MAIN, losses
 from editchain.language.existence import emptinesses
 from editchain.language.outputs import check_collisions
+from editchain.language.scalars import width_of
 from editchain.language.scope import Result
 from editchain.language.values import pictures_in
 from editchain.pipeline import Step
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from editchain.diagnostics import Problems
+    from editchain.language.depth import Loss
     from editchain.language.drafts import Draft
+    from editchain.language.reading import Reader
     from editchain.language.scope import Binding
     from editchain.pipeline import Input, Output
 
@@ -28,9 +32,12 @@ _HOLD_NO_PICTURES = frozenset((str, int, float, bool, ImageSource))
 class Whole:
     """Looks at what the steps of a pipeline came to; `names` is what their names stand for."""
 
-    def __init__(self, names: Mapping[str, Binding], drafts: Mapping[str, Draft], problems: Problems) -> None:
+    def __init__(
+        self, names: Mapping[str, Binding], drafts: Mapping[str, Draft], reader: Reader, problems: Problems
+    ) -> None:
         self.names = names
         self.drafts = drafts
+        self.reader = reader
         self.problems = problems
 
     def needed(self, made: Sequence[Step], outputs: tuple[Output, ...]) -> tuple[Step, ...]:
@@ -80,6 +87,21 @@ class Whole:
             for step, field in emptinesses(steps):
                 self._empty(step, field, self.drafts.get(step.name))
         check_collisions(outputs, inputs, self.problems)
+        for loss in losses(steps, outputs, self.reader.deep):
+            self._lost(loss)
+
+    def _lost(self, loss: Loss) -> None:
+        name, draft = loss.step.name, self.drafts.get(loss.step.name)
+        entry = draft.entries.get(MAIN) if draft is not None else None
+        place = Place(entry.source, entry.at) if entry is not None else loss.step.place
+        picture = self.reader.display(loss.picture.location)
+        self.problems.warning(
+            place,
+            "lost-depth",
+            f"steps.{name}.{MAIN}: {picture} has 16 bits a channel, and 8 of them are read.",
+            "Write native: true to keep them, or native: false where 8 will do.",
+            width=width_of(entry.value) if entry is not None else len(name),
+        )
 
     def _empty(self, step: Step, field: str | None, draft: Draft | None) -> None:
         entry = draft.entries.get(field) if draft is not None and field is not None else None
