@@ -274,14 +274,41 @@ def gamma_grey() -> bytes:
     return head + struct.pack(">I", len(bodies)) + table + parts
 
 
-def test_16_bits_that_two_readers_read_otherwise_are_refused() -> None:
-    """A TIFF whose colours are weighed with its alpha: only one of the two heeds that."""
-    plain = deep_file("tiff")(photo("RGBA"))
+def test_colours_that_are_weighed_with_alpha_are_read_as_they_are_meant() -> None:
+    """A TIFF may hold them so, for who lays pictures over each other."""
+    import numpy as np
+
+    from editchain.imaging.deep import Deep
+
+    chance = np.random.default_rng(1)
+    alpha = chance.integers(0, 65536, (300, 40)).astype(np.uint16)
+    alpha[0], alpha[1] = 0, 65535
+    meant = [chance.integers(0, 65536, alpha.shape) for _ in range(3)]
+    planes = [*(np.rint(one * (alpha / 65535)).astype(np.uint16) for one in meant), alpha]
+    straight = Native(Deep(tuple(map(Image.fromarray, planes)))).file("tiff")
     entry = struct.pack("<HHI", 338, 3, 1)
-    data = plain.replace(entry + b"\2", entry + b"\1")
-    assert decode(data).mode == "RGBA"
+    data = straight.replace(entry + b"\2", entry + b"\1")
+    assert data != straight
+    read = native.read(data).image
+    assert isinstance(read, Deep)
+    *colours, opaque = (np.asarray(plane).astype(int) for plane in read.planes)
+    assert np.array_equal(opaque, alpha)
+    for colour, one in zip(colours, meant, strict=True):
+        assert not colour[0].any()
+        assert np.array_equal(colour[1], one[1])
+        # as near as can be told from what the file holds
+        assert (np.abs(colour - one)[2:] <= 1 + 65535 / np.maximum(1, alpha[2:]) / 2).all()
+
+
+def test_16_bits_that_two_readers_read_otherwise_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    wide = deep_file("tiff")(photo())
+    size = photo().size
+    monkeypatch.setattr("cv2.imdecode", lambda *_: np.zeros((size[1], size[0], 3), np.uint16))
+    assert decode(wide).mode == "RGB"
     with pytest.raises(ImageError, match="16 bits in a way that is not read whole; without native"):
-        native.read(data)
+        native.read(wide)
 
 
 def exactly(image: Image.Image) -> Deep:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROWS = 128
 _UP = 2
 """PNG's filter of rows by those above."""
+_EXTRA_SAMPLES, _WEIGHED = 338, (1,)
+"""How a TIFF says that the colours are multiplied with its alpha."""
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it cannot read, we say
 
@@ -45,19 +47,38 @@ def _colours(image: Image.Image, data: bytes) -> tuple[Image.Image, ...]:
     plain = image.convert("RGBA") if image.mode == "LA" or image.has_transparency_data else image
     found: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     order = {"RGB": (2, 1, 0), "RGBA": (2, 1, 0, 3)}[plain.mode]
-    if (
-        found is None
-        or found.dtype != np.uint16
-        or found.shape != (plain.height, plain.width, len(order))
-        or any(
-            not np.array_equal(found[..., at] >> 8, np.asarray(band))
-            for at, band in zip(order, plain.split(), strict=True)
-        )
-    ):
+    is_read = (
+        found is not None
+        and found.dtype == np.uint16
+        and found.shape == (plain.height, plain.width, len(order))
+        and all(_is_whole(part, seen, order, image) for part, seen in _strips(found, plain))
+    )
+    if not is_read:
         raise ImageError(
             "This image keeps its 16 bits in a way that is not read whole; without native it is read with 8."
         )
     return tuple(Image.fromarray(np.ascontiguousarray(found[..., at])) for at in order)
+
+
+def _strips(found: Words, plain: Image.Image) -> Iterator[tuple[Words, Image.Image]]:
+    for top in range(0, plain.height, ROWS):
+        yield found[top : top + ROWS], plain.crop((0, top, plain.width, min(plain.height, top + ROWS)))
+
+
+def _is_whole(part: Words, seen: Image.Image, order: tuple[int, ...], image: Image.Image) -> bool:
+    """Whether some rows are what Pillow sees with 8 bits; where their colours are weighed with alpha, takes that out of them."""
+    high: Words = part >> np.uint16(8)
+    if getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES) == _WEIGHED:
+        _unweigh(high, 255)
+        _unweigh(part, 65535)
+    return np.array_equal(high[..., order], np.asarray(seen))
+
+
+def _unweigh(part: Words, most: int) -> None:
+    """Rounds down, as Pillow does; what cannot be seen is black."""
+    alpha = part[..., 3:].astype(np.uint32)
+    colours = part[..., :3] * np.uint32(most) // np.maximum(alpha, 1)
+    part[..., :3] = np.where(alpha > 0, np.minimum(colours, most), 0)
 
 
 def _upright(plane: Image.Image, image: Image.Image) -> Image.Image:
