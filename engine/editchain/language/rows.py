@@ -63,7 +63,11 @@ class TableFiller:
             values.append(cells)
             texts.append(spelt)
         keys = tuple(row.texts.get(key, "") for row in table.rows)
-        has_key = [index for index, row in enumerate(table.rows) if key in row.values]
+        has_key = [index for index, row in enumerate(table.rows) if key in row.values and keys[index]]
+        for index in (index for index, row in enumerate(table.rows) if row.values.get(key) == ""):
+            message = f'{asked.where}: rows are told apart by "{key}", and this row has nothing there.'
+            hint = "Fill it in, or name another column with key:."
+            self._filler.problems.error(table.cell_place(index, key), "empty-key", message, hint)
         self._filler.check_keys(
             asked,
             [keys[index] for index in has_key],

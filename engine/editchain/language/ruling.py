@@ -125,7 +125,7 @@ class Ruling:
             place, message, suggestion = self._untyped_column(draft, fields, problem, candidate) or (
                 self._place_of(draft, fields, problem, candidate),
                 problem.message,
-                problem.suggestion,
+                self._of_an_input(draft, problem) or problem.suggestion,
             )
             if problem.code == "missing-field" and _of_nothing(draft, fields, problem) is not None:
                 message = f"{message.removesuffix('.')}: what stands here is an input that was given nothing."
@@ -139,6 +139,22 @@ class Ruling:
     def _called(self, draft: Draft, place: Place) -> str:
         """How a message calls a step: with the steps that lead to it where it stands in another file."""
         return f"steps.{'' if place.source is draft.source else self.prefix}{draft.name}"
+
+    def _of_an_input(self, draft: Draft, problem: RuleProblem) -> str | None:
+        """What to do about an input of another type where text is wanted: quotes would not suit its type."""
+        value = draft.entries[str(problem.path[0])].value if len(problem.path) == 1 else None
+        if (
+            problem.code != "wrong-type"
+            or not problem.message.endswith("is not text.")
+            or not isinstance(value, str)
+        ):
+            return None
+        name = next((one.name for one in find_references(value) if one.raw == value), None)
+        target = self.names.get(name) if name is not None else None
+        known = target.input if isinstance(target, Handed) else target
+        if not isinstance(known, Input) or known.type not in ("integer", "number", "boolean"):
+            return None
+        return f"Declare {known.name} with type: string, or say more in the text than ${known.name} alone."
 
     def _untyped_column(
         self, draft: Draft, fields: Mapping[str, Any], problem: RuleProblem, candidate: Candidate

@@ -81,7 +81,8 @@ def typed(text: Any, kind: str) -> Any:
     """A text from the command line or a table as the declared type reads it; itself where it does not fit."""
     if kind in ("string", "image") or not isinstance(text, str):
         return text
-    looked = scalar(text.strip())
+    # Spreadsheets write TRUE and FALSE.
+    looked = scalar(text.strip().lower() if kind == "boolean" else text.strip())
     fits = isinstance(looked, bool) if kind == "boolean" else type(looked) in (int, float)
     return looked if fits else text
 
