@@ -163,6 +163,7 @@ ORDER = (
     "server",
     # ways in
     "testing",
+    "applying",
     "api",
     "commands",
     "cli",

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 __version__ = "0.1.0"
 
 __all__ = [
+    "Applied",
     "Catalogue",
     "ConfigurationError",
     "EditchainError",
@@ -23,6 +24,7 @@ __all__ = [
     "StoreError",
     "TaskError",
     "__version__",
+    "apply",
     "catalogue",
     "load",
     "plan",
@@ -32,6 +34,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from editchain.api import load, plan, run, run_async
+    from editchain.applying import Applied, apply
     from editchain.diagnostics import Problem
     from editchain.errors import (
         ConfigurationError,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("load", "plan", "run", "run_async"), "api"),
+    **dict.fromkeys(("Applied", "apply"), "applying"),
     **dict.fromkeys(
         ("ConfigurationError", "EditchainError", "PipelineError", "Refused", "StoreError", "TaskError"),
         "errors",
