@@ -31,6 +31,10 @@ class RuleProblem:
 
 
 # Of two problems with one value, the one whose code stands first is the cause.
+AS_ELSEWHERE = dict.fromkeys(("needs", "depends_on", "requires"), "after") | dict.fromkeys(
+    ("matrix", "foreach", "each", "loop"), "for_each"
+)
+"""What other languages call fields of a step."""
 RANK = ("unknown-field", "missing-field", "wrong-type", "not-one-of", "pattern")
 
 
@@ -131,7 +135,9 @@ class Wording:
         known = _walk(self.schema, where[:-1]).get("properties", {})
         message = f'{self._owner(path[:-1])} has no field "{name}"'
         own = [one for one in known if len(path) > 1 or one not in shared("step.json")["properties"]]
-        offer = did_you_mean(name, known) or (f"It takes {one_of(own)}." if own else None)
+        meant = AS_ELSEWHERE.get(name) if len(path) == 1 else None
+        offer = f'Write "{meant}".' if meant in known else did_you_mean(name, known)
+        offer = offer or (f"It takes {one_of(own)}." if own else None)
         return self._problem(path, "unknown-field", message, offer, at_key=True)
 
     def _alternatives(
@@ -196,6 +202,10 @@ class Wording:
 
     def _wrong_type(self, path: Place, wanted: Sequence[str]) -> RuleProblem:
         value = self._value(path)
+        if isinstance(value, list) and set(wanted) == {"string", "object"} and path != ("protect",):
+            message = "one image is wanted here, not a list"
+            hint = "Write it without [ ]; for several, loop over them with for_each."
+            return self._problem(path, "wrong-type", message, hint)
         words = [
             TYPES[name] for name in TYPES if name in wanted and not (name == "integer" and "number" in wanted)
         ]
@@ -345,7 +355,7 @@ def _as_meant(value: object, wanted: Iterable[str]) -> str | None:
         return f"Write [{value}]." if wanted == {"array"} else None
     if isinstance(value, (int, float)) and "array" in wanted:
         return f"Write [{show(value)}]."
-    if isinstance(value, (int, float)) and "string" in wanted:
+    if isinstance(value, (int, float)) and "string" in wanted and "integer" not in wanted:
         return f'Put it in quotes: "{show(value)}".'
     return None
 

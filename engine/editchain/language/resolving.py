@@ -172,6 +172,10 @@ class Resolver:
             hint = f"Write ${'.'.join(reference.path)}."
             return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', hint)
         known = sorted({*self.scope.all_names, *self.loops, *self.dimensions})
+        if name in known:
+            message = f'"{name}" is a loop variable of this step, and for_each may not refer to it.'
+            hint = "To pair values, write a list of mappings: {look: [{name: a, amount: 1}]}."
+            return self.bad(source, at, reference.raw, "unknown-name", message, hint)
         offer = did_you_mean(name, known)
         offer = offer or (f"There is {one_of(known)}; " if known else "") + "$$ is a dollar sign."
         return self.bad(source, at, reference.raw, "unknown-name", f'nothing is called "{name}".', offer)
