@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import logging
+import os
 import pickle
 import sys
 import types
@@ -94,6 +95,12 @@ def test_a_keyring_that_is_named_and_not_installed_is_an_error(tmp_path: Path) -
 def test_lines_of_an_env_file(tmp_path: Path, text: str, value: str | None) -> None:
     (tmp_path / ".env").write_bytes(text.encode())
     assert read_env(tmp_path / ".env").get("A") == value
+
+
+def test_a_pipe_in_the_place_of_an_env_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        read_env(tmp_path / ".env")
 
 
 @pytest.mark.parametrize("data", [b"A=" + CANARY.encode() + b"\xff", b"A=" + CANARY.encode() * 40_000])

@@ -77,7 +77,7 @@ def test_the_order_of_lines_and_their_number_say_nothing() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "{", "[]", "5", "null", '"task"', "{}", '{"task": "a"}', '{"lock": "x"}', "{}, {}",
+        "{", "[" * 100_000, "[]", "5", "null", '"task"', "{}", '{"task": "a"}', '{"lock": "x"}', "{}, {}",
         '{"task": "a", "key": "zz", "model": "m", "version": "1", "take": 1, "outputs": []}',
         '{"task": "a", "key": "' + "0" * 64 + '", "model": "m", "version": "1", "take": 1, "outputs": []}',
         '{"task": "a", "key": "' + "0" * 62 + '", "model": "m", "version": "1", "take": 1, "outputs": []}',

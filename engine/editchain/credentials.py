@@ -196,11 +196,13 @@ def read_env(path: Path) -> Mapping[str, str]:
     Lines of any other form are left alone. Raises ConfigurationError, without showing anything of it, where it cannot
     be read.
     """
+    if not path.exists():
+        return {}
+    if not path.is_file():  # a pipe would be waited for
+        raise ConfigurationError(f"{path} is not a regular file.")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return {}
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_BYTES:

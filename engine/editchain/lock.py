@@ -246,7 +246,7 @@ def _at_once(numbered: list[tuple[int, str]]) -> list[Any] | None:
     """All lines read as one document, which is several times faster; None where one of them is no JSON."""
     try:
         rows: list[Any] = json.loads("[" + ",".join(line for _, line in numbered) + "]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return rows if len(rows) == len(numbered) else None
 
@@ -254,7 +254,7 @@ def _at_once(numbered: list[tuple[int, str]]) -> list[Any] | None:
 def _row(found: _Reading, number: int, line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise found.unreadable(number) from None
 
 

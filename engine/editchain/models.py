@@ -275,7 +275,9 @@ class _Lazy(Mapping[str, T], Generic[T]):
 
 
 def _documents(where: Path) -> dict[str, Path]:
-    return {path.stem: path for path in where.iterdir() if path.suffix == ".json"} if where.is_dir() else {}
+    if not where.is_dir():
+        return {}
+    return {path.stem: path for path in where.iterdir() if path.suffix == ".json" and path.is_file()}
 
 
 def _checked(path: Path, kind: Literal["model", "operation"]) -> Schema:

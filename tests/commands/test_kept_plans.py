@@ -177,7 +177,8 @@ def test_inputs_come_from_the_plan(shop: Shop, call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"plan": 2}', '{"plan": 1, "purchases": [{}]}', "\x00", '{"plan": 1}']
+    "text",
+    ["", "[]", "[" * 100_000, "{}", '{"plan": 2}', '{"plan": 1, "purchases": [{}]}', "\x00", '{"plan": 1}'],
 )
 def test_what_is_no_plan_is_refused(shop: Shop, call: Call, text: str) -> None:
     (shop.folder / "x.json").write_text(text)

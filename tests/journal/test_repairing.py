@@ -80,6 +80,14 @@ def test_a_lost_journal_is_rebuilt(folder: Path, results: dict[str, Result]) -> 
     assert_whole(folder, results)
 
 
+def test_a_line_without_end_is_one_that_cannot_be_read(folder: Path, results: dict[str, Result]) -> None:
+    (folder / "journal.db").unlink()
+    with open(folder / "records.jsonl", "a", encoding="utf-8") as file:
+        file.write("[" * 100_000 + "\n")
+    assert repair(folder).unreadable_lines == 1
+    assert_whole(folder, results)
+
+
 def test_a_damaged_journal_is_set_aside_and_rebuilt(folder: Path, results: dict[str, Result]) -> None:
     (folder / "journal.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="repair"):

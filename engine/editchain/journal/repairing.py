@@ -146,7 +146,7 @@ def _read(path: str) -> _Found:
                     found.forget(value[1], bytes.fromhex(value[2]))
                 else:
                     found.take(_noun(value[0], columns[value[0]], value[1:]))
-            except (ValueError, KeyError, IndexError, TypeError):
+            except (ValueError, KeyError, IndexError, TypeError, RecursionError):
                 # Cut by a power loss, or damaged: what the other lines say still counts.
                 found.unreadable += 1
     return found

@@ -11,7 +11,7 @@ from editchain.imaging.extra import install, is_installed
 from editchain.language.references import BadReference, Reference, find_references, parse
 from editchain.language.scalars import width_of
 from editchain.language.scope import Handed, written_at
-from editchain.language.syntax import Map, Seq
+from editchain.language.syntax import Map, Seq, written
 from editchain.language.values import (
     dimensions_of,
     evaluate_text,
@@ -130,6 +130,7 @@ class Ruling:
             if problem.code == "missing-field" and _of_nothing(draft, fields, problem) is not None:
                 message = f"{message.removesuffix('.')}: what stands here is an input that was given nothing."
                 suggestion = "Give that input a value, or a default."
+            message, suggestion = _as_spelt(candidate, problem, place, message, suggestion)
             where = self._called(draft, place) + (f".{dotted(problem.path)}" if problem.path else "")
             note = self.problems.error if problem.severity == "error" else self.problems.warning
             if problem.severity == "error":
@@ -299,6 +300,18 @@ def _beginnings(words: str) -> Iterator[str]:
     while words:
         yield words
         words = words.rpartition(" ")[0]
+
+
+def _as_spelt(
+    candidate: Candidate, problem: RuleProblem, place: Place, message: str, suggestion: str | None
+) -> tuple[str, str | None]:
+    """What is said of a number of the wrong type, with the number as it is written."""
+    value: Any = candidate.fields
+    for part in problem.path if problem.code == "wrong-type" else ():
+        value = value[part]
+    if type(value) not in (int, float) or (spelt := written(place.source, place.offset, value)) == str(value):
+        return message, suggestion
+    return message.replace(str(value), spelt, 1), suggestion and suggestion.replace(str(value), spelt, 1)
 
 
 def _is_prompt_checked(draft: Draft, document: Any) -> bool:

@@ -372,6 +372,11 @@ class _Builder:
         if self.stray is container:
             return  # the next part of the same text
         self.stray = container
+        if last is None:
+            message = f'To YAML the braces around "{short(key)}" make a mapping of it.'
+            hint = f'Put the whole text in quotes: "{{{short(key, 40)}}}".'
+            self.error(container.at, "unquoted-brace", message, hint)
+            return
         start = written_out(self.source.text, container.places[last][1]) if last else ""
         hint = f'Put the whole text in quotes: "{short(start, 40)}, {short(key, 40)}".'
         message = f'Inside {{ }} a comma ends a text, so "{short(key)}" stands alone here.'

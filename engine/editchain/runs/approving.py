@@ -241,7 +241,7 @@ def read(place: Path) -> KeptPlan:
         ) from None
     except OSError as error:
         raise disk_error(error, str(place)) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     try:
         return _plan(place, said)

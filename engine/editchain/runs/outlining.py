@@ -206,7 +206,7 @@ def read(folder: Path, run: str) -> Outline | None:
         return None
     except OSError as error:
         raise disk_error(error, str(place)) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise StoreError(f"{place} is damaged; take it away: only pages of that run need it.") from error
 
 
