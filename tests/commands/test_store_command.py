@@ -148,3 +148,15 @@ def test_remaking_says_what_comes_out_otherwise_today(ran: Path, call: Call) -> 
     assert objects(ran) == sorted([*before, place])
     (ran / "a.png").unlink()
     assert call("store", "verify", "--remake", "--json").document("store-verify")["remade"]["lost"] == 1
+
+
+def test_what_is_only_held_against_an_expectation_is_not_made_again(folder: Path, call: Call) -> None:
+    paint(folder / "a.png", (200, 30, 30))
+    (folder / "held.yaml").write_text(
+        "version: 1\nsteps:\n"
+        "  one: {operation: flip, image: a.png, direction: horizontal, expect: {clipping: {max: 1}}}\noutputs: {one: $one}\n",
+        "utf-8",
+    )
+    assert call("run", "held.yaml").code == 0
+    said = call("store", "verify", "--remake", "--json").document("store-verify")["remade"]
+    assert (said["same"], said["lost"], said["others"]) == (1, 0, [])

@@ -195,12 +195,16 @@ def _remedies(workspace: Workspace, lost: Iterable[Result]) -> dict[bytes, str]:
 
 
 def _remade(workspace: Workspace, look: Journal, told: Callable[[int], None]) -> Comparison:
+    from editchain.plans.expansion import EXPECT
     from editchain.runs.remaking import compared
 
     results = [
         one
         for one in look.all_results()
-        if one.request_key is None and one.digest and workspace.store.has(one.digest)
+        if one.request_key is None
+        and one.name != EXPECT.name  # gives a picture on that is another's result
+        and one.digest
+        and workspace.store.has(one.digest)
     ]
     return compared(workspace, results, told)
 
@@ -222,7 +226,8 @@ def _verified(found: Verification, remedies: dict[bytes, str], *, is_sound: bool
 
 def _compared(remade: Comparison) -> Iterator[str]:
     same = f"{remade.same:,} with the same bytes"
-    lost = f", {remade.lost:,} cannot be made again here" if remade.lost else ""
+    why = "what they were made from is gone, or today's version makes them otherwise on purpose"
+    lost = f", {remade.lost:,} cannot be made again here ({why})" if remade.lost else ""
     yield f"{showing.many(remade.done, 'picture')} made again: {same}, {len(remade.others):,} with others{lost}"
     for one in remade.others[:MOST_NAMED]:
         yield f"  otherwise today: {one.digest.hex()[:16]}, by {one.name}, {showing.moment(one.made_at)}"
