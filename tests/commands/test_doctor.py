@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +49,23 @@ def test_a_broken_journal(ran: Path, call: Call) -> None:
     assert (said.code, found["journal"]["standing"]) == (5, "wrong")
     assert "editchain store repair" in found["journal"]["says"]
     assert "! journal" in call("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "standing", "code"), [(300_000, "wrong", 5), (50_000_000, "missing", 0)]
+)
+def test_a_full_disk(
+    folder: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    free_bytes: int,
+    standing: str,
+    code: int,
+) -> None:
+    usage = shutil.disk_usage(folder)._replace(free=free_bytes)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    said = call("doctor", "--json")
+    assert (said.code, findings(said)["writable"]["standing"]) == (code, standing)
 
 
 def test_a_wrong_configuration(folder: Path, call: Call) -> None:

@@ -32,6 +32,8 @@ Standing = Literal["ok", "missing", "wrong"]
 # Window functions, which finding the last runs of a pipeline needs, came with this one.
 OLDEST_SQLITE = (3, 25, 0)
 LITTLE_ROOM_BYTES = 1_000_000_000
+NO_ROOM_BYTES = 4_000_000
+"""A journal and a picture or two take more than this."""
 
 _CODECS = {
     "jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF", "libtiff": "compressed TIFF", "freetype2": "text",
@@ -278,7 +280,8 @@ def _writable(workspace: Workspace, existing: Path) -> Finding:
     free = shutil.disk_usage(existing).free
     says = f"{showing.size(free)} free"
     if free < LITTLE_ROOM_BYTES:
-        return Finding("store", "writable", "missing", says, "`editchain store gc` makes room.")
+        standing: Standing = "wrong" if free < NO_ROOM_BYTES else "missing"
+        return Finding("store", "writable", standing, says, "`editchain store gc` makes room.")
     return Finding("store", "writable", "ok", says)
 
 
