@@ -145,8 +145,10 @@ def _check(
     document = _read(path, reader, problems)
     if document is None:
         return None
+    noted = len(problems.found)
     values = {**(given or {}), **read_given(*command_line, reader, problems)}
-    needs_all = needs_all and not problems.has_errors()  # what an inputs file would have given is not known
+    # What an inputs file that cannot be read would have given is not known.
+    needs_all = needs_all and not problems.has_errors_since(noted)
     loader = FileLoader(document, str(path.parent), reader, problems, surroundings)
     loaded = loader.load(values, needs_all=needs_all)
     if loaded is None or problems.has_errors():
