@@ -144,6 +144,8 @@ def test_the_memory_of_a_large_picture_goes_to_the_next_one(bench: Bench) -> Non
     ours = executor(bench, plan, lambda _name: Operation(apply))
     ours.execute_here([work(plan, "s", 0), work(plan, "s", 1)])
     assert reused[1] > 1
+    bench.run(bench.write("steps:\n  s: {operation: flip, image: a.png}\n"))
+    assert _imaging.get_stats()["blocks_cached"] == 0  # a run that is over keeps none
 
 
 def test_a_damaged_object_is_the_stores_trouble_and_no_failed_task(bench: Bench) -> None:

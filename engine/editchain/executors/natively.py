@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from editchain.imaging import native
+from editchain.imaging import codec, native
 from editchain.imaging.native import Native
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def natively(
         for name, found in blobs.items()
     }
     main = pictures[_MAIN]
+    codec.free_memory()  # numbers of 16 bits lie elsewhere, and need more
     made = _applied(operation, document, fields, pictures)
     if not isinstance(made, bytes) and main.profile and main.image.mode == "L" != made.image.mode:
         made = _applied(operation, document, fields, pictures | {_MAIN: Native(main.plain())})

@@ -60,6 +60,11 @@ def keep_memory(photos: int) -> None:
     _imaging.set_blocks_max(max(blocks, _imaging.get_blocks_max()))
 
 
+def free_memory() -> None:
+    """Gives back to the system what was kept: no picture comes soon."""
+    _imaging.clear_cache()
+
+
 def decode(data: bytes) -> Image.Image:
     """The picture in these bytes: 8 bit sRGB, mode L, RGB or RGBA, upright, the first frame.
 

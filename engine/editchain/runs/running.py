@@ -19,6 +19,7 @@ from editchain import __version__
 from editchain.classes import dataclass
 from editchain.errors import ConfigurationError
 from editchain.executors.local import LocalExecutor
+from editchain.imaging.codec import free_memory
 from editchain.imaging.extra import versions
 from editchain.journal.committing import Committer
 from editchain.journal.entries import Result, RunRecord, RunTask
@@ -247,6 +248,7 @@ async def run(
             None if caller is None or not left else partial(caller.recover, left, workspace.catalogue),
         )
     finally:
+        free_memory()
         if caller is not None:
             await caller.close()
     outcome.notices = notices
