@@ -346,7 +346,9 @@ def test_what_is_refused_alone_spoils_what_it_is_joined_to(
 ) -> None:
     pair = (refused, understood) if is_first else (understood, refused)
     compiled = compiled_from(joint.join(pair))
-    reads_on = joint == "\n" and compiled_from(" ".join(pair)).edits  # an instruction broken over two lines
+    reads_on = joint in ("\n", ", ") and any(  # an instruction that goes on after a line or a comma
+        compiled_from(between.join(pair)).edits for between in (" ", " with ")
+    )
     assert compiled.problems or reads_on
 
 
