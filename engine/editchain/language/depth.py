@@ -11,7 +11,7 @@ from editchain.models import OperationDocument
 from editchain.pipeline import Gathered, Pick
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from editchain.pipeline import Output, Step
 
@@ -30,12 +30,12 @@ class Loss(NamedTuple):
     picture: ImageSource
 
 
-def losses(steps: Iterable[Step], outputs: Sequence[Output], deep: Container[str]) -> Iterator[Loss]:
+def losses(steps: Iterable[Step], outputs: Sequence[Output], deep: Collection[str]) -> Iterator[Loss]:
     """The steps that read a picture of 16 bits, by its path in `deep`, with 8: a step that says `native` means what it says.
 
     There are none where all that is published has 8 bits anyway.
     """
-    if not any(_may_be_deep(output) for output in outputs):
+    if not deep or not any(map(_may_be_deep, outputs)):
         return
     for step in steps:
         documents = step.documents.values()
