@@ -271,7 +271,7 @@ def test_a_document_is_read_once() -> None:
 def test_what_is_known_of_a_model() -> None:
     model = CATALOGUE.models["darkroom"]
     assert (model.version, model.deterministic, model.seeded, model.checked_by) == (
-        "5",
+        "6",
         True,
         "seed",
         "darkroom",

@@ -255,22 +255,10 @@ _NOUNS_TOO = frozenset(
     ]
 )
 """Words that may be what is done, or a thing that is done away with: "reduce the noise and blur"."""
-_OBJECTS = frozenset(
-    [
-        "it",
-        "this",
-        "everything",
-        "image",
-        "picture",
-        "photo",
-        "background",
-        "subject",
-        "sky",
-        "face",
-        "faces",
-        "edges",
-    ]
-)
+_OBJECTS = frozenset((
+    "it", "this", "everything", "image", "picture", "photo", "background", "subject", "sky", "face", "faces",
+    "edges", "shadows", "highlights", "blacks", "whites", "colours", "tones", "midtones",
+))  # fmt: skip
 
 
 def verb_of(tokens: Sequence[Token]) -> Verb:

@@ -58,12 +58,14 @@ FRAME = (
         "(crop|cut|trim) [@it] [down] [to|at] <dimensions:size> [@hold]",), None),
     Rule("rotate", "rotate 90 degrees", (
         "(rotate|turn) [@it] [by] <degrees:degrees> [clockwise|right|to right]",
-        "[@how] <degrees:degrees> rotation [clockwise]", "(rotate|turn) [@it] [to] (right|clockwise)"),
+        "[@how] <degrees:degrees> rotation [clockwise]", "(rotate|turn) [@it] [to] (right|clockwise)",
+        "(rotate|turn) [@it] [to] (right|clockwise) [by] <degrees:degrees>"),
         None, values={"degrees": 90}),
     Rule("rotate", "rotate 15 degrees counterclockwise", (
         "(rotate|turn) [@it] [by] <degrees:degrees> (counterclockwise|anticlockwise|counter clockwise"
         "|anti clockwise|left|to left)",
-        "(rotate|turn) [@it] [to] (left|counterclockwise|anticlockwise|counter clockwise|anti clockwise)"),
+        "(rotate|turn) [@it] [to] (left|counterclockwise|anticlockwise|counter clockwise|anti clockwise)"
+        " [[by] <degrees:degrees>]"),
         None, values={"degrees": 90, "anticlockwise": True}),
     Rule("rotate", "turn it upside down", (
         "(turn|rotate|put) [@it] upside down", "[@mk] upside down"), None, values={"degrees": 180}),
@@ -99,6 +101,8 @@ FRAME = (
         "[@mk] <length:height> (high|tall)"), None),
     Rule("resize", "resize the longest side to 1200 px", (
         "(resize|scale|shrink) [@it] [down] (longest|longer|long) (side|edge) to <length:longest>",
+        "[resize] [@it] [so that|so] (longest|longer|long) (side|edge) [is|of] <length:longest>",
+        "[resize to] <pixels:longest> (on|along) (longest|longer|long) (side|edge)",
         "(resize|scale|shrink|enlarge|@mk) [@it] [down] [to] <length:longest> on (longest|longer|long) (side|edge)"), None),
     Rule("scale", "scale to 50%", (
         "(resize|scale|shrink|enlarge) [@it] [down|up] to <percent> [of] [its|original] [original] [size]",

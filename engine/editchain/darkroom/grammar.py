@@ -159,7 +159,10 @@ def _edit(clause: Clause, prompt: str, has_extra: bool | None) -> Edit | PromptP
     if needs_extra and not (is_installed() if has_extra is None else has_extra):
         message = f'"{refusals.shown(prompt[start:end])}" needs numpy and OpenCV, which are not installed.'
         return PromptProblem(start, end, message, f"{INSTALL} adds them.", needs="darkroom")
-    if rule.edit in ("paste", "decal", "lut", "match_colours") or values.get("kind") == "reference":
+    if (
+        rule.edit in ("paste", "overlay", "decal", "lut", "match_colours")
+        or values.get("kind") == "reference"
+    ):
         values.setdefault("reference", 1)
     if rule.amounts is not None and "amount" not in values:
         amount = _amount(rule.amounts, degree)

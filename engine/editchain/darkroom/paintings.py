@@ -10,7 +10,7 @@ from editchain.darkroom.room import Room
 from editchain.imaging import blur, colour, drawing, frame, light, lut, match, pasting, tone
 from editchain.imaging.compose import parse_colour
 from editchain.imaging.draw import Lettering, written
-from editchain.imaging.geometry import length, pixel_box, ratio, rounded
+from editchain.imaging.geometry import covering, length, pixel_box, ratio, rounded
 from editchain.imaging.modes import in_mode
 
 Curving = Callable[..., tone.Curves]
@@ -111,6 +111,11 @@ def _text(
 
 def _paste(image: Image.Image, room: Room, *, reference: int, **values: object) -> Image.Image:
     return pasting.pasted(image, room.reference(reference), **values)  # type: ignore[arg-type]
+
+
+def _overlay(image: Image.Image, room: Room, *, reference: int, opacity: float) -> Image.Image:
+    over = covering(room.reference(reference), image.size)
+    return pasting.pasted(image, over, anchor="centre", scale=1.0, opacity=opacity, shadow=0.0)
 
 
 # ---- edits that need the extra; each imports it when it is used
@@ -290,6 +295,7 @@ PAINTINGS: Mapping[str, Painting] = {
     "letterbox": lambda image, _: frame.letterboxed(image, ratio("2.39:1")),
     "text": _text,
     "paste": _paste,
+    "overlay": _overlay,
     "decal": _decal,
     "recolour": _recolour,
     "colour_pop": _colour_pop,

@@ -12,7 +12,7 @@ _SKY = (
     "The sky has to be blue, or bright and even, along the upper edge; else give a mask that is black on it."
 )
 _FACES = "Finds faces that look this way; profiles, small and covered ones are missed. Look at the result."
-_CHANGE = "(replace|change|swap|fill)"
+_CHANGE = "(replace|change|swap|fill|set)"
 _SKIES = {
     "sunset": "sunset|sunset sky",
     "dusk": "dusk|twilight|dusk sky|twilight sky|evening sky",
@@ -28,11 +28,11 @@ _PASTED = (
     "[@where|(at|with) <percent:scale> [of] [width|size|scale|its width|picture width]|<percent:scale> wide"
     "|at <percent:opacity> opacity|@shaded|[with|and] <matching:match>]"
 )
-_HIDE = "[all|every|each|both|everyone|everybody|people] (face|faces)"
+_HIDE = "[only] [all|every|each|both|everyone|everybody|people] (face|faces) [only]"
 
 PLACES = (
     Rule("blur_background", "blur the background", (
-        "[@how] (blur|defocus|soften|blur out) background [of @it] [@standing] [@how]",
+        "[@how] (blur|defocus|soften|blur out) [only] background [only] [of @it] [@standing] [@how]",
         "[@how] (blur|defocus|blur out) (everything|all) (but|except|behind|around) [for] subject [@how]",
         "keep subject (sharp|in focus) [and|but] [@how] (blur|defocus) (rest|everything else|background) [@how]",
         "make background [@how] (blurry|blurrier|blurred|out of focus|softer) [@standing] [@how]",
@@ -81,6 +81,7 @@ PLACES = (
     Rule("blur_faces", "blur the faces", (
         f"[@how] (blur|obscure|hide|anonymise|blur out) {_HIDE} [in @it|of @it] [@how]",
         f"make {_HIDE} [@how] (blurry|blurred|unrecognisable) [@how]", "anonymise (people|everyone|everybody)",
+        f"[@put|with] [@how] blur (on|to|over|in) {_HIDE} [@how]", "[@put|with] [@how] blurred faces",
         "[@how] (blur|obscure|hide|anonymise) [at least] <count:least> (face|faces) [in @it|of @it] [@how]"),
         Amounts(0.3, 0.5, 0.9), needs_extra=True, limit=_FACES),
     Rule("pixelate_faces", "pixelate the faces", (
@@ -98,6 +99,10 @@ PLACES = (
         f"(remove|erase|delete|inpaint|heal|fill|fill in|retouch) {_THINGS} (in|inside|under|within) mask",
         "(inpaint|fill|fill in|heal) mask", "(remove|erase) what mask (marks|covers)"),
         None, needs_extra=True, limit="Marked by the step's mask: black is removed."),
+    Rule("overlay", "overlay the reference at 30% opacity", (
+        "(overlay|blend|superimpose) <reference:reference> [@on] (at|with) <percent:opacity> (opacity|strength)",
+        "(overlay|blend|superimpose) [@it] with <reference:reference> (at|with) <percent:opacity> (opacity|strength)"),
+        None, limit="It covers the picture; what is too much of it is cut."),
     Rule("paste", "paste the reference at the bottom right at 25%", (
         f"{_PASTE} <reference:reference> {_PASTED} {_PASTED} {_PASTED} {_PASTED}",),
         None, values={"anchor": "centre", "scale": 0.25, "opacity": 1.0, "shadow": 0.0}),

@@ -245,7 +245,7 @@ def _respelt(word: str) -> list[str]:
     import difflib
 
     alike = [known for known in sorted(_vocabulary()) if known[0] == word[0]]
-    return difflib.get_close_matches(word, alike, 3, 0.76) if len(word) > 3 else []
+    return difflib.get_close_matches(word, alike, 3, 0.8) if len(word) > 3 else []
 
 
 @cache

@@ -55,6 +55,7 @@ LIGHT = (
     Rule("shadows", "lift the shadows", (
         "[@how] (lift|open|open up|brighten|brighten up|raise|lighten|lighten up|bring up|boost|recover|fill|fill in)"
         " [@it] (shadows|blacks|dark areas|dark parts|darks) [@on] [@how]",
+        "(bring|pull|push|turn) (shadows|blacks) [@how] up [@how]",
         "[@mk] [@how] (brighter|lighter) shadows [@how]", "make shadows [@how] (brighter|lighter) [@how]",
         "(less dark|softer) shadows", "bring out detail in shadows", "shadows <signed:amount>",
         "[@put|@more] [@how] fill light [@on] [@how]")),
@@ -64,9 +65,10 @@ LIGHT = (
         "make (shadows|blacks) [@how] (deeper|darker) [@how]", "[@put] deep (blacks|shadows)"), sign=-1),
     Rule("highlights", "recover the highlights", (
         "[@how] (recover|lower|reduce|tame|darken|pull|pull down|pull back|bring down|bring back|rescue|save|soften"
-        "|tone down|decrease|protect) (highlights|whites|bright areas|bright parts|lights|blown out highlights"
+        "|tone down|turn down|dial down|drop|cut|decrease|protect) (highlights|whites|bright areas|bright parts|lights|blown out highlights"
         "|blown highlights) [@on] [@how]",
-        "make highlights [@how] (darker|softer|less bright) [@how]")),
+        "make highlights [@how] (darker|softer|less bright) [@how]",
+        "(bring|pull|push|turn) (highlights|whites) [@how] down [@how]")),
     Rule("highlights", "brighten the highlights", (
         "[@how] (brighten|raise|lift|boost|bring up|lighten|increase) (highlights|whites|bright areas|bright parts)"
         " [@on] [@how]", "make highlights [@how] (brighter|lighter) [@how]", "highlights <signed:amount>"), sign=-1),
@@ -178,6 +180,8 @@ COLOUR = (
         "keep <hues:colour> [in|as] colour [but|and] [make|turn] (rest|everything else) [is|in|into|to] ({_GREY})"
         .replace("{_GREY}", _GREY),
         f"[@mk|@put|in|into|to] ({_GREY}) (except|but) [for] (<colour:colour> [@parts]|<hues:colour>)",
+        "desaturate (all|everything) (except|but) [for] (<colour:colour> [@parts]|<hues:colour>)",
+        "remove [all] (colour|colours) (except|but) [for] (<colour:colour>|<hues:colour>)",
         f"[make|turn] everything ({_GREY}|grey) (except|but) [for] (<colour:colour> [@parts]|<hues:colour>)",
         f"[make|turn] everything (except|but) [for] (<colour:colour> [@parts]|<hues:colour>) [into|to] ({_GREY})",
         "[@put] (selective colour|colour pop|colour splash) [of|in|with|for|on] <colour:colour>",
@@ -188,6 +192,7 @@ COLOUR = (
         "match [@it] [colours|palette|tones] [to|with] <reference:reference> [@how]",
         "(use|take|apply|copy) [colours|colouring|colour palette|colour grade|colour grading|palette|tones|grade|grading]"
         " (of|from) <reference:reference> [@on] [@how]",
+        "(use|apply|take) <reference:reference> (colours|palette|tones) [@on] [@how]",
         "(use|give it|give) same (colours|palette|colour palette|tones) (as|of|like) [in] <reference:reference>",
         "make [@it] colours (like|match|look like|match those of) [those of|in] <reference:reference> [@how]",
         "transfer colours (of|from) <reference:reference> [@on] [@how]",
