@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -45,6 +46,8 @@ def _pair(first: Clause, second: Clause | Strange, prompt: str) -> tuple[Found |
             return None, added
     if not isinstance(second, Clause) or second.joint not in _TOGETHER:
         return first, second
+    if second.is_carried and _place(second) and _has_an_exception(first):
+        return first, _unclear(second, f"the {_place(second)} may be left out as well, or be changed", prompt)
     if second.is_carried and second.rule is first.rule and second.captures == first.captures:
         return None, replace(second, tokens=(*first.tokens, *second.tokens))
     head = _up_to_the_part(first)
@@ -80,6 +83,15 @@ def _with_an_addition(first: Clause, second: Clause | Strange) -> Clause | None:
         if found is not None and found[0].edit == first.rule.edit:
             return replace(first, tokens=tokens, rule=found[0], captures=found[1])
     return None
+
+
+def _has_an_exception(clause: Clause) -> bool:
+    """Whether a clause is about "everything but", or around, something."""
+    texts = [token.text for token in clause.tokens]
+    return any(
+        one in ("everything", "all") and next_ in ("but", "except", "around", "behind")
+        for one, next_ in itertools.pairwise(texts)
+    )
 
 
 def _either(clause: Clause) -> str:
