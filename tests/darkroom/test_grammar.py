@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -344,6 +344,7 @@ def test_of_two_instructions_joined_none_is_lost(first: str, second: str, joint:
 def test_what_is_refused_alone_spoils_what_it_is_joined_to(
     understood: str, refused: str, joint: str, is_first: bool
 ) -> None:
+    assume(refused not in understood)  # said twice, it is still said
     pair = (refused, understood) if is_first else (understood, refused)
     compiled = compiled_from(joint.join(pair))
     reads_on = joint in ("\n", ", ") and any(  # an instruction that goes on after a line or a comma
@@ -352,7 +353,11 @@ def test_what_is_refused_alone_spoils_what_it_is_joined_to(
     assert compiled.problems or reads_on
 
 
-@given(st.sampled_from([one for one in SENTENCES if '"' not in one]), st.sampled_from(FOREIGN), st.data())
+@given(
+    st.sampled_from([one for one in SENTENCES if '"' not in one and " '" not in one]),
+    st.sampled_from(FOREIGN),
+    st.data(),
+)
 def test_a_foreign_word_anywhere_is_never_read_over(prompt: str, word: str, data: st.DataObject) -> None:
     words = prompt.split(" ")
     at = data.draw(st.integers(0, len(words)))
