@@ -157,7 +157,7 @@ def _who(arguments: list[str]) -> list[object]:
     from editchain import __version__
 
     credentials = sorted(name for name in os.environ if name.endswith(("_KEY", "_TOKEN", "_SECRET")))
-    look = (os.environ.get("NO_COLOR", ""), sys.stderr.isatty())
+    look = (os.environ.get("NO_COLOR", ""), os.environ.get("TERM", ""), sys.stderr.isatty())
     return [
         arguments,
         os.getcwd(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from tests.workbench import paint, written
 
 from editchain import cli
 from editchain.commands.base import run_command
+from editchain.commands.saying import wants_colour
 
 RECIPE = """
 steps:
@@ -199,3 +201,23 @@ def test_names_that_the_system_has_no_letters_for_are_said(tmp_path: Path) -> No
     assert said.returncode == 2, said
     assert said.stderr.startswith(b"editchain: file names are in ascii here, which cannot hold"), said.stderr
     assert b"PYTHONUTF8=1" in said.stderr
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [({}, True), ({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)],
+)
+def test_colour_is_for_terminals_that_have_it(
+    variables: dict[str, str], is_coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert wants_colour(_Terminal()) == is_coloured
+    assert not wants_colour(io.StringIO())

@@ -17,7 +17,7 @@ import click
 from editchain import __version__
 from editchain.classes import dataclass
 from editchain.commands import showing
-from editchain.commands.saying import write_json
+from editchain.commands.saying import wants_colour, write_json
 from editchain.commands.shared import nearest_workspace
 from editchain.errors import ConfigurationError, EditchainError, StoreError
 from editchain.imaging.extra import OPENCV
@@ -77,7 +77,7 @@ def _exit_code(findings: Iterable[Finding]) -> int:
 def _lines(findings: list[Finding]) -> Iterator[str]:
     marks: Mapping[Standing, str] = {"ok": " ", "missing": "-", "wrong": "!"}
     colours: Mapping[Standing, str] = {"ok": "", "missing": "\x1b[33m", "wrong": "\x1b[31m"}
-    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_coloured = wants_colour(sys.stdout)
     width = max(len(one.name) for one in findings)
     part = ""
     for one in findings:

@@ -180,7 +180,7 @@ def _check_prompt(model: Model, prompt: str) -> None:
         return
     for start, end, message, suggestion in problems:
         problem = PromptProblem(start, end, message, suggestion)
-        say(render(as_problem(prompt, problem), colour=wants_colour()))
+        say(render(as_problem(prompt, problem), colour=wants_colour(sys.stderr)))
     raise ConfigurationError(f"Nothing was made. `editchain explain` lists what {model.name} understands.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,7 +56,7 @@ def command(prompt: str | None, as_json: bool) -> int:
     for limit in dict.fromkeys(one.limit for one in compiled.edits if one.limit):
         click.echo(f"note: {limit}")
     for problem in compiled.problems:
-        say(render(as_problem(prompt, problem), colour=wants_colour()))
+        say(render(as_problem(prompt, problem), colour=wants_colour(sys.stderr)))
     return 2 if compiled.problems else 0
 
 

@@ -11,6 +11,7 @@ from editchain.diagnostics import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TextIO
 
     from editchain.diagnostics import Problem
 
@@ -21,14 +22,14 @@ def say(message: str) -> None:
     _tell(f"{credentials.redacted(message) if credentials else message}\n")
 
 
-def wants_colour() -> bool:
-    """Whether messages may be coloured: on a terminal, unless NO_COLOR is set."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+def wants_colour(stream: TextIO) -> bool:
+    """Whether what goes there may be coloured: on a terminal that can, unless NO_COLOR is set."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def show_problems(problems: Iterable[Problem]) -> str:
     """Writes problems for people, on standard error; gives what it wrote."""
-    colour = wants_colour()
+    colour = wants_colour(sys.stderr)
     text = "".join(render(problem, colour=colour) + "\n" for problem in problems)
     _tell(text)
     return text

@@ -8,6 +8,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from editchain.commands.saying import wants_colour
 from editchain.diagnostics import visible
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def word_diff(before: str, after: str) -> str:
     """Both texts as one, with what went and what came marked."""
     from editchain.wording import changed_words
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = wants_colour(sys.stdout)
     gone, new = ("\x1b[31;9m{}\x1b[0m", "\x1b[32m{}\x1b[0m") if colour else ("[-{}-]", "{{+{}+}}")
     parts = []
     for one, other in changed_words(before, after):
