@@ -30,11 +30,13 @@ class RuleProblem:
     suggestion: str | None = None
 
 
-# Of two problems with one value, the one whose code stands first is the cause.
-AS_ELSEWHERE = dict.fromkeys(("needs", "depends_on", "requires"), "after") | dict.fromkeys(
-    ("matrix", "foreach", "each", "loop"), "for_each"
-)
+AS_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("needs", "depends_on", "requires"), "after"),
+    **dict.fromkeys(("matrix", "foreach", "each", "loop"), "for_each"),
+}
 """What other languages call fields of a step."""
+
+# Of two problems with one value, the one whose code stands first is the cause.
 RANK = ("unknown-field", "missing-field", "wrong-type", "not-one-of", "pattern")
 
 

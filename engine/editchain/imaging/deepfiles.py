@@ -53,7 +53,7 @@ def _colours(image: Image.Image, data: bytes) -> tuple[Image.Image, ...]:
         and found.shape == (plain.height, plain.width, len(order))
         and all(_is_whole(part, seen, order, image) for part, seen in _strips(found, plain))
     )
-    if not is_read:
+    if found is None or not is_read:
         raise ImageError(
             "This image keeps its 16 bits in a way that is not read whole; without native it is read with 8."
         )
