@@ -103,6 +103,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, name in enumerate(PICTURES):
         (root / name).parent.mkdir(exist_ok=True, parents=True)
         Image.new("RGB", (32, 24), (number * 20, 90, 40)).save(root / name)
+    Image.new("L", (24, 60), 255).save(root / "tall.png")
     for name in ("wide.png", "wide.tif"):
         Image.new("I;16", (32, 24), 40000).save(root / name)
     (root / "text.png").write_text("this is text, whatever its name says\n")

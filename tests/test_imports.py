@@ -65,6 +65,7 @@ ORDER = (
     "language.handing",
     "language.heading",
     "language.depth",
+    "language.masks",
     "language.whole",
     "language.loading",
     "language.bundle",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from editchain.artifacts import ImageSource
 from editchain.language.publishing import FORMATS, template
-from editchain.language.values import value_at
+from editchain.language.values import given_pictures
 from editchain.models import OperationDocument
-from editchain.pipeline import Gathered, Pick
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from editchain.artifacts import ImageSource
     from editchain.pipeline import Output, Step
 
 MAIN = "image"
@@ -45,7 +44,7 @@ def losses(steps: Iterable[Step], outputs: Sequence[Output], deep: Collection[st
             isinstance(one, OperationDocument) and NATIVE in one.document["properties"] for one in documents
         ):
             continue
-        for picture in _sources(step.fields.get(MAIN)):
+        for picture in given_pictures(step.fields.get(MAIN)):
             if picture.location in deep:
                 yield Loss(step, picture)
                 break
@@ -55,14 +54,3 @@ def _may_be_deep(output: Output) -> bool:
     written = template(output.path).extension if output.path is not None else None
     wanted = FORMATS[written] if written is not None else output.format
     return wanted is None or wanted in _DEEP
-
-
-def _sources(value: Any) -> Iterator[ImageSource]:
-    """The pictures that were given which a field may take."""
-    if isinstance(value, ImageSource):
-        yield value
-    elif isinstance(value, (Pick, Gathered)):
-        for position in range(len(value.dimension.values)):
-            found = value_at(value.dimension, value.column, position)
-            if isinstance(found, ImageSource):
-                yield found

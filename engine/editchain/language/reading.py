@@ -15,7 +15,7 @@ from editchain.artifacts import ImageSource, kind_of
 from editchain.classes import dataclass
 from editchain.diagnostics import did_you_mean
 from editchain.errors import ImageError
-from editchain.imaging.probe import EXTENSIONS, FONT_STARTS, HEAD_BYTES, check, said_of
+from editchain.imaging.probe import EXTENSIONS, FONT_STARTS, HEAD_BYTES, check, probe, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,6 +80,7 @@ class Reader:
     def __init__(self, workspace: Path, is_unchanged: Callable[[str, Stat], bool] | None = None) -> None:
         self.workspace = str(workspace.resolve())
         self.evidence = Evidence()
+        self._sizes: dict[str, tuple[int, int] | None] = {}
         self.deep: set[str] = set()
         """The images with 16 bits a channel, as far as they were looked into."""
         self._is_unchanged = is_unchanged or (lambda _path, _stat: False)
@@ -196,6 +197,19 @@ class Reader:
         except OSError as error:
             return Unfit("unreadable-file", f"{self.display(path)} cannot be read: {error.strerror}.")
         return None
+
+    def size_of(self, source: ImageSource) -> tuple[int, int] | None:
+        """Width and height in pixels of an image file as it is stored; None where they are not known beforehand."""
+        if source.kind != "file":
+            return None
+        if source.location not in self._sizes:
+            try:
+                with open(source.location, "rb", buffering=0) as file:
+                    found = probe(file.read(HEAD_BYTES))
+            except OSError:
+                found = None
+            self._sizes[source.location] = (found.width, found.height) if found and found.width else None
+        return self._sizes[source.location]
 
     def _stat(self, path: str, what: str) -> os.stat_result:
         if what != "file" and as_text(path) != path:

@@ -118,3 +118,14 @@ def sample_of(value: Pick | Gathered) -> Any:
         if found is not UNKNOWN:
             return found
     return None
+
+
+def given_pictures(value: Any) -> Iterator[ImageSource]:
+    """The pictures that were given, and not made, which a field may take; by position where it takes one of several."""
+    if isinstance(value, ImageSource):
+        yield value
+    elif isinstance(value, (Pick, Gathered)):
+        for position in range(len(value.dimension.values)):
+            found = value_at(value.dimension, value.column, position)
+            if isinstance(found, ImageSource):
+                yield found

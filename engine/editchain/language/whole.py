@@ -8,6 +8,7 @@ from editchain.artifacts import ImageSource
 from editchain.diagnostics import Place
 from editchain.language.depth import MAIN, losses
 from editchain.language.existence import emptinesses
+from editchain.language.masks import stretches
 from editchain.language.outputs import check_collisions
 from editchain.language.scalars import width_of
 from editchain.language.scope import Result
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from editchain.diagnostics import Problems
     from editchain.language.depth import Loss
     from editchain.language.drafts import Draft
+    from editchain.language.masks import Stretch
     from editchain.language.reading import Reader
     from editchain.language.scope import Binding
     from editchain.pipeline import Input, Output
@@ -89,19 +91,31 @@ class Whole:
         check_collisions(outputs, inputs, self.problems)
         for loss in losses(steps, outputs, self.reader.deep):
             self._lost(loss)
+        for stretch in stretches(steps, self.reader.size_of):
+            self._stretched(stretch)
 
     def _lost(self, loss: Loss) -> None:
-        name, draft = loss.step.name, self.drafts.get(loss.step.name)
-        entry = draft.entries.get(MAIN) if draft is not None else None
-        place = Place(entry.source, entry.at) if entry is not None else loss.step.place
         picture = self.reader.display(loss.picture.location)
-        self.problems.warning(
-            place,
-            "lost-depth",
-            f"steps.{name}.{MAIN}: {picture} has 16 bits a channel, and 8 of them are read.",
-            "Write native: true to keep them, or native: false where 8 will do.",
-            width=width_of(entry.value) if entry is not None else len(name),
+        message = f"{picture} has 16 bits a channel, and 8 of them are read."
+        hint = "Write native: true to keep them, or native: false where 8 will do."
+        self._warn(loss.step, MAIN, "lost-depth", message, hint)
+
+    def _stretched(self, stretch: Stretch) -> None:
+        mask, picture = (
+            f"{self.reader.display(one.location)} ({' × '.join(map(str, self.reader.size_of(one) or ()))})"
+            for one in (stretch.mask, stretch.picture)
         )
+        message = f"the mask {mask} has another shape than {picture} and would be stretched."
+        hint = "Give a mask that is made for this picture."
+        self._warn(stretch.step, stretch.field, "mask-shape", message, hint)
+
+    def _warn(self, step: Step, field: str, code: str, message: str, hint: str) -> None:
+        """Warns where a step has a field, or of the whole step where it has the field from elsewhere."""
+        draft = self.drafts.get(step.name)
+        entry = draft.entries.get(field) if draft is not None else None
+        place = Place(entry.source, entry.at) if entry is not None else step.place
+        width = width_of(entry.value) if entry is not None else len(step.name)
+        self.problems.warning(place, code, f"steps.{step.name}.{field}: {message}", hint, width=width)
 
     def _empty(self, step: Step, field: str | None, draft: Draft | None) -> None:
         entry = draft.entries.get(field) if draft is not None and field is not None else None
