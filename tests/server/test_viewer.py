@@ -300,7 +300,9 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(place: Place) -> None:
 
 def test_a_broken_pipeline_says_where(place: Place) -> None:
     page = place.tab("/pipelines/broken").page
-    expect(page.locator("#problems code")).to_have_text("pipelines/broken.yaml:2:22")
+    expect(page.locator("#problems code")).to_have_text(
+        ["pipelines/broken.yaml:2:22", "pipelines/broken.yaml:2:38"]
+    )
     expect(page.locator(".go")).to_have_count(0)
 
 
