@@ -55,11 +55,10 @@ def _is_alike(mask: Size | None, picture: Size | None) -> bool:
     """Whether two sizes have one shape, upright or turned: a photo may say that it is to be turned."""
     if mask is None or picture is None:
         return True
-    return any(_has_ratio(mask, side) for side in (picture, picture[::-1]))
+    return _has_ratio(mask, picture) or _has_ratio(mask, (picture[1], picture[0]))
 
 
 def _has_ratio(one: Size, other: Size) -> bool:
     across, down = one[0] * other[1], one[1] * other[0]
-    return abs(across - down) <= _ALIKE * max(across, down) + max(
-        *one, *other
-    )  # a pixel more or less is rounding
+    rounding = max(*one, *other)  # a pixel more or less
+    return abs(across - down) <= _ALIKE * max(across, down) + rounding
