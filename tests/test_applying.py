@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import editchain
-from editchain.errors import OperationError
+from editchain.errors import ImageError, OperationError
 
 ROOT = Path(__file__).parents[1]
 COFFEE = ROOT / "pipelines" / "assets" / "coffee.jpg"
@@ -64,3 +64,10 @@ def test_what_does_not_fit_is_said(operation: str, fields: dict[str, object], me
 def test_what_only_the_picture_tells_is_an_error_of_the_operation() -> None:
     with pytest.raises(OperationError, match="outside the 600×400 picture"):
         editchain.apply("crop", image=COFFEE, box=[500, 10, 200, 20])
+
+
+def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    with pytest.raises(editchain.ConfigurationError, match="image is int: give the path of a file"):
+        editchain.apply("resize", image=5, width=3)
+    with pytest.raises(ImageError, match=r"image: .*nothing\.png cannot be read"):
+        editchain.apply("resize", image=tmp_path / "nothing.png", width=3)

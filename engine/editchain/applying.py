@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps
 
 from editchain.diagnostics import did_you_mean
-from editchain.errors import ConfigurationError
+from editchain.errors import ConfigurationError, ImageError
 from editchain.imaging.codec import decode
+from editchain.misfits import dotted
 from editchain.models import catalogue
 from editchain.operations import load
 
@@ -58,7 +59,7 @@ def apply(operation: str, **fields: Any) -> Applied:
         elif name in document.image_list_fields:
             given[name] = [_opened(name, one) for one in value]
         elif name in document.font_fields:
-            given[name] = Path(value).read_bytes()
+            given[name] = _bytes(name, value)
     return Applied(load(operation).apply(**given))
 
 
@@ -83,7 +84,7 @@ def _check(document: OperationDocument, fields: dict[str, Any], images: set[str]
     problems = [one for one in document.rules.problems(named) if one.severity == "error"]
     if problems:
         said = (" ".join(filter(None, (one.message, one.suggestion))) for one in problems)
-        places = (".".join(map(str, (document.name, *one.path))) for one in problems)
+        places = (dotted((document.name, *one.path)) for one in problems)
         raise ConfigurationError("\n".join(map(": ".join, zip(places, said, strict=True))))
 
 
@@ -101,4 +102,13 @@ def _opened(name: str, picture: object) -> Image.Image:
                 f"{name} is of mode {picture.mode}: convert it to L, RGB or RGBA, or give the path of its file."
             )
         return ImageOps.exif_transpose(picture)
-    return decode(picture if isinstance(picture, bytes) else Path(str(picture)).read_bytes())
+    return decode(picture if isinstance(picture, bytes) else _bytes(name, picture))
+
+
+def _bytes(name: str, path: object) -> bytes:
+    if not isinstance(path, (str, Path)):
+        raise ConfigurationError(f"{name} is {type(path).__name__}: give the path of a file.")
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{name}: {path} cannot be read: {error.strerror or error}.") from error

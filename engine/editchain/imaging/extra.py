@@ -42,9 +42,8 @@ def versions() -> dict[str, str]:
     """The versions of numpy and of OpenCV's wheel by name, where the extra `darkroom` is there."""
     if not is_installed():
         return {}
-    opencv = (
-        (name, _version(name, "cv2")) for name in reversed(OPENCV)
-    )  # the one that the extra brings first
+    # The one that the extra brings comes first.
+    opencv = ((name, _version(name, "cv2")) for name in reversed(OPENCV))
     found = [("numpy", _version("numpy", "numpy")), next((one for one in opencv if one[1]), ("OpenCV", None))]
     return {name: version for name, version in found if version}
 
